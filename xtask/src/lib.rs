@@ -1,0 +1,16 @@
+//! Turns a checkout of a Tauri app with Python sidecars into signed, checksummed installers, and
+//! picks up where it stopped.
+//!
+//! The dependencies run one way: [`pipeline`] calls [`steps`], which call [`tools`], which run
+//! commands through [`engine`]; [`report`] only reads [`engine::event`].
+
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod manifest;
+pub mod pipeline;
+pub mod preflight;
+pub mod report;
+pub mod steps;
+pub mod tools;
+pub mod verify;

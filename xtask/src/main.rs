@@ -1,0 +1,3 @@
+//! The thin binary: parse, dispatch, print the error chain.
+
+fn main() {}
