@@ -1,1 +1,18 @@
-//! (in the making)
+//! What runs, resumes and records steps. It knows no step and no tool by name.
+//!
+//! | module | its one noun |
+//! |---|---|
+//! | [`event`] | a fact about the run, for reporters |
+//! | [`exec`] | the one place that spawns a process |
+//! | [`secret`] | a value that must never be seen |
+//! | [`fingerprint`] | everything that decides a step's output |
+//! | [`files`] | the walk over sources and the stat cache |
+//! | [`artifact`] | a file that a step leaves behind |
+//! | [`journal`] | the durable record of finished steps |
+//! | [`staging`] | the folder that a running step writes into |
+//! | [`lock`] | who may write to a target's state |
+//! | [`select`] | which steps the command line asked for |
+//! | [`step`] | the step trait and its context |
+//! | [`session`] | one run over all of them |
+
+pub mod event;
