@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`event`] | a fact about the run, for reporters |
 //! | [`exec`] | the one place that spawns a process |
+//! | [`orphans`] | process groups that outlived a killed run |
 //! | [`secret`] | a value that must never be seen |
 //! | [`fingerprint`] | everything that decides a step's output |
 //! | [`files`] | the walk over sources and the stat cache |
@@ -16,3 +17,6 @@
 //! | [`session`] | one run over all of them |
 
 pub mod event;
+pub mod exec;
+pub mod orphans;
+pub mod secret;
