@@ -16,7 +16,16 @@
 //! | [`step`] | the step trait and its context |
 //! | [`session`] | one run over all of them |
 
+pub mod artifact;
 pub mod event;
 pub mod exec;
+pub mod files;
+pub mod fingerprint;
+pub mod journal;
+pub mod lock;
 pub mod orphans;
 pub mod secret;
+pub mod select;
+pub mod session;
+pub mod staging;
+pub mod step;
