@@ -1,1 +1,6 @@
-//! (in the making)
+//! Typed wrappers of the programs that the pipeline calls, one a file. They build commands and
+//! read what came back; only the engine runs them.
+
+pub mod cargo;
+pub mod git;
+pub mod node;
