@@ -2,13 +2,15 @@
 
 use std::process::Command;
 
+use ct_codecs::{Base64, Encoder as _};
+
 use super::*;
 
 /// `tauri signer generate -p 'pw word'` of @tauri-apps/cli 2.12.5; signs nothing but tests.
-const TAURI_KEY: &str = include_str!("../../tests/fixtures/tauri-signer.key");
-const TAURI_PUB: &str = include_str!("../../tests/fixtures/tauri-signer.key.pub");
+const TAURI_KEY: &str = include_str!("../../../tests/fixtures/tauri-signer.key");
+const TAURI_PUB: &str = include_str!("../../../tests/fixtures/tauri-signer.key.pub");
 /// `tauri signer sign --app-version 1.2.3 'a file.deb'` over `hello\n`.
-const TAURI_SIG: &str = include_str!("../../tests/fixtures/a file.deb.sig");
+const TAURI_SIG: &str = include_str!("../../../tests/fixtures/a file.deb.sig");
 
 fn file(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
     let path = folder.join(name);
