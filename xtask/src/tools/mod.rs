@@ -3,4 +3,9 @@
 
 pub mod cargo;
 pub mod git;
+pub mod gpg;
+pub mod minisign;
 pub mod node;
+pub mod nuitka;
+pub mod pyinstaller;
+pub mod python;
