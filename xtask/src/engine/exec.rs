@@ -35,6 +35,8 @@ const TAIL: usize = 20;
 const GRACE: Duration = Duration::from_secs(5);
 /// How long output may stay open after the process itself is gone (a daemon that it left behind).
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a program may take to say its version.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// What all commands of a run share.
 #[derive(Clone)]
@@ -149,6 +151,7 @@ pub struct Run<'a> {
     log: &'a Log,
     command: Command,
     stdin: Option<Vec<u8>>,
+    hold_stdin: Option<String>,
     timeout: Duration,
 }
 
@@ -162,6 +165,7 @@ impl<'a> Run<'a> {
             log,
             command: command.into(),
             stdin: None,
+            hold_stdin: None,
             timeout,
         }
     }
@@ -169,6 +173,13 @@ impl<'a> Run<'a> {
     /// Feeds these bytes, then end of file. Without it stdin is empty.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Keeps stdin open until the process prints this line to stdout: it then sees the end of file
+    /// that a vanished parent would leave.
+    pub fn hold_stdin_until(mut self, line: &str) -> Self {
+        self.hold_stdin = Some(line.to_owned());
         self
     }
 
@@ -266,6 +277,9 @@ impl<'a> Run<'a> {
             thread::spawn(move || stdin.write_all(&bytes));
         }
         let mut seen = Seen::default();
+        if let Some(line) = self.hold_stdin.take() {
+            seen.held = child.stdin().take().map(|stdin| (line, stdin));
+        }
         let status = self.wait(child.as_mut(), &collected, &mut seen, line)?;
         seen.drain_for(&collected, LINGER);
         if !out.is_finished() || !err.is_finished() {
@@ -383,6 +397,8 @@ struct Piece {
 /// What a process printed so far.
 #[derive(Default)]
 struct Seen {
+    /// Dropped, and so closed, when the line is printed.
+    held: Option<(String, std::process::ChildStdin)>,
     stdout: Vec<u8>,
     tail: VecDeque<String>,
     log_error: Option<anyhow::Error>,
@@ -390,6 +406,13 @@ struct Seen {
 
 impl Seen {
     fn take(&mut self, piece: Piece) {
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|(line, _)| !piece.stdout.is_empty() && *line == piece.text)
+        {
+            self.held = None;
+        }
         self.stdout.extend(piece.stdout);
         self.log_error = self.log_error.take().or(piece.log_error);
         if piece.text.is_empty() {
@@ -417,6 +440,36 @@ fn own_group(wrap: &mut CommandWrap) {
 #[cfg(windows)]
 fn own_group(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::JobObject);
+}
+
+/// Asks a program something small, such as its version: without event or log, within 20 s. Gives
+/// whether it ended well, and what it printed to stdout, or else the end of what it said at all.
+pub fn quiet(command: Command) -> Result<(bool, String)> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let exec = Exec {
+        root: PathBuf::new(),
+        events: Events::default(),
+        redactor: Redactor::default(),
+        interrupted: Arc::default(),
+        withheld: Vec::new(),
+        // No folder can have this name: what ends by itself in a moment need not be remembered.
+        orphans: Orphans::new(PathBuf::from("\0")),
+        timeout: ANSWER,
+    };
+    let log = Log::at(PathBuf::new());
+    let finished = Run::new(&exec, "", &log, command)
+        .output()
+        .map_err(|error| match error.downcast_ref::<CommandFailed>() {
+            Some(failed) => anyhow::anyhow!("`{program}` gave no answer: {}", failed.status),
+            None => error,
+        })?;
+    let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
+    let text = if stdout.trim().is_empty() {
+        finished.tail.join("\n")
+    } else {
+        stdout
+    };
+    Ok((finished.status.success(), text))
 }
 
 /// Asks the whole group to end, then makes it.

@@ -9,3 +9,4 @@ pub mod node;
 pub mod nuitka;
 pub mod pyinstaller;
 pub mod python;
+pub mod versions;
