@@ -105,3 +105,10 @@ fn reference_example_is_whole() {
     same_keys("", &schema::dist(), &doc.tree);
     assert!(super::check::check(&doc).unwrap().problems.is_empty());
 }
+
+#[test]
+fn own_configuration_is_sound() {
+    let text = include_str!("../../../packaging/dist.toml");
+    let doc = Document::parse(super::FILE.to_owned(), text).unwrap();
+    assert!(super::check::check(&doc).unwrap().problems.is_empty());
+}
