@@ -15,6 +15,7 @@ mod reference;
 mod resolve;
 mod schema;
 mod sidecar;
+mod sign;
 mod tauri;
 #[cfg(test)]
 mod tests;
