@@ -4,6 +4,7 @@
 //! | module | its one noun |
 //! |---|---|
 //! | `summary` | what is known about the run so far: the one state behind every closing |
+//! | `status` | where a step stands, in words |
 //! | `lines` | the line that an event becomes while the run goes on |
 //! | `closing` | what stands at the end: table, failure, release, next command |
 //! | `terminal` | a person at a terminal: spinners below, finished lines above |
@@ -21,6 +22,7 @@ mod json;
 mod lines;
 mod markdown;
 mod plain;
+mod status;
 mod summary;
 mod table;
 mod terminal;
@@ -28,6 +30,8 @@ mod text;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod screen;
 
 use std::{
     env,

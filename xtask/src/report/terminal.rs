@@ -117,7 +117,9 @@ impl Reporter for Terminal {
         let lines = layout.lines(event, &self.run);
         match event {
             Event::StepFinished { step, .. } | Event::StepFailed { step, .. } => self.end(step),
-            Event::CommandStarted { step, command } => self.say(step, &format!("$ {command}")),
+            Event::CommandStarted { step, command } => {
+                self.say(step, &format!("$ {}", one_line(command)))
+            }
             Event::CommandOutput { step, line } => self.say(step, clean(line).trim_start()),
             _ => {}
         }
@@ -162,99 +164,9 @@ fn clock(elapsed: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
     use super::*;
-    use crate::report::fixtures;
+    use crate::report::{fixtures, screen::Screen};
     use expect_test::expect;
-    use indicatif::TermLike;
-
-    /// A terminal that keeps what it shows: all lines, and the cursor's row and column.
-    #[derive(Clone, Debug)]
-    struct Screen {
-        width: u16,
-        shown: Arc<Mutex<(Vec<String>, usize, usize)>>,
-    }
-
-    impl Screen {
-        fn new(width: u16) -> Self {
-            Self {
-                width,
-                shown: Arc::default(),
-            }
-        }
-
-        fn put(&self, text: &str) {
-            let (lines, row, column) = &mut *self.shown.lock().unwrap();
-            for c in text.chars() {
-                if c == '\n' || *column == usize::from(self.width) {
-                    (*row, *column) = (*row + 1, 0);
-                }
-                if c == '\n' {
-                    continue;
-                }
-                lines.resize(lines.len().max(*row + 1), String::new());
-                let mut line: Vec<char> = lines[*row].chars().collect();
-                line.resize(line.len().max(*column + 1), ' ');
-                line[*column] = c;
-                lines[*row] = line.into_iter().collect();
-                *column += 1;
-            }
-        }
-
-        fn text(&self) -> String {
-            let (lines, ..) = &*self.shown.lock().unwrap();
-            let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
-            lines.join("\n").trim_end().to_owned() + "\n"
-        }
-    }
-
-    impl TermLike for Screen {
-        fn width(&self) -> u16 {
-            self.width
-        }
-        fn height(&self) -> u16 {
-            100
-        }
-        fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-            self.shown.lock().unwrap().1 -= n;
-            Ok(())
-        }
-        fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-            self.shown.lock().unwrap().1 += n;
-            Ok(())
-        }
-        fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-            self.shown.lock().unwrap().2 += n;
-            Ok(())
-        }
-        fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-            self.shown.lock().unwrap().2 -= n;
-            Ok(())
-        }
-        fn write_line(&self, s: &str) -> io::Result<()> {
-            self.put(s);
-            self.put("\n");
-            Ok(())
-        }
-        fn write_str(&self, s: &str) -> io::Result<()> {
-            self.put(s);
-            Ok(())
-        }
-        fn clear_line(&self) -> io::Result<()> {
-            let (lines, row, column) = &mut *self.shown.lock().unwrap();
-            *column = 0;
-            lines.resize(lines.len().max(*row + 1), String::new());
-            lines[*row].clear();
-            Ok(())
-        }
-        fn flush(&self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// What stands on a terminal of this width after these events.
     fn shown(events: &[Stamped], width: u16, verbose: bool) -> String {
@@ -288,20 +200,19 @@ mod tests {
             seal      runs: new
             seal      done in 0.40s, 4.6 kB
 
-            step      status                 why                   time     size
-            frontend  ran                    src/main.ts changed   3.2s   412 kB
-            app       kept                   --keep app                   9.1 MB
-            sidecar   reused                                             84.0 MB
-            sign      ran, unchanged output  app changed          0.03s  93.0 MB
-            bundle    reused                                             92.7 MB
-            archive   left out               --skip archive
-            seal      ran                    new                  0.40s   4.6 kB
-            2 ran, 1 ran, unchanged output, 2 reused, 1 kept, 1 left out in 1m 12s, 1
-              warning
+            step      status          why                   time     size
+            frontend  ran             src/main.ts changed   3.2s   412 kB
+            app       kept            --keep app                   9.1 MB
+            sidecar   reused                                      84.0 MB
+            sign      ran, unchanged  app changed          0.03s  93.0 MB
+            bundle    reused                                      92.7 MB
+            archive   left out        --skip archive
+            seal      ran             new                  0.40s   4.6 kB
+            3 ran, 2 reused, 1 kept, 1 left out in 1m 12s, 1 warning
             released /repo/target/dist/linux/release
               Notes_0.1.0_amd64.deb        8.4 MB
               Notes_0.1.0_amd64.AppImage  84.3 MB
-               signed: Acme Inc., key RWQf6LRC
+              signed: Acme Inc., key RWQf6LRC
             next: cargo xtask verify linux
         "#]]
         .assert_eq(&shown(&fixtures::happy(), 80, false));
@@ -316,17 +227,15 @@ mod tests {
             app       failed after 2.6s: the app could not be
                       built
 
-            step      status       why           time    size
-            frontend  reused                           412 kB
-            app       failed       app/src-taur  2.6s
-                                   i/src/main.r
-                                   s changed
+            step      status       why            time    size
+            frontend  reused                            412 kB
+            app       failed       app/src-taur…  2.6s
             sidecar   not reached
             seal      not reached
             1 failed, 1 reused, 2 not reached in 3.1s
 
             app failed: the app could not be built
-               cause: cargo failed
+              cause: cargo failed
               $ cargo build --release --manifest-path app/src-
             tauri/Cargo.toml
               exit status: 101
@@ -334,7 +243,7 @@ mod tests {
               |  --> src/main.rs:2:5
               |   |     ^ 50%
               log: /repo/target/dist/linux/logs/app.log
-               hint: `cargo xtask doctor` checks the toolchain
+              hint: `cargo xtask doctor` checks the toolchain
               resume: cargo xtask dist --target linux
         "#]]
         .assert_eq(&shown(&fixtures::failing(), 50, false));
@@ -356,6 +265,31 @@ mod tests {
     fn a_run_with_nothing_to_do_is_compact() {
         let got = shown(&fixtures::nothing_to_do(), 80, false);
         assert!(got.lines().count() <= 15, "{got}");
+    }
+
+    #[test]
+    fn a_running_step_never_takes_two_lines() {
+        let got = shown(&fixtures::failing()[..4], 40, false);
+        expect![[r#"
+            cargo xtask dist for linux: 4 steps, 2
+              at a time
+            frontend  reused
+            app       runs:
+                      app/src-tauri/src/main.rs
+                      changed
+            ⠁ app           0s  $ cargo build --rele
+        "#]]
+        .assert_eq(&got);
+    }
+
+    #[test]
+    fn a_terminal_that_has_gone_away_is_ignored() {
+        let screen = Screen::gone();
+        let target = ProgressDrawTarget::term_like(Box::new(screen));
+        let mut terminal = Terminal::new(target, Box::new(|| Some(80)), true, true);
+        fixtures::failing()
+            .iter()
+            .for_each(|event| terminal.report(event));
     }
 
     #[test]
