@@ -34,12 +34,7 @@ impl Home {
     }
 
     fn with_key() -> Option<Self> {
-        let home = Self(
-            tempfile::Builder::new()
-                .permissions(private())
-                .tempdir()
-                .unwrap(),
-        );
+        let home = Self(tempfile::tempdir().unwrap());
         let sh = Shell::new().unwrap();
         let generate = sh
             .cmd("gpg")
@@ -55,10 +50,6 @@ impl Home {
         assert!(output.status.success(), "{output:?}");
         Some(home)
     }
-}
-
-fn private() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o700)
 }
 
 impl Drop for Home {
