@@ -4,6 +4,7 @@
 //! The dependencies run one way: [`pipeline`] calls [`steps`], which call [`tools`], which run
 //! commands through [`engine`]; [`report`] only reads [`engine::event`].
 
+pub mod binary;
 pub mod cli;
 pub mod config;
 pub mod engine;
@@ -12,5 +13,6 @@ pub mod pipeline;
 pub mod preflight;
 pub mod report;
 pub mod steps;
+pub mod target;
 pub mod tools;
 pub mod verify;

@@ -14,20 +14,52 @@ use serde::{Deserialize, Serialize};
 /// One fact. Times are in seconds, sizes in bytes, paths are absolute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[allow(
+    missing_docs,
+    reason = "the variants' documentation names their fields"
+)]
 pub enum Event {
     /// The run begins; `steps` are all that the pipeline has, in order.
-    RunStarted { command: String, target: String, steps: Vec<String>, jobs: usize, logs: PathBuf },
+    RunStarted {
+        command: String,
+        target: String,
+        steps: Vec<String>,
+        jobs: usize,
+        logs: PathBuf,
+    },
     /// A step begins its work; `why` says in one line what makes it necessary.
-    StepStarted { step: String, why: String, log: PathBuf },
+    StepStarted {
+        step: String,
+        why: String,
+        log: PathBuf,
+    },
     /// A step's record is still true: nothing ran. `bytes` is the size of all its artifacts.
-    StepReused { step: String, artifacts: usize, bytes: u64 },
+    StepReused {
+        step: String,
+        artifacts: usize,
+        bytes: u64,
+    },
     /// A step was taken as recorded because the command line said so, though it may be stale.
-    StepKept { step: String, why: String, bytes: u64 },
+    StepKept {
+        step: String,
+        why: String,
+        bytes: u64,
+    },
     /// A step finished and its record is durable. `seconds` is wall time; `changed` is false when
     /// the output came out identical to the recorded one, so nothing after it has to run.
-    StepFinished { step: String, seconds: f64, artifacts: usize, bytes: u64, changed: bool },
+    StepFinished {
+        step: String,
+        seconds: f64,
+        artifacts: usize,
+        bytes: u64,
+        changed: bool,
+    },
     /// A step failed; the run stops after what runs beside it has ended.
-    StepFailed { step: String, seconds: f64, failure: Failure },
+    StepFailed {
+        step: String,
+        seconds: f64,
+        failure: Failure,
+    },
     /// Only in a plan: the step would run, and why.
     StepPlanned { step: String, why: String },
     /// Only in a plan: whether the step runs depends on the output of others.
@@ -39,15 +71,37 @@ pub enum Event {
     /// A line that a process printed, secrets masked, without its line end.
     CommandOutput { step: String, line: String },
     /// A process ended.
-    CommandFinished { step: String, command: String, status: String, ok: bool, seconds: f64 },
+    CommandFinished {
+        step: String,
+        command: String,
+        status: String,
+        ok: bool,
+        seconds: f64,
+    },
     /// Something that a reader of the run should know. `step` is empty for the run as a whole.
-    Note { step: String, level: Level, text: String },
+    Note {
+        step: String,
+        level: Level,
+        text: String,
+    },
     /// A decision that also goes into the manifest, such as the freezer and why.
-    Fact { step: String, key: String, value: String },
+    Fact {
+        step: String,
+        key: String,
+        value: String,
+    },
     /// The release is complete at `folder`. `identity` says how it is signed.
-    Released { folder: PathBuf, files: Vec<ReleasedFile>, identity: String },
+    Released {
+        folder: PathBuf,
+        files: Vec<ReleasedFile>,
+        identity: String,
+    },
     /// The run is over. `next` is the command to type next, or what to do.
-    RunFinished { ok: bool, seconds: f64, next: Option<String> },
+    RunFinished {
+        ok: bool,
+        seconds: f64,
+        next: Option<String>,
+    },
 }
 
 /// One file of the finished release; `path` is relative to its folder, with `/`.
@@ -133,6 +187,8 @@ impl Events {
 
     /// A reporter that panicked must not silence the others.
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn Reporter>>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`event`] | a fact about the run, for reporters |
 //! | [`exec`] | the one place that spawns a process |
+//! | [`orphans`] | process groups that outlived a killed run |
+//! | [`probe`] | a program's version, asked only when it may have changed |
 //! | [`secret`] | a value that must never be seen |
 //! | [`fingerprint`] | everything that decides a step's output |
 //! | [`files`] | the walk over sources and the stat cache |
@@ -15,4 +17,17 @@
 //! | [`step`] | the step trait and its context |
 //! | [`session`] | one run over all of them |
 
+pub mod artifact;
 pub mod event;
+pub mod exec;
+pub mod files;
+pub mod fingerprint;
+pub mod journal;
+pub mod lock;
+pub mod orphans;
+pub mod probe;
+pub mod secret;
+pub mod select;
+pub mod session;
+pub mod staging;
+pub mod step;

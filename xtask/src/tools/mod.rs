@@ -1,4 +1,12 @@
-//! Typed wrappers of the programs and formats that the steps use, one a file.
+//! Typed wrappers of the programs that the pipeline calls, one a file. They build commands and
+//! read what came back; only the engine runs them.
 
+pub mod cargo;
+pub mod git;
 pub mod gpg;
 pub mod minisign;
+pub mod node;
+pub mod nuitka;
+pub mod pyinstaller;
+pub mod python;
+pub mod versions;

@@ -1,0 +1,51 @@
+//! Who may write to a target's state: one run at a time.
+
+use std::{fs::TryLockError, path::Path};
+
+use anyhow::{Context as _, Result, bail};
+
+/// Held until dropped; the operating system frees it when the process dies, however that is.
+pub struct Lock {
+    _file: std::fs::File,
+}
+
+impl Lock {
+    /// Takes the lock of a state folder, or says who has it.
+    pub fn take(state: &Path, command: &str) -> Result<Self> {
+        fs_err::create_dir_all(state)?;
+        let path = state.join("lock");
+        let file = fs_err::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)?;
+        let file = file.into_parts().0;
+        // Beside the lock, because on Windows nobody else can read a locked file.
+        let holder = state.join("lock.holder");
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs_err::read_to_string(&holder).unwrap_or_default();
+                bail!(
+                    "another run works on {}: {}\nhint: wait for it, or end that process",
+                    state.display(),
+                    if holder.is_empty() {
+                        "its name is not known yet"
+                    } else {
+                        holder.trim()
+                    },
+                );
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        let now = jiff::Timestamp::now();
+        let text = format!(
+            "process {}, `{command}`, since {now:.0}\n",
+            std::process::id()
+        );
+        super::files::write_atomically(&holder, text.as_bytes())?;
+        Ok(Self { _file: file })
+    }
+}

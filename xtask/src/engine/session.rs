@@ -1,0 +1,637 @@
+//! One run over the steps of a pipeline: decides, runs, records.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{
+    artifact,
+    event::{Event, Events, Failure, Level, Reporter, Stamped},
+    exec::{CommandFailed, Exec, Interrupted, Log},
+    files::{self, StatCache},
+    fingerprint::{self, Change, Taken},
+    journal::{CommandRun, Journal, Record},
+    lock::Lock,
+    orphans::Orphans,
+    probe::Probes,
+    secret::Redactor,
+    select::{Decision, Selection},
+    staging::{self, Staging},
+    step::{Context, Done, Origin, Step},
+};
+
+/// How a session is opened.
+pub struct Options {
+    /// The repository's top folder, absolute.
+    pub root: PathBuf,
+    /// `target/dist/<target>`, absolute.
+    pub state: PathBuf,
+    /// Whose journal this is.
+    pub target: String,
+    /// All steps of the pipeline in order, by full name.
+    pub steps: Vec<String>,
+    /// What to type to resume.
+    pub command: String,
+    /// Receives the facts.
+    pub events: Events,
+    /// What the command line selected.
+    pub selection: Selection,
+    /// Decide only; nothing is written.
+    pub plan: bool,
+    /// How many processes may work at once; 1 is strictly in order.
+    pub jobs: usize,
+    /// Read every file anew.
+    pub rehash: bool,
+    /// The longest that one command may take.
+    pub timeout: Duration,
+    /// Names of variables that no child inherits.
+    pub withheld: Vec<String>,
+    /// Knows the versions of programs.
+    pub probes: Probes,
+    /// Masks secrets.
+    pub redactor: Redactor,
+    /// Set by Ctrl-C.
+    pub interrupted: Arc<AtomicBool>,
+    /// Called at each point of a commit; tests end the process there.
+    pub at_commit: Option<fn(&str)>,
+}
+
+/// A run. Steps may be run from several threads.
+pub struct Session {
+    pub(super) root: PathBuf,
+    pub(super) state: PathBuf,
+    pub(super) jobs: usize,
+    pub(super) exec: Exec,
+    pub(super) events: Events,
+    pub(super) probes: Probes,
+    steps: Vec<String>,
+    command: String,
+    plan: bool,
+    selection: Selection,
+    at_commit: Option<fn(&str)>,
+    cache: StatCache,
+    journal: Mutex<Journal>,
+    outcomes: Mutex<BTreeMap<String, Outcome>>,
+    changes: Mutex<BTreeMap<String, Vec<Change>>>,
+    gathered: Arc<Mutex<Gathered>>,
+    _lock: Option<Lock>,
+}
+
+/// What this run knows of a step.
+#[derive(Clone, Debug)]
+enum Outcome {
+    Is(Origin),
+    Planned,
+    Pending,
+    Failed,
+}
+
+/// The steps' commands and facts, for their records.
+#[derive(Default)]
+struct Gathered(BTreeMap<String, (Vec<CommandRun>, BTreeMap<String, String>)>);
+
+struct Gather(Arc<Mutex<Gathered>>);
+
+impl Reporter for Gather {
+    fn report(&mut self, stamped: &Stamped) {
+        let mut all = lock(&self.0);
+        match stamped.event.clone() {
+            Event::CommandFinished {
+                step,
+                command,
+                status,
+                seconds,
+                ..
+            } => {
+                all.0.entry(step).or_default().0.push(CommandRun {
+                    command,
+                    status,
+                    seconds,
+                });
+            }
+            Event::Fact { step, key, value } => {
+                all.0.entry(step).or_default().1.insert(key, value);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The pipeline ends early and nothing is wrong: the selection or a plan stops here.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopped;
+
+/// A step failed and its failure was already reported.
+#[derive(Clone, Debug)]
+pub struct Reported(pub String);
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the pipeline ends here")
+    }
+}
+
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {} failed", self.0)
+    }
+}
+
+impl std::error::Error for Stopped {}
+impl std::error::Error for Reported {}
+
+impl Session {
+    /// Takes the target's lock (unless only planning), reads the journal and the caches, and
+    /// clears away what a killed run left.
+    pub fn open(options: Options) -> Result<Self> {
+        options.selection.check(&options.steps)?;
+        let state = options.state;
+        let lock = match options.plan {
+            true => None,
+            false => Some(Lock::take(&state, &options.command)?),
+        };
+        let (journal, trouble) = Journal::open(&state, &options.target);
+        let events = options.events;
+        if let Some(text) = trouble {
+            let level = Level::Warning;
+            events.emit(Event::Note {
+                step: String::new(),
+                level,
+                text,
+            });
+        }
+        let orphans = Orphans::new(state.join("running"));
+        if lock.is_some() {
+            staging::remove(&state.join("staging"))?;
+            if let ended @ 1.. = orphans.end_all() {
+                let text = format!("ended {ended} process group(s) that a killed run left behind");
+                events.emit(Event::Note {
+                    step: String::new(),
+                    level: Level::Info,
+                    text,
+                });
+            }
+        }
+        let gathered = Arc::new(Mutex::new(Gathered::default()));
+        events.add(Box::new(Gather(gathered.clone())));
+        let exec = Exec {
+            root: options.root.clone(),
+            events: events.clone(),
+            redactor: options.redactor,
+            interrupted: options.interrupted,
+            withheld: options.withheld,
+            orphans,
+            timeout: options.timeout,
+        };
+        Ok(Self {
+            cache: StatCache::open(state.join("stat.v1"), options.rehash),
+            root: options.root,
+            jobs: options.jobs,
+            probes: options.probes,
+            steps: options.steps,
+            command: options.command,
+            plan: options.plan,
+            selection: options.selection,
+            at_commit: options.at_commit,
+            journal: Mutex::new(journal),
+            outcomes: Mutex::default(),
+            changes: Mutex::default(),
+            gathered,
+            _lock: lock,
+            state,
+            exec,
+            events,
+        })
+    }
+
+    /// Brings a step up to date: reuses its record, or runs it and records it.
+    ///
+    /// # Errors
+    /// [`Stopped`] where the selection or a plan ends the pipeline, [`Reported`] for a failure
+    /// that the reporters have seen.
+    pub fn step<S: Step>(&self, step: S) -> Result<Done<S::Output>> {
+        let name = step.name();
+        let started = Instant::now();
+        self.try_step(&step, &name).map_err(|error| {
+            if error.is::<Stopped>() || error.is::<Reported>() {
+                return error;
+            }
+            lock(&self.outcomes).insert(name.clone(), Outcome::Failed);
+            let seconds = started.elapsed().as_secs_f64();
+            let failure = self.failure(&error, &name);
+            self.events.emit(Event::StepFailed {
+                step: name.clone(),
+                seconds,
+                failure,
+            });
+            if error.is::<Interrupted>() {
+                error
+            } else {
+                Reported(name).into()
+            }
+        })
+    }
+
+    /// Runs two independent parts side by side, or in order with one job. Both come to their end:
+    /// what one has finished is recorded even if the other fails.
+    pub fn join<A: Send, B: Send>(
+        &self,
+        a: impl FnOnce() -> Result<A> + Send,
+        b: impl FnOnce() -> Result<B> + Send,
+    ) -> Result<(A, B)> {
+        if self.jobs == 1 && !self.plan {
+            return Ok((a()?, b()?));
+        }
+        let (a, b) = std::thread::scope(|scope| {
+            let b = scope.spawn(b);
+            let a = a();
+            (
+                a,
+                b.join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            )
+        });
+        Ok((a?, b?))
+    }
+
+    fn try_step<S: Step>(&self, step: &S, name: &str) -> Result<Done<S::Output>> {
+        self.check_interrupted()?;
+        let decision = self.selection.decide(name, &self.steps);
+        if let Decision::LeaveOut(why) = decision {
+            self.events.emit(Event::StepLeftOut {
+                step: name.into(),
+                why,
+            });
+            bail!(Stopped);
+        }
+        let record = lock(&self.journal).get(name).cloned();
+        if let Decision::Keep(why) = decision {
+            return self.keep(step, name, record, why);
+        }
+        let parameters = serde_json::to_value(step)?;
+        if self.plan
+            && let waits @ [_, ..] = &*self.waits_for(&parameters)
+        {
+            return self.pending(step, name, record, waits.to_vec());
+        }
+        let log = Log::at(self.log_path(name));
+        let cx = Context {
+            session: self,
+            step: name,
+            log,
+        };
+        let taken = self.take(step, &parameters, &cx)?;
+        let why = match &record {
+            _ if decision == Decision::Force => Some("--force".to_owned()),
+            None => Some("it never ran here".to_owned()),
+            Some(record) => self.stale(record, &taken, S::VERSION)?,
+        };
+        let Some(why) = why else {
+            return self.reuse(name, record.expect("checked above"));
+        };
+        if self.plan {
+            if let Some(record) = &record {
+                let changes = taken.changes_since(&record.fingerprint, &self.lists());
+                lock(&self.changes).insert(name.to_owned(), changes);
+            }
+            self.events.emit(Event::StepPlanned {
+                step: name.into(),
+                why,
+            });
+            return self.assume(name, record, Outcome::Planned);
+        }
+        self.run(step, cx, &parameters, taken, record, why)
+    }
+
+    /// Why the record no longer counts; none if it does.
+    fn stale(&self, record: &Record, taken: &Taken, version: u32) -> Result<Option<String>> {
+        if record.version != version || record.fingerprint != taken.fingerprint {
+            let changes = taken.changes_since(&record.fingerprint, &self.lists());
+            return Ok(Some(fingerprint::summary(&changes)));
+        }
+        artifact::damage(&self.stage(&record.step), &record.artifacts, &self.cache)
+    }
+
+    fn take<S: Step>(
+        &self,
+        step: &S,
+        parameters: &serde_json::Value,
+        cx: &Context,
+    ) -> Result<Taken> {
+        let inputs = step.inputs(cx)?;
+        Taken::take(S::VERSION, parameters, &inputs, &self.root, &self.cache)
+    }
+
+    fn run<S: Step>(
+        &self,
+        step: &S,
+        mut cx: Context,
+        parameters: &serde_json::Value,
+        taken: Taken,
+        before: Option<Record>,
+        why: String,
+    ) -> Result<Done<S::Output>> {
+        let name = cx.step.to_owned();
+        cx.log = Log::create(self.log_path(&name))?;
+        let (log, started) = (cx.log.path.clone(), Instant::now());
+        self.events.emit(Event::StepStarted {
+            step: name.clone(),
+            why: why.clone(),
+            log,
+        });
+        lock(&self.gathered).0.remove(&name);
+        let staging = Staging::create(&self.state.join("staging"), &name)?;
+        let output = step.run(&cx, &staging)?;
+        self.check_interrupted()?;
+        self.commit_point("staged");
+        let artifacts = artifact::collect(staging.path(), &self.cache)?;
+        self.commit_point("hashed");
+        staging.publish(&self.stage(&name))?;
+        self.commit_point("renamed");
+        self.refuse_changed_inputs(step, parameters, &cx, &taken)?;
+        self.commit_point("checked");
+        let (commands, facts) = lock(&self.gathered).0.remove(&name).unwrap_or_default();
+        let record = Record {
+            step: name.clone(),
+            version: S::VERSION,
+            artifacts,
+            output: serde_json::to_value(&output)?,
+            why,
+            seconds: started.elapsed().as_secs_f64(),
+            finished: format!("{:.0}", jiff::Timestamp::now()),
+            commands,
+            facts,
+            fingerprint: taken.fingerprint.clone(),
+        };
+        taken.keep_lists(&self.lists())?;
+        lock(&self.journal).append(record.clone())?;
+        self.commit_point("recorded");
+        lock(&self.outcomes).insert(name.clone(), Outcome::Is(Origin::Ran));
+        self.events.emit(Event::StepFinished {
+            step: name,
+            seconds: record.seconds,
+            artifacts: record.artifacts.len(),
+            bytes: record.bytes(),
+            changed: before
+                .is_none_or(|it| it.artifacts != record.artifacts || it.output != record.output),
+        });
+        self.done(record)
+    }
+
+    /// The output belongs to the inputs that were fingerprinted, or to none.
+    fn refuse_changed_inputs<S: Step>(
+        &self,
+        step: &S,
+        parameters: &serde_json::Value,
+        cx: &Context,
+        before: &Taken,
+    ) -> Result<()> {
+        let now = self.take(step, parameters, cx)?;
+        if now.fingerprint == before.fingerprint {
+            return Ok(());
+        }
+        before.keep_lists(&self.lists())?;
+        let changes = now.changes_since(&before.fingerprint, &self.lists());
+        bail!(
+            "its inputs changed while it ran: {}\n\
+             hint: run again; if the step itself writes that file, let git ignore it or name it \
+             under `exclude` in the step's section of packaging/dist.toml",
+            fingerprint::summary(&changes)
+        );
+    }
+
+    fn reuse<T: serde::de::DeserializeOwned>(&self, name: &str, record: Record) -> Result<Done<T>> {
+        lock(&self.outcomes).insert(name.to_owned(), Outcome::Is(Origin::Reused));
+        self.events.emit(Event::StepReused {
+            step: name.to_owned(),
+            artifacts: record.artifacts.len(),
+            bytes: record.bytes(),
+        });
+        self.done(record)
+    }
+
+    fn keep<S: Step>(
+        &self,
+        _: &S,
+        name: &str,
+        record: Option<Record>,
+        why: String,
+    ) -> Result<Done<S::Output>> {
+        let Some(record) = record else {
+            bail!(
+                "{why} takes step {name} as recorded, but it never ran here\nhint: run it first: {} --until {name}",
+                self.command
+            );
+        };
+        if let Some(damage) = artifact::damage(&self.stage(name), &record.artifacts, &self.cache)? {
+            bail!("{why} takes step {name} as recorded, but {damage}\nhint: run without {why}");
+        }
+        lock(&self.outcomes).insert(name.to_owned(), Outcome::Is(Origin::Kept));
+        self.events.emit(Event::StepKept {
+            step: name.into(),
+            why,
+            bytes: record.bytes(),
+        });
+        self.done(record)
+    }
+
+    fn pending<S: Step>(
+        &self,
+        _: &S,
+        name: &str,
+        record: Option<Record>,
+        after: Vec<String>,
+    ) -> Result<Done<S::Output>> {
+        self.events.emit(Event::StepPending {
+            step: name.to_owned(),
+            after,
+        });
+        self.assume(name, record, Outcome::Pending)
+    }
+
+    /// In a plan the old output stands for the one to come, so that the plan can go on.
+    fn assume<T: serde::de::DeserializeOwned>(
+        &self,
+        name: &str,
+        record: Option<Record>,
+        outcome: Outcome,
+    ) -> Result<Done<T>> {
+        lock(&self.outcomes).insert(name.to_owned(), outcome);
+        self.done(record.ok_or(Stopped)?)
+    }
+
+    fn done<T: serde::de::DeserializeOwned>(&self, record: Record) -> Result<Done<T>> {
+        let folder = self.stage(&record.step);
+        let output = serde_json::from_value(record.output)
+            .with_context(|| format!("the record of step {} is of another shape", record.step))?;
+        Ok(Done {
+            step: record.step,
+            artifacts: record.artifacts,
+            output,
+            folder,
+        })
+    }
+
+    /// The planned steps whose outputs stand among these parameters.
+    fn waits_for(&self, parameters: &serde_json::Value) -> Vec<String> {
+        let mut upstream = Vec::new();
+        collect_upstream(parameters, &mut upstream);
+        let outcomes = lock(&self.outcomes);
+        upstream.retain(|it| matches!(outcomes.get(it), Some(Outcome::Planned | Outcome::Pending)));
+        upstream
+    }
+
+    /// Reports what a plan could not reach, and keeps what was learned of the files.
+    pub fn close(&self) {
+        if self.plan {
+            self.plan_the_rest();
+        } else {
+            self.cache.save();
+        }
+    }
+
+    fn plan_the_rest(&self) {
+        let outcomes = lock(&self.outcomes).clone();
+        let after: Vec<String> = outcomes
+            .iter()
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Planned))
+            .map(|(step, _)| step.clone())
+            .collect();
+        for step in self.steps.iter().filter(|it| !outcomes.contains_key(*it)) {
+            let event = match self.selection.decide(step, &self.steps) {
+                Decision::LeaveOut(why) => Event::StepLeftOut {
+                    step: step.clone(),
+                    why,
+                },
+                _ => Event::StepPending {
+                    step: step.clone(),
+                    after: after.clone(),
+                },
+            };
+            self.events.emit(event);
+        }
+    }
+
+    /// In a plan: every difference of a step that would run from its record, for `--explain`.
+    pub fn explained(&self, step: &str) -> Vec<Change> {
+        lock(&self.changes).get(step).cloned().unwrap_or_default()
+    }
+
+    /// The records that this run used or made, in the order of the steps.
+    pub(super) fn history(&self) -> Vec<(Record, Origin)> {
+        let outcomes = lock(&self.outcomes);
+        let journal = lock(&self.journal);
+        let of = |step: &String| match outcomes.get(step) {
+            Some(Outcome::Is(origin)) => Some((journal.get(step)?.clone(), *origin)),
+            _ => None,
+        };
+        self.steps.iter().filter_map(of).collect()
+    }
+
+    /// The repository's top folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Fails once Ctrl-C was pressed.
+    pub fn check_interrupted(&self) -> Result<()> {
+        if self.exec.interrupted.load(Ordering::SeqCst) {
+            bail!(Interrupted);
+        }
+        Ok(())
+    }
+
+    fn failure(&self, error: &anyhow::Error, step: &str) -> Failure {
+        let mut failure = failure(error, &self.command);
+        failure.log.get_or_insert_with(|| self.log_path(step));
+        failure.log = failure.log.filter(|it| it.exists());
+        failure
+            .chain
+            .iter_mut()
+            .for_each(|it| *it = self.exec.redactor.redact(it));
+        failure
+    }
+
+    fn commit_point(&self, point: &str) {
+        if let Some(at) = self.at_commit {
+            at(point);
+        }
+    }
+
+    fn stage(&self, step: &str) -> PathBuf {
+        self.state.join("stages").join(staging::file_name(step))
+    }
+
+    fn lists(&self) -> PathBuf {
+        self.state.join("inputs")
+    }
+
+    fn log_path(&self, step: &str) -> PathBuf {
+        self.state
+            .join("logs")
+            .join(format!("{}.log", staging::file_name(step)))
+    }
+}
+
+/// Takes an error apart for the reporters. Lines of it that begin with `hint: ` are what the user
+/// can do; `resume` is the command that goes on from here.
+pub fn failure(error: &anyhow::Error, resume: &str) -> Failure {
+    let mut failure = Failure {
+        resume: resume.to_owned(),
+        ..Failure::default()
+    };
+    for cause in error.chain() {
+        let mut lines = Vec::new();
+        for line in cause.to_string().lines() {
+            match line.strip_prefix("hint: ") {
+                Some(hint) => failure.hints.push(hint.to_owned()),
+                None => lines.push(line.to_owned()),
+            }
+        }
+        failure.chain.push(lines.join("\n"));
+        if let Some(failed) = cause.downcast_ref::<CommandFailed>() {
+            failure.command = Some(failed.command.clone());
+            failure.status = Some(failed.status.clone());
+            failure.tail = failed.tail.clone();
+            failure.log = Some(failed.log.clone());
+        }
+        let full = cause.downcast_ref::<std::io::Error>();
+        if full.is_some_and(|it| it.kind() == std::io::ErrorKind::StorageFull) {
+            failure
+                .hints
+                .push("the disk is full: free some space; what is recorded is safe".into());
+        }
+    }
+    failure
+}
+
+fn collect_upstream(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            if let Some(step) = map.get("step-output").and_then(|it| it.as_str()) {
+                found.push(step.to_owned());
+            }
+            map.values().for_each(|it| collect_upstream(it, found));
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|it| collect_upstream(it, found)),
+        _ => {}
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// SHA-256 of a file as lower-case hexadecimal, for steps that state one.
+pub fn sha256(path: &Path) -> Result<String> {
+    Ok(files::hex(&files::hash_file(path)?))
+}

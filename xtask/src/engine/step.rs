@@ -1,0 +1,175 @@
+//! The step trait, what a step is given, and what it leaves.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    artifact::Artifact,
+    event::{Event, Level},
+    exec::{Log, Run},
+    fingerprint::Inputs,
+    journal::Record,
+    probe::{Probe, Probed},
+    session::Session,
+    staging::Staging,
+};
+
+/// One stage of a pipeline. The value is plain data: its serialized fields are the parameter part
+/// of the fingerprint, and the outputs of earlier steps among them (as [`Done`]) are what it
+/// depends on.
+pub trait Step: Serialize {
+    /// The name on the command line, in the journal, in events and of the log.
+    const ID: &'static str;
+    /// Raised when `run` changes meaning, so that older records no longer count.
+    const VERSION: u32;
+    /// What later steps are told, beyond the files themselves.
+    type Output: Serialize + DeserializeOwned;
+
+    /// Tells several steps of one kind apart; the full name is then `ID:instance`.
+    fn instance(&self) -> Option<&str> {
+        None
+    }
+
+    /// The world beyond the fields that decides the output. It must be quick and change nothing.
+    fn inputs(&self, cx: &Context) -> Result<Inputs>;
+
+    /// Does the work, writing files only into `out` and into [`Context::cache`].
+    fn run(&self, cx: &Context, out: &Staging) -> Result<Self::Output>;
+
+    /// The full name.
+    fn name(&self) -> String {
+        match self.instance() {
+            Some(instance) => format!("{}:{instance}", Self::ID),
+            None => Self::ID.to_owned(),
+        }
+    }
+}
+
+/// A finished step: its typed output and the files that it left, all of them hashed.
+///
+/// Serialized as a field of a later step it carries the hashes, not the fingerprint: an output
+/// that comes out identical stops the ripple.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Done<T> {
+    /// The step's full name.
+    #[serde(rename = "step-output")]
+    pub step: String,
+    /// All files of the stage folder, sorted by path.
+    pub artifacts: Vec<Artifact>,
+    /// What the step says of them.
+    pub output: T,
+    /// The stage folder, absolute: where it lies decides nothing.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+impl<T> Done<T> {
+    /// The absolute path of a file.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.folder.join(relative)
+    }
+
+    /// The record of a file. An error means that the step and its user disagree on a name.
+    pub fn artifact(&self, relative: &str) -> Result<&Artifact> {
+        let found = self.artifacts.iter().find(|it| it.path == relative);
+        found.with_context(|| format!("step {} left no file {relative}", self.step))
+    }
+}
+
+/// What a step may use.
+pub struct Context<'a> {
+    pub(super) session: &'a Session,
+    pub(super) step: &'a str,
+    pub(super) log: Log,
+}
+
+impl Context<'_> {
+    /// The repository's top folder.
+    pub fn root(&self) -> &Path {
+        &self.session.root
+    }
+
+    /// A folder that survives between runs, for what only saves time: deleting it is harmless.
+    pub fn cache(&self, name: &str) -> Result<PathBuf> {
+        let path = self.session.state.join("cache").join(name);
+        fs_err::create_dir_all(&path)?;
+        Ok(path)
+    }
+
+    /// How many processes may work at once.
+    pub fn jobs(&self) -> usize {
+        self.session.jobs
+    }
+
+    /// A command on behalf of this step; `xshell::cmd!` is welcome.
+    pub fn exec(&self, command: impl Into<Command>) -> Run<'_> {
+        Run::new(&self.session.exec, self.step, &self.log, command)
+    }
+
+    /// A private shell for `xshell::cmd!`, in the repository's top folder.
+    pub fn shell(&self) -> Result<xshell::Shell> {
+        let shell = xshell::Shell::new()?;
+        shell.change_dir(&self.session.root);
+        Ok(shell)
+    }
+
+    /// The version of a program, asked only when it may have changed.
+    pub fn probe(&self, probe: &Probe) -> Result<Probed> {
+        self.session.probes.version(probe)
+    }
+
+    /// Tells the reader of the run something.
+    pub fn note(&self, level: Level, text: impl Into<String>) {
+        let text = self.session.exec.redactor.redact(&text.into());
+        self.session.events.emit(Event::Note {
+            step: self.step.to_owned(),
+            level,
+            text,
+        });
+    }
+
+    /// Records a decision: it reaches the terminal, the journal and the manifest.
+    pub fn fact(&self, key: &str, value: impl Into<String>) {
+        let value = self.session.exec.redactor.redact(&value.into());
+        let (step, key) = (self.step.to_owned(), key.to_owned());
+        self.session.events.emit(Event::Fact { step, key, value });
+    }
+
+    /// The step's log.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The recorded steps of this run, and how each came to be.
+    pub fn history(&self) -> Vec<(Record, Origin)> {
+        self.session.history()
+    }
+
+    /// Sleeps, but not through Ctrl-C.
+    pub fn pause(&self, time: Duration) -> Result<()> {
+        let until = std::time::Instant::now() + time;
+        while std::time::Instant::now() < until {
+            self.session.check_interrupted()?;
+            std::thread::sleep(time.min(Duration::from_millis(50)));
+        }
+        Ok(())
+    }
+}
+
+/// How a step's output came to be in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// It ran.
+    Ran,
+    /// Its record was still true.
+    Reused,
+    /// It was taken as recorded because the command line said so.
+    Kept,
+}
