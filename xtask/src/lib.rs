@@ -11,6 +11,7 @@ pub mod engine;
 pub mod manifest;
 pub mod pipeline;
 pub mod preflight;
+pub mod release;
 pub mod report;
 pub mod steps;
 pub mod target;

@@ -7,7 +7,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
     config::Config,
-    engine::secret::{Redactor, Secret},
+    engine::{
+        journal::Record,
+        secret::{Redactor, Secret},
+        session::Session,
+        step::Origin,
+    },
     manifest::Identity,
     target::Target,
     tools::{
@@ -63,6 +68,8 @@ pub struct Release {
     /// Seconds since 1970 that every timestamp in the release carries: `SOURCE_DATE_EPOCH`, else
     /// the commit's time, else 1980, the first year that a zip can hold.
     pub epoch: i64,
+    /// Whether this is to be published: nothing that is only probably true will do.
+    pub strict: bool,
     /// How it is signed.
     pub identity: Identity,
     /// The key, unless unsigned.
@@ -97,7 +104,8 @@ impl Release {
         let (identity, signer) = identity(&config, wish, state, secret)?;
         let gpg = config.sign.gpg.as_ref();
         let gpg_passphrase = gpg.and_then(|it| secret(&it.passphrase_env));
-        Ok(Self { config, target, commit, epoch, identity, signer, gpg_passphrase })
+        let strict = wish == SigningWish::Release;
+        Ok(Self { config, target, commit, epoch, strict, identity, signer, gpg_passphrase })
     }
 
     /// All variables that no process may inherit.
@@ -113,6 +121,25 @@ impl Release {
     pub fn folder(&self) -> PathBuf {
         let version = self.config.product.version.to_string();
         self.config.release.dir.join(version).join(&self.target.name)
+    }
+
+    /// Whether the checkout differs from its commit.
+    ///
+    /// Asking git takes longer than all else in an up-to-date run. So a clean answer is kept for
+    /// as long as the commit and all that the steps were made from are the same: what differs
+    /// then is in no release. With `strict` git is always asked.
+    pub fn is_dirty(&self, run: &Session, history: &[(Record, Origin)]) -> Result<bool> {
+        const MEMO: &str = "clean.v1";
+        let Some(commit) = &self.commit.id else { return Ok(true) };
+        let steps = history.iter().map(|(record, _)| record.fingerprint.digest());
+        let key = format!("{commit} {}", steps.collect::<Vec<_>>().join(" "));
+        if !self.strict && run.memo(MEMO).is_some_and(|it| it == key) {
+            return Ok(false);
+        }
+        let own = [self.relative(&self.config.release.dir), "target".to_owned()];
+        let dirty = git::is_dirty(&self.config.root, &own)?;
+        run.set_memo(MEMO, if dirty { "" } else { &key })?;
+        Ok(dirty)
     }
 
     /// A path relative to the repository, with `/`: fingerprints do not depend on where it lies.

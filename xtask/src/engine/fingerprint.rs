@@ -142,7 +142,7 @@ impl Taken {
         let mut lists = BTreeMap::new();
         for (name, tree) in &inputs.trees {
             let found = tree.walk(repository, cache)?;
-            parts.insert(format!("files {name}"), files::hex(&files::digest(&found)));
+            parts.insert(format!("files {name}"), tree_text(&found));
             lists.insert(name.clone(), found);
         }
         Ok(Self {
@@ -197,6 +197,15 @@ impl Fingerprint {
     pub fn digest(&self) -> String {
         let json = serde_json::to_vec(&self.0).expect("a map of strings is JSON");
         files::hex(&Sha256::digest(json))
+    }
+
+    /// How many files its trees hold, and their size in bytes.
+    pub fn sources(&self) -> (u64, u64) {
+        let trees = self.0.iter().filter(|(name, _)| name.starts_with("files "));
+        trees.fold((0, 0), |(files, bytes), (_, text)| {
+            let mut numbers = text.split(' ').filter_map(|it| it.parse::<u64>().ok());
+            (files + numbers.next().unwrap_or(0), bytes + numbers.next().unwrap_or(0))
+        })
     }
 
     /// Everything in it, by name.
@@ -308,7 +317,14 @@ fn artifact_text(artifact: &Value) -> String {
     text
 }
 
-fn list_file(folder: &Path, digest: &str) -> PathBuf {
+/// `<digest> <n> files <n> bytes`.
+fn tree_text(found: &[Found]) -> String {
+    let bytes: u64 = found.iter().map(|it| it.size).sum();
+    format!("{} {} files {bytes} bytes", files::hex(&files::digest(found)), found.len())
+}
+
+fn list_file(folder: &Path, tree: &str) -> PathBuf {
+    let digest = tree.split(' ').next().unwrap_or_default();
     folder.join(format!("{digest}.v1"))
 }
 

@@ -527,7 +527,7 @@ impl Session {
     }
 
     /// The records that this run used or made, in the order of the steps.
-    pub(super) fn history(&self) -> Vec<(Record, Origin)> {
+    pub fn history(&self) -> Vec<(Record, Origin)> {
         let outcomes = lock(&self.outcomes);
         let journal = lock(&self.journal);
         let of = |step: &String| match outcomes.get(step) {
@@ -535,6 +535,19 @@ impl Session {
             _ => None,
         };
         self.steps.iter().filter_map(of).collect()
+    }
+
+    /// A durable note to the next runs, by name; only for what is as good unknown.
+    pub fn memo(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.state.join(name)).ok()
+    }
+
+    /// Writes a note; a plan writes nothing.
+    pub fn set_memo(&self, name: &str, text: &str) -> Result<()> {
+        if self.plan {
+            return Ok(());
+        }
+        files::write_atomically(&self.state.join(name), text.as_bytes())
     }
 
     /// The repository's top folder.

@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result};
 use flate2::{Compression, GzBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::sign_code::Code;
+use super::{sign_code::Code, sign_installers::sign};
 use crate::{
     engine::{
         fingerprint::Inputs,
         staging::Staging,
         step::{Context, Done, Step},
     },
-    manifest::SignatureRef,
+    manifest::{SignatureKind, SignatureRef},
     release::Release,
     target::{Os, Target},
 };
@@ -153,7 +153,7 @@ impl Step for Archive<'_> {
             Os::Windows => self.zip(&entries, file)?,
             Os::Linux | Os::Macos => self.tar_gz(&entries, file)?,
         }
-        let signatures = super::sign_installers::sign(self.release, out, &name, None)?;
+        let signatures = sign(self.release, out, &name, None, &[SignatureKind::Minisign])?;
         Ok(Packed { file: name, format: format.to_owned(), signatures })
     }
 }

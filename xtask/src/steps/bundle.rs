@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{copy, frontend::Web, sign_code::Code};
+use super::{copy, frontend::Web, sidecar::Frozen, sign_code::Code};
 use crate::{
     config::{BundleKind, TauriCli},
     engine::{
@@ -76,7 +76,7 @@ impl<'r> Bundle<'r> {
     fn config(&self, binaries: &Path) -> serde_json::Value {
         let sidecars = self.code.output.sidecars.iter();
         let external: Vec<String> =
-            sidecars.map(|(name, _)| binaries.join(name).to_string_lossy().into_owned()).collect();
+            sidecars.map(|it| binaries.join(&it.name).to_string_lossy().into_owned()).collect();
         let mut config = serde_json::json!({
             "version": self.version,
             // What these would build is built already; the updater's signature is a later step.
@@ -109,8 +109,8 @@ impl<'r> Bundle<'r> {
         for name in std::iter::once(&code.host).chain(&code.others) {
             copy(&self.code.path(name), &bundling.release().join(name))?;
         }
-        for (name, file) in &code.sidecars {
-            copy(&self.code.path(file), &binaries.join(self.target.external_bin(name)))?;
+        for Frozen { name, executable, .. } in &code.sidecars {
+            copy(&self.code.path(executable), &binaries.join(self.target.external_bin(name)))?;
         }
         let finished = cx.exec(bundling.command()?).checked()?;
         let output = format!(
@@ -136,7 +136,7 @@ impl<'r> Bundle<'r> {
         }
         let code = &self.code.output;
         let names: Vec<&String> =
-            std::iter::once(&code.host).chain(code.sidecars.iter().map(|(_, file)| file)).collect();
+            std::iter::once(&code.host).chain(code.sidecars.iter().map(|it| &it.executable)).collect();
         let inside: Vec<String> = names.iter().map(|it| format!("usr/bin/{it}")).collect();
         let found = deb::contents(package, &inside)?;
         let mut contents = Vec::new();

@@ -268,6 +268,15 @@ impl Sidecar<'_> {
     fn fall_back(&self, cx: &Context, freezer: Freezer, error: &anyhow::Error) -> Result<String> {
         let failed = error.downcast_ref::<CommandFailed>();
         let output = failed.map(|it| it.tail.join("\n").to_lowercase()).unwrap_or_default();
+        let unknown_flag = format!("exit status: {}", nuitka::EXIT_BAD_FLAG);
+        if freezer == Freezer::Nuitka && failed.is_some_and(|it| it.status == unknown_flag) {
+            bail!(
+                "nuitka does not know one of its flags: {}\n\
+                 hint: mend `nuitka.args` of sidecar {} in packaging/dist.toml",
+                output.lines().last().unwrap_or_default(),
+                self.name
+            );
+        }
         let misconfigured = nuitka::CONFIGURATION_ERRORS.iter().find(|it| output.contains(*it));
         if let (Freezer::Nuitka, Some(words)) = (freezer, misconfigured) {
             let line = failed.and_then(|it| {

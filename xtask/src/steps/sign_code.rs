@@ -30,8 +30,8 @@ pub struct Code {
     pub host: String,
     /// Further executables of the host's package.
     pub others: Vec<String>,
-    /// The sidecars' executables, by the name that they have in the configuration.
-    pub sidecars: Vec<(String, String)>,
+    /// The sidecars, whose executables lie beside the host.
+    pub sidecars: Vec<Frozen>,
 }
 
 impl SignCode {
@@ -57,9 +57,9 @@ impl Step for SignCode {
         }
         let mut sidecars = Vec::new();
         for sidecar in &self.sidecars {
-            let Frozen { name, executable, .. } = &sidecar.output;
+            let executable = &sidecar.output.executable;
             copy(&sidecar.path(executable), &out.file(executable)?)?;
-            sidecars.push((name.clone(), executable.clone()));
+            sidecars.push(sidecar.output.clone());
         }
         if self.target.os == Os::Linux {
             cx.fact("signature", "none inside: ELF executables carry no signature");

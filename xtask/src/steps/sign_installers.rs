@@ -76,30 +76,34 @@ impl Step for SignInstallers<'_> {
         for installer in &self.installers.output.installers {
             let name = &installer.file;
             copy(&self.installers.path(name), &out.file(name)?)?;
-            let signatures = sign(self.release, out, name, Some(&self.version))?;
+            let signatures = sign(self.release, out, name, Some(&self.version), &FORMS)?;
             installers.push(SignedInstaller { installer: installer.clone(), signatures });
         }
         Ok(Signed { installers })
     }
 }
 
-/// Signs a file of the staging folder; the signatures are `<name>.minisig` and `<name>.sig`.
-/// Nothing if the release is unsigned.
+/// For `minisign -V`, and for Tauri's updater.
+const FORMS: [SignatureKind; 2] = [SignatureKind::Minisign, SignatureKind::TauriUpdater];
+
+/// Signs a file of the staging folder in one or both of minisign's forms: `<name>.minisig` and
+/// `<name>.sig`. Nothing if the release is unsigned.
 pub fn sign(
     release: &Release,
     out: &Staging,
     name: &str,
     version: Option<&str>,
+    forms: &[SignatureKind],
 ) -> Result<Vec<SignatureRef>> {
     let Some(signer) = &release.signer else { return Ok(Vec::new()) };
     let comment = minisign::trusted_comment(release.epoch, name, version);
     let signature = signer.sign(&out.file(name)?, &comment)?;
-    let forms = [
-        (SignatureKind::Minisign, "minisig", signature.minisig()),
-        (SignatureKind::TauriUpdater, "sig", signature.tauri()),
-    ];
     let mut signatures = Vec::new();
-    for (kind, suffix, text) in forms {
+    for &kind in forms {
+        let (suffix, text) = match kind {
+            SignatureKind::TauriUpdater => ("sig", signature.tauri()),
+            _ => ("minisig", signature.minisig()),
+        };
         let file = format!("{name}.{suffix}");
         fs_err::write(out.file(&file)?, text)?;
         signatures.push(SignatureRef { kind, file: Some(file), key_id: signature.key_id() });
