@@ -107,6 +107,13 @@ fn reference_example_is_whole() {
 }
 
 #[test]
+fn file_that_is_asked_for_must_exist() {
+    let root = tempfile::tempdir().unwrap();
+    let error = super::load(root.path(), Some(&root.path().join("other.toml"))).unwrap_err();
+    assert!(error.to_string().contains("other.toml"), "{error:#}");
+}
+
+#[test]
 fn own_configuration_is_sound() {
     let text = include_str!("../../../packaging/dist.toml");
     let doc = Document::parse(super::FILE.to_owned(), text).unwrap();

@@ -126,3 +126,26 @@ fn static_frontend_with_cargo() {
         "#]],
     );
 }
+
+#[test]
+fn frontend_is_switched_off() {
+    let conf = r#"{"identifier": "a.b", "build": {"frontendDist": "https://example.org"}}"#;
+    let files = [
+        (
+            "packaging/dist.toml",
+            "[frontend]\nenabled = false\n[release]\ndir = 'out'",
+        ),
+        ("src-tauri/tauri.conf.json", conf),
+    ];
+    let sections = ["product", "frontend", "bundle", "release"];
+    resolved(
+        &[&PLAIN[..], &files].concat(),
+        &sections,
+        expect![[r#"
+        product: {"identifier":"a.b","name":"plain","version":"0.0.0"}
+        frontend: null
+        bundle: {"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"]}
+        release: {"dir":"ROOT/out"}
+    "#]],
+    );
+}

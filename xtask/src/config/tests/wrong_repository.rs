@@ -264,3 +264,18 @@ fn sidecar_is_not_found() {
         "#]],
     );
 }
+
+#[test]
+fn places_stay_right_beside_a_wrong_item() {
+    check(
+        "[[sidecar]]\n[[sidecar]]\nname = 'b'\ndir = 'sidecar'\n[[sidecar]]\nname = 'c'\ndir = 'no'\n",
+        expect![[r#"
+            the configuration has a problem
+
+            packaging/dist.toml:1:1: the key `name` is missing
+              |
+            1 | [[sidecar]]
+              | ^^^^^^^^^^^
+        "#]],
+    );
+}
