@@ -326,6 +326,59 @@ mod tests {
     }
 
     #[test]
+    fn a_finished_step_has_no_spinner() {
+        expect![[r#"
+            cargo xtask dist for linux: 2 steps, 2 at a time
+            app      runs: new
+            sidecar  runs: nuitka 2.8.1 -> 2.8.4
+            sidecar  done in 1m 01s, 84.0 MB
+            ⠁ app          0s  Compiling notes v0.1.0
+        "#]]
+        .assert_eq(&shown(&fixtures::side_by_side()[..8], 60, false));
+    }
+
+    #[test]
+    fn an_interrupted_run_leaves_no_spinner() {
+        expect![[r#"
+            cargo xtask dist for linux: 2 steps, 2 at a time
+            frontend  runs: new
+
+            step      status       why
+            frontend  interrupted  new
+            app       not reached
+            1 interrupted, 1 not reached in 1.0s
+            next: cargo xtask dist
+        "#]]
+        .assert_eq(&shown(&fixtures::interrupted(), 60, false));
+    }
+
+    #[test]
+    fn lines_go_above_the_spinners() {
+        let (screen, events) = (Screen::new(60), fixtures::side_by_side());
+        let mut terminal = Terminal::new(
+            screen.clone(),
+            screen.out(),
+            Box::new(|| Some(60)),
+            false,
+            false,
+        );
+        events[..2].iter().for_each(|event| terminal.report(event));
+        // Long enough for the limit of draws, so that the spinner is really there.
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(60));
+            terminal.bars.values().for_each(ProgressBar::tick);
+        }
+        terminal.report(&events[2]);
+        terminal.end_all();
+        expect![[r#"
+            cargo xtask dist for linux: 2 steps, 2 at a time
+            app      runs: new
+            sidecar  runs: nuitka 2.8.1 -> 2.8.4
+        "#]]
+        .assert_eq(&screen.text());
+    }
+
+    #[test]
     fn a_terminal_that_has_gone_away_is_ignored() {
         let screen = Screen::gone();
         let columns = Box::new(|| Some(80));
