@@ -274,21 +274,26 @@ fn compare(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Ve
 fn flatten(prefix: &str, value: &Value, parts: &mut BTreeMap<String, String>) {
     let join = |key: &str| match prefix {
         "parameter" => format!("parameter {key}"),
-        _ if prefix.ends_with(':') => format!("{prefix} {key}"),
+        _ if prefix.ends_with([':', ',']) => format!("{prefix} {key}"),
         _ => format!("{prefix}.{key}"),
     };
     match value {
         Value::Object(map) => match map.get("step-output").and_then(Value::as_str) {
             Some(step) => {
-                let prefix = format!("output of {step}:");
-                for (_, value) in map.iter().filter(|(key, _)| *key != "step-output") {
-                    flatten(&prefix, value, parts);
+                // Two name spaces: a field must not hide a file of the same name.
+                for (key, value) in map.iter().filter(|(key, _)| *key != "step-output") {
+                    let mark = if key == "artifacts" { ':' } else { ',' };
+                    flatten(&format!("output of {step}{mark}"), value, parts);
                 }
             }
+            None if map.is_empty() => drop(parts.insert(prefix.to_owned(), "{}".to_owned())),
             None => map
                 .iter()
                 .for_each(|(key, value)| flatten(&join(key), value, parts)),
         },
+        Value::Array(list) if list.is_empty() => {
+            parts.insert(prefix.to_owned(), "[]".to_owned());
+        }
         Value::Array(list) => {
             for (at, value) in list.iter().enumerate() {
                 match (
@@ -302,7 +307,10 @@ fn flatten(prefix: &str, value: &Value, parts: &mut BTreeMap<String, String>) {
                 }
             }
         }
-        Value::String(text) => drop(parts.insert(prefix.to_owned(), text.clone())),
+        // Text stands bare because it is shown, unless it could be taken for another value.
+        Value::String(text) if !["null", "true", "false", "[]", "{}"].contains(&&**text) => {
+            parts.insert(prefix.to_owned(), text.clone());
+        }
         other => drop(parts.insert(prefix.to_owned(), other.to_string())),
     }
 }

@@ -153,6 +153,18 @@ fn a_failing_run_is_annotated() {
 }
 
 #[test]
+fn a_development_identity_is_annotated() {
+    let (log, page) = shown(&fixtures::nothing_to_do());
+    let warning = log.lines().last().unwrap_or_default();
+    expect!["::warning title=DEVELOPMENT-SIGNED%3A not for distribution::signed: development (a key of this checkout)"].assert_eq(warning);
+    let caution: Vec<&str> = page.lines().filter(|line| line.starts_with('>')).collect();
+    expect![[r#"
+        > [!CAUTION]
+        > **DEVELOPMENT-SIGNED: not for distribution** development (a key of this checkout)"#]]
+    .assert_eq(&caution.join("\n"));
+}
+
+#[test]
 fn two_steps_have_a_group_each() {
     expect![[r#"
         cargo xtask dist for linux: 2 steps, 2 at a time

@@ -99,10 +99,10 @@ pub fn reporter(format: Format, color: ColorWhen, verbose: bool) -> Box<dyn Repo
     ) {
         Format::Json => Box::new(json::Json::new(Box::new(io::stdout()))),
         Format::Github => Box::new(github::Github::new(errors(), job_summary())),
-        Format::Human => Box::new(terminal::Terminal::stderr(
-            color != ColorChoice::Never,
-            verbose,
-        )),
+        Format::Human => {
+            let colour = color != ColorChoice::Never;
+            Box::new(terminal::Terminal::stderr(errors(), colour, verbose))
+        }
         Format::Plain | Format::Auto => Box::new(plain::Plain::new(errors(), verbose)),
     }
 }

@@ -1,11 +1,14 @@
 //! A terminal to test with.
 
 use std::{
-    io,
+    io::{self, Write},
     sync::{Arc, Mutex},
 };
 
+use anstream::StripStream;
 use indicatif::TermLike;
+
+use super::Out;
 
 /// A terminal that keeps what it shows: all lines, and the cursor's row and column.
 #[derive(Clone, Debug)]
@@ -30,6 +33,11 @@ impl Screen {
             gone: true,
             ..Self::new(80)
         }
+    }
+
+    /// For lines that do not move.
+    pub(super) fn out(&self) -> Out {
+        Box::new(StripStream::new(Box::new(self.clone()) as Out))
     }
 
     fn put(&self, text: &str) {
@@ -100,6 +108,16 @@ impl TermLike for Screen {
         Ok(())
     }
     fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_str(&String::from_utf8_lossy(bytes))?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -27,7 +27,6 @@ pub(super) fn columns(
 ) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic);
         // One more for the space after the last column, which is trimmed.

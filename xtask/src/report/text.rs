@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_process_line_keeps_only_what_a_terminal_would_show() {
-        assert_eq!(clean("\x1b[32mok\x1b[0m\tdone\r\n"), "ok    done");
+        assert_eq!(clean("\x1b[32mok\x1b[0m\tdone\x07\r\n"), "ok    done");
         assert_eq!(clean("10%\r50%\r100%"), "100%");
         assert_eq!(one_line("two\n  lines\n"), "two lines");
     }
