@@ -259,10 +259,10 @@ fn conclude(shared: &Weak<Shared>, run: &Arc<Run>, ended: Option<Ended>) {
 }
 
 fn next_line(lines: &Receiver<String>, by: Option<Instant>) -> Result<String, RecvTimeoutError> {
-    match by {
-        None => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        Some(by) => lines.recv_timeout(by.saturating_duration_since(Instant::now())),
-    }
+    let Some(by) = by else { return lines.recv().map_err(|_| RecvTimeoutError::Disconnected) };
+    let left = by.saturating_duration_since(Instant::now());
+    // A program that never stops talking always has a line waiting: time is up all the same.
+    if left.is_zero() { Err(RecvTimeoutError::Timeout) } else { lines.recv_timeout(left) }
 }
 
 impl Run {

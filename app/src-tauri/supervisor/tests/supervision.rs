@@ -164,6 +164,14 @@ fn not_ready_in_time() {
 }
 
 #[test]
+fn endless_noise_is_not_ready_in_time() {
+    let script = "while True: print('...', flush=True)";
+    let stage = Stage::with(script, |launch| launch.ready_within = Duration::from_millis(300));
+    let (reason, _) = stage.started().failed();
+    assert_eq!(reason, Failure::NotReady(Duration::from_millis(300)));
+}
+
+#[test]
 fn noise_is_not_ready_and_does_no_harm() {
     let script = r#"
 sys.stdout.buffer.write(b"\xff\xfe\x00 garbage\n\n{\"id\":1}\nREADY?\n")
