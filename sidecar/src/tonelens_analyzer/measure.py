@@ -85,8 +85,10 @@ def spectrogram(samples: array, sample_rate: int) -> dict[str, Any]:
     rows = _row_positions(lowest, highest, sample_rate)
     levels = bytearray()
     for power in power_pairs(_windows(samples, _COLUMN_WINDOW, COLUMNS), hann(_COLUMN_WINDOW)):
-        for index, share in rows:
-            value = power[index] * (1 - share) + power[index + 1] * share
+        for low, high, share in rows:
+            value = power[low] * (1 - share) + power[low + 1] * share
+            if high > low + 1:
+                value = max(power[low:high])
             levels.append(round(255 * (1 - decibels(value) / FLOOR_DB)))
     return {
         "columns": COLUMNS,
@@ -98,14 +100,17 @@ def spectrogram(samples: array, sample_rate: int) -> dict[str, Any]:
     }
 
 
-def _row_positions(lowest: float, highest: float, sample_rate: int) -> list[tuple[int, float]]:
-    # Rows are spaced like notes, each read between the two bins around it.
+def _row_positions(
+    lowest: float, highest: float, sample_rate: int
+) -> list[tuple[int, int, float]]:
+    # Rows are spaced like notes. A low one lies between two bins and shares them; a
+    # high one spans several and shows the strongest, or a thin line would be dotted.
     last = _COLUMN_WINDOW // 2 - 1
+    step = (highest / lowest) ** (1 / (ROWS - 1))
     rows = []
     for row in range(ROWS):
-        hertz = lowest * (highest / lowest) ** (row / (ROWS - 1))
-        position = min(hertz * _COLUMN_WINDOW / sample_rate, last - 1e-6)
-        rows.append((int(position), position % 1))
+        position = min(lowest * step**row * _COLUMN_WINDOW / sample_rate, last - 1e-6)
+        rows.append((int(position), math.ceil(position * step), position % 1))
     return rows
 
 
