@@ -32,11 +32,14 @@ class Sidecar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            # Only as a last resort: a killed one-file program leaves its folder behind.
+            self.process.kill()
+            self.process.wait()
 
     def line(self) -> str:
         return self.process.stdout.readline().rstrip("\n")
