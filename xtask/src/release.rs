@@ -123,6 +123,35 @@ impl Release {
         self.config.release.dir.join(version).join(&self.target.name)
     }
 
+    /// Refuses what must not be published. `recorded` says that steps were asked to be taken as
+    /// recorded.
+    pub fn refuse_for_publishing(&self, allow_dirty: bool, recorded: bool) -> Result<()> {
+        if !self.strict {
+            return Ok(());
+        }
+        ensure!(
+            !recorded,
+            "--release does not go with --from, --only or --skip: what they take as recorded may \
+             be stale"
+        );
+        ensure!(
+            self.commit.id.is_some(),
+            "--release wants a commit to release, but this is no git repository with one"
+        );
+        let dirty = !allow_dirty && git::is_dirty(&self.config.root, &self.own_folders())?;
+        ensure!(
+            !dirty,
+            "--release refuses a checkout that differs from its commit\n\
+             hint: see `git status`; commit, or say --allow-dirty"
+        );
+        Ok(())
+    }
+
+    /// What the build itself writes into the repository.
+    fn own_folders(&self) -> [String; 2] {
+        [self.relative(&self.config.release.dir), "target".to_owned()]
+    }
+
     /// Whether the checkout differs from its commit.
     ///
     /// Asking git takes longer than all else in an up-to-date run. So a clean answer is kept for
@@ -136,8 +165,7 @@ impl Release {
         if !self.strict && run.memo(MEMO).is_some_and(|it| it == key) {
             return Ok(false);
         }
-        let own = [self.relative(&self.config.release.dir), "target".to_owned()];
-        let dirty = git::is_dirty(&self.config.root, &own)?;
+        let dirty = git::is_dirty(&self.config.root, &self.own_folders())?;
         run.set_memo(MEMO, if dirty { "" } else { &key })?;
         Ok(dirty)
     }

@@ -507,6 +507,30 @@ impl Session {
         upstream
     }
 
+    /// Puts a copy of a step's files where people look for them, unless it is there already. The
+    /// folder is replaced as a whole, or not at all.
+    pub fn publish<T>(&self, done: &Done<T>, folder: &Path) -> Result<()> {
+        if folder.is_dir() && artifact::damage(folder, &done.artifacts, &self.cache)?.is_none() {
+            return Ok(());
+        }
+        let parent = folder.parent().context("a release folder has a parent")?;
+        fs_err::create_dir_all(parent)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let staging = Staging::create(parent, &format!(".{name}"))?;
+        for artifact in &done.artifacts {
+            let into = staging.file(&artifact.path)?;
+            fs_err::copy(done.path(&artifact.path), &into)?;
+            let time = fs_err::metadata(done.path(&artifact.path))?.modified()?;
+            fs_err::OpenOptions::new().append(true).open(&into)?.set_modified(time)?;
+        }
+        staging.publish(folder)
+    }
+
+    /// Emits a fact about the run as a whole.
+    pub fn emit(&self, event: Event) {
+        self.events.emit(event);
+    }
+
     /// Reports what a plan could not reach, and keeps what was learned of the files.
     pub fn close(&self) {
         if self.plan {

@@ -175,7 +175,7 @@ fn counts(run: &Summary) -> Vec<String> {
 /// A failure with all that is needed to go on.
 pub(super) fn failed(step: &str, failure: &Failure, width: Option<usize>) -> Vec<String> {
     let error = failure.chain.first().map_or("", String::as_str);
-    let mut lines = labelled("", &format!("{step} failed:"), BAD, error, width);
+    let mut lines = labelled("", label(step).as_str(), BAD, error, width);
     for cause in failure.chain.iter().skip(1) {
         lines.extend(labelled("  ", "cause:", STRONG, cause, width));
     }
@@ -208,6 +208,11 @@ pub(super) fn failed(step: &str, failure: &Failure, width: Option<usize>) -> Vec
         lines.push(format!("  {} {}", paint(STRONG, "resume:"), failure.resume));
     }
     lines
+}
+
+/// `error:` outside of a step.
+fn label(step: &str) -> String {
+    if step.is_empty() { "error:".to_owned() } else { format!("{step} failed:") }
 }
 
 /// `  hint: text`, wrapped. Further lines of the text keep their form: errors of parsers show the

@@ -134,6 +134,9 @@ impl Reporter for Github {
                 self.close(step, &lines);
                 self.annotate("error", &format!("{step} failed"), &annotation(failure));
             }
+            Event::RunFailed { failure } => {
+                self.annotate("error", "dist failed", &annotation(failure));
+            }
             Event::Note {
                 step,
                 level: Level::Warning,

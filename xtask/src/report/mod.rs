@@ -12,6 +12,7 @@
 //! | `github` | GitHub Actions: groups, annotations and the job summary |
 //! | `markdown` | the closing as GitHub's job summary shows it |
 //! | `json` | a program: one event a line |
+//! | `record` | the last run, kept for `status` |
 //! | `history` | a plan, and a past run read back |
 //! | `table`, `text` | columns, sizes, times, wrapping |
 
@@ -22,6 +23,7 @@ mod json;
 mod lines;
 mod markdown;
 mod plain;
+mod record;
 mod status;
 mod summary;
 mod table;
@@ -44,6 +46,7 @@ use anstream::{AutoStream, ColorChoice};
 use crate::engine::event::Reporter;
 
 pub use history::{plan, replay};
+pub use record::Recorder;
 pub use table::table;
 pub use text::{bytes, seconds};
 
@@ -105,6 +108,14 @@ pub fn reporter(format: Format, color: ColorWhen, verbose: bool) -> Box<dyn Repo
         }
         Format::Plain | Format::Auto => Box::new(plain::Plain::new(errors(), verbose)),
     }
+}
+
+/// An error of a command that shows no run: what failed, its causes, what to do.
+pub fn error(error: &anyhow::Error) -> String {
+    let failure = crate::engine::session::failure(error, "");
+    let mut text = closing::failed("", &failure, None).join("\n");
+    text.push('\n');
+    text
 }
 
 /// Decides about colour for the whole program: `--color`, then `NO_COLOR`, `CLICOLOR_FORCE` and

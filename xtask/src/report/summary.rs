@@ -104,6 +104,9 @@ impl Summary {
                     identity: identity.clone(),
                 });
             }
+            Event::RunFailed { failure } => {
+                self.failures.push((String::new(), failure.clone()));
+            }
             Event::RunFinished { ok, seconds, next } => {
                 self.end = Some(End {
                     ok: *ok,
