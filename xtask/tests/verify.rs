@@ -333,7 +333,7 @@ fn no_release_at_all() {
     let file = folder.path().join("app.deb");
     fs::File::create(&file).unwrap().write_all(b"x").unwrap();
     let error = |path: &Path| {
-        let error = verify(path, &Trust::default(), &|_| unreachable!()).unwrap_err();
+        let error = verify(path, &Trust::default()).unwrap_err();
         error
             .to_string()
             .replace(folder.path().to_str().unwrap(), "FOLDER")
