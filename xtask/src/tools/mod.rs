@@ -2,6 +2,7 @@
 //! read what came back; only the engine runs them.
 
 pub mod cargo;
+pub mod deb;
 pub mod git;
 pub mod gpg;
 pub mod minisign;
@@ -9,4 +10,5 @@ pub mod node;
 pub mod nuitka;
 pub mod pyinstaller;
 pub mod python;
+pub mod tauri;
 pub mod versions;
