@@ -197,7 +197,7 @@ fn identity(
     let names = &config.sign.minisign;
     let password = secret(&names.password_env);
     if let Some(key) = secret(&names.key_env) {
-        let signer = Signer::from_text(key.expose(), password.as_ref().map(Secret::expose))
+        let signer = Signer::from_text(&key, password.as_ref())
             .with_context(|| format!("the key in {}", names.key_env))?;
         matches_published_key(config, &signer)?;
         return Ok((Identity::Release, Some(signer)));

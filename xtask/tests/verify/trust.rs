@@ -97,6 +97,29 @@ fn a_signature_in_the_form_of_the_other_kind() {
 }
 
 #[test]
+fn key_ids_that_are_not_those_of_the_keys() {
+    let change = |fake: &mut Fake| {
+        let other = "0123456789ABCDEF".to_owned();
+        fake.manifest.artifacts[0].signatures[0]
+            .key_id
+            .clone_from(&other);
+        fake.manifest.signing.minisign.as_mut().unwrap().key_id = other;
+        fake.seal();
+    };
+    check(
+        change,
+        expect![[r#"
+        file | check | expected | actual
+        manifest.json | key id | KEY | 0123456789ABCDEF
+        manifest.json | trusted key | KEY | 0123456789ABCDEF
+        App_1.2.3_amd64.deb.minisig | minisign | good signature | by KEY, the manifest says 0123456789ABCDEF
+        note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
+        NOT verified: 3 of 50 checks failed in FOLDER
+    "#]],
+    );
+}
+
+#[test]
 fn an_old_file_under_a_new_name() {
     let change = |fake: &mut Fake| {
         fake.manifest.product.version = "1.2.2".into();
@@ -200,7 +223,8 @@ fn checksums_signed_with_gpg() {
         SHA256SUMS.asc | gpg | signed | unsigned
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         NOT verified: 1 of 51 checks failed in FOLDER
-    "#]].assert_eq(&stripped);
+    "#]]
+    .assert_eq(&stripped);
 
     fake.manifest.signing.gpg = Some(GpgKey {
         fingerprint: fingerprint.clone(),
@@ -225,7 +249,8 @@ fn checksums_signed_with_gpg() {
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         note: SHA256SUMS.asc: not checked, no GPG key given
         verified: 4 files, 51 checks passed, trusted release key KEY
-    "#]].assert_eq(&shown(&fake.trust()));
+    "#]]
+    .assert_eq(&shown(&fake.trust()));
     let other = Trust {
         gpg_key: Some(export("other")),
         ..fake.trust()
@@ -235,7 +260,8 @@ fn checksums_signed_with_gpg() {
         SHA256SUMS.asc | gpg | FINGERPRINT | bad signature, or another key
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         NOT verified: 1 of 52 checks failed in FOLDER
-    "#]].assert_eq(&shown(&other));
+    "#]]
+    .assert_eq(&shown(&other));
     let good = fs::read(&asc).unwrap();
     for at in (0..good.len()).step_by(9).chain([good.len() - 1]) {
         let mut bad = good.clone();
