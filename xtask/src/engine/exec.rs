@@ -35,6 +35,8 @@ const TAIL: usize = 20;
 const GRACE: Duration = Duration::from_secs(5);
 /// How long output may stay open after the process itself is gone (a daemon that it left behind).
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a program may take to say its version.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// What all commands of a run share.
 #[derive(Clone)]
@@ -417,6 +419,36 @@ fn own_group(wrap: &mut CommandWrap) {
 #[cfg(windows)]
 fn own_group(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::JobObject);
+}
+
+/// Asks a program something small, such as its version: without event or log, within 20 s. Gives
+/// whether it ended well, and what it printed to stdout, or else the end of what it said at all.
+pub fn quiet(command: Command) -> Result<(bool, String)> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let exec = Exec {
+        root: PathBuf::new(),
+        events: Events::default(),
+        redactor: Redactor::default(),
+        interrupted: Arc::default(),
+        withheld: Vec::new(),
+        // No folder can have this name: what ends by itself in a moment need not be remembered.
+        orphans: Orphans::new(PathBuf::from("\0")),
+        timeout: ANSWER,
+    };
+    let log = Log::at(PathBuf::new());
+    let finished = Run::new(&exec, "", &log, command)
+        .output()
+        .map_err(|error| match error.downcast_ref::<CommandFailed>() {
+            Some(failed) => anyhow::anyhow!("`{program}` gave no answer: {}", failed.status),
+            None => error,
+        })?;
+    let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
+    let text = if stdout.trim().is_empty() {
+        finished.tail.join("\n")
+    } else {
+        stdout
+    };
+    Ok((finished.status.success(), text))
 }
 
 /// Asks the whole group to end, then makes it.
