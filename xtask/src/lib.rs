@@ -12,5 +12,6 @@ pub mod pipeline;
 pub mod preflight;
 pub mod report;
 pub mod steps;
+pub mod target;
 pub mod tools;
 pub mod verify;

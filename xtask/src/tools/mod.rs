@@ -1,1 +1,11 @@
-//! (in the making)
+//! Typed wrappers of the programs that the pipeline calls, one a file. They build commands and
+//! read what came back; only the engine runs them.
+
+pub mod cargo;
+pub mod git;
+pub mod gpg;
+pub mod minisign;
+pub mod node;
+pub mod nuitka;
+pub mod pyinstaller;
+pub mod python;

@@ -1,0 +1,444 @@
+//! `dist.toml` as it is written. The comments here are the reference: `docs/configuration.md` is
+//! rendered from them.
+//!
+//! `x-form` names the form of a string, or of each in a list (see `value`); `x-default` says how a
+//! default is found.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::types::{BundleKind, Freezer, Layout, PackageManager};
+
+/// The file. Every section may be left out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Dist {
+    /// What is released.
+    pub product: Product,
+    /// The web frontend, which is embedded into the app.
+    pub frontend: Frontend,
+    /// The Tauri host: the Cargo package of the app.
+    pub app: App,
+    /// A Python program shipped beside the app, frozen into an executable. Repeat the section for
+    /// several.
+    pub sidecar: Vec<Sidecar>,
+    /// Which installers are made.
+    pub bundle: Bundle,
+    /// The portable archive: the executables without an installer.
+    pub archive: Archive,
+    /// Which keys sign what is released. Secrets never stand here: a key names the environment
+    /// variable that holds one.
+    pub sign: Sign,
+    /// Where releases go.
+    pub release: Release,
+    /// How long things may take.
+    pub limits: Limits,
+}
+
+/// See [`Dist::product`].
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Product {
+    /// The name people see.
+    #[schemars(extend("x-default" = "`productName` of the Tauri configuration, else the Cargo package's name"))]
+    pub name: Option<String>,
+    /// The version of the release.
+    #[schemars(extend("x-form" = "version", "x-default" = "`version` of the Tauri configuration (or of the `package.json` it names), else the Cargo package's"))]
+    pub version: Option<String>,
+}
+
+/// See [`Dist::frontend`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Frontend {
+    /// `false`: there is nothing to build, because the frontend is static or absent.
+    #[schemars(extend("x-default" = "`true` if there is a `package.json`"))]
+    pub enabled: Option<bool>,
+    /// The folder with its `package.json`, relative to the repository.
+    #[schemars(extend("x-form" = "path", "x-default" = "the nearest one with a `package.json` at or above the Tauri host"))]
+    pub dir: Option<String>,
+    /// What installs its packages and runs its scripts.
+    #[schemars(extend("x-default" = "the one whose lock file is nearest, at or above the folder"))]
+    pub package_manager: Option<PackageManager>,
+    /// The script of `package.json` that builds it.
+    #[schemars(extend("x-form" = "text"))]
+    pub script: String,
+    /// The folder that the script leaves behind, relative to the repository.
+    #[schemars(extend("x-form" = "path", "x-default" = "`build.frontendDist` of the Tauri configuration"))]
+    pub out: Option<String>,
+    /// Files outside the folder that decide the output as well, relative to the repository.
+    #[schemars(extend("x-form" = "glob"))]
+    pub inputs: Vec<String>,
+    /// Files that do not, relative to the repository.
+    #[schemars(extend("x-form" = "glob"))]
+    pub exclude: Vec<String>,
+    /// Environment variables that do; `*` stands for any characters. Never name one that holds a
+    /// secret.
+    #[schemars(extend("x-form" = "variable-glob"))]
+    pub env: Vec<String>,
+}
+
+impl Default for Frontend {
+    fn default() -> Self {
+        Self {
+            enabled: None,
+            dir: None,
+            package_manager: None,
+            script: "build".into(),
+            out: None,
+            inputs: Vec::new(),
+            exclude: Vec::new(),
+            env: texts(&["NODE_ENV", "VITE_*"]),
+        }
+    }
+}
+
+/// See [`Dist::app`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct App {
+    /// The folder with its `Cargo.toml` and Tauri configuration, relative to the repository.
+    #[schemars(extend("x-form" = "path", "x-default" = "found: `src-tauri`, `*/src-tauri`, `apps/*/src-tauri`, `packages/*/src-tauri`"))]
+    pub dir: Option<String>,
+    /// The Cargo profile.
+    #[schemars(extend("x-form" = "text"))]
+    pub profile: String,
+    /// Cargo features.
+    #[schemars(extend("x-form" = "text"))]
+    pub features: Vec<String>,
+    /// Further arguments of `cargo build`.
+    pub cargo_args: Vec<String>,
+    /// Files outside the folder that decide the output as well, relative to the repository.
+    #[schemars(extend("x-form" = "glob"))]
+    pub inputs: Vec<String>,
+    /// Files that do not, relative to the repository.
+    #[schemars(extend("x-form" = "glob"))]
+    pub exclude: Vec<String>,
+    /// Environment variables that do; `*` stands for any characters. Never name one that holds a
+    /// secret.
+    #[schemars(extend("x-form" = "variable-glob"))]
+    pub env: Vec<String>,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            profile: "release".into(),
+            features: Vec::new(),
+            cargo_args: Vec::new(),
+            inputs: Vec::new(),
+            exclude: Vec::new(),
+            env: texts(&[
+                "RUSTFLAGS",
+                "CARGO_ENCODED_RUSTFLAGS",
+                "CARGO_BUILD_*",
+                "CARGO_PROFILE_*",
+            ]),
+        }
+    }
+}
+
+/// See [`Dist::sidecar`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Sidecar {
+    /// The executable's name, as in `bundle.externalBin` of the Tauri configuration, without target
+    /// triple and `.exe`.
+    #[schemars(extend("x-form" = "program"))]
+    pub name: String,
+    /// Its folder, relative to the repository.
+    #[schemars(extend("x-form" = "path", "x-default" = "the first that exists of `sidecars/<name>`, `<name>`, `sidecar`"))]
+    pub dir: Option<String>,
+    /// The Python file that is started, relative to `dir`.
+    #[schemars(extend("x-form" = "inner-path", "x-default" = "found: `src/*/__main__.py`, `*/__main__.py`, `__main__.py`, `main.py`"))]
+    pub entry: Option<String>,
+    /// The pinned and hashed requirements, relative to `dir`.
+    #[schemars(extend("x-form" = "path", "x-default" = "`requirements.lock`, else `requirements.txt`"))]
+    pub lock: Option<String>,
+    /// The Python wanted, such as `3.11`.
+    #[schemars(extend("x-form" = "python-version", "x-default" = "the `python3` that is found"))]
+    pub python: Option<String>,
+    /// What freezes it, in the order of trial: if one fails, the next is tried.
+    #[serde(default = "freezers")]
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true))]
+    pub freezers: Vec<Freezer>,
+    /// What a freezer leaves behind.
+    #[serde(default = "layout")]
+    pub layout: Layout,
+    /// How long the frozen sidecar may take until it says that it is ready.
+    #[serde(default = "ready_timeout")]
+    #[schemars(extend("x-form" = "duration"))]
+    pub ready_timeout: String,
+    /// How long one freeze may take.
+    #[serde(default = "time_budget")]
+    #[schemars(extend("x-form" = "duration"))]
+    pub time_budget: String,
+    /// Python packages to include as a whole, for those that import by name at run time.
+    #[serde(default)]
+    #[schemars(extend("x-form" = "text"))]
+    pub packages: Vec<String>,
+    /// Python modules that no import statement shows.
+    #[serde(default)]
+    #[schemars(extend("x-form" = "text"))]
+    pub modules: Vec<String>,
+    /// Python modules to leave out.
+    #[serde(default)]
+    #[schemars(extend("x-form" = "text"))]
+    pub exclude_modules: Vec<String>,
+    /// Files, or folders, to carry along.
+    #[serde(default)]
+    pub data: Vec<DataFile>,
+    /// The arguments it is started with when it is tried out.
+    #[serde(default)]
+    pub probe: Vec<String>,
+    /// Files outside the folder that decide the output as well, relative to the repository.
+    #[serde(default)]
+    #[schemars(extend("x-form" = "glob"))]
+    pub inputs: Vec<String>,
+    /// Files that do not, relative to the repository.
+    #[serde(default)]
+    #[schemars(extend("x-form" = "glob"))]
+    pub exclude: Vec<String>,
+    /// Environment variables that do; `*` stands for any characters. Never name one that holds a
+    /// secret.
+    #[serde(default = "sidecar_env")]
+    #[schemars(extend("x-form" = "variable-glob"))]
+    pub env: Vec<String>,
+    /// What only Nuitka is told.
+    #[serde(default)]
+    pub nuitka: FreezerArgs,
+    /// What only PyInstaller is told.
+    #[serde(default)]
+    pub pyinstaller: FreezerArgs,
+}
+
+/// See [`Sidecar::data`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct DataFile {
+    /// Where it is, relative to `dir`.
+    #[schemars(extend("x-form" = "path"))]
+    pub from: String,
+    /// Where the sidecar finds it, relative to the folder it is extracted to.
+    #[schemars(extend("x-form" = "inner-path"))]
+    pub to: String,
+}
+
+/// See [`Sidecar::nuitka`].
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct FreezerArgs {
+    /// Further arguments.
+    pub args: Vec<String>,
+}
+
+/// See [`Dist::bundle`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Bundle {
+    /// For Linux.
+    #[schemars(extend("uniqueItems" = true))]
+    pub linux: Vec<LinuxBundle>,
+    /// For Windows.
+    #[schemars(extend("uniqueItems" = true))]
+    pub windows: Vec<WindowsBundle>,
+    /// For macOS.
+    #[schemars(extend("uniqueItems" = true))]
+    pub macos: Vec<MacosBundle>,
+    /// The command that runs Tauri's CLI: a program and its first arguments.
+    #[schemars(extend("x-form" = "text", "minItems" = 1, "x-default" = "the app's own dependency `@tauri-apps/cli`, else `[\"cargo\", \"tauri\"]`"))]
+    pub cli: Option<Vec<String>>,
+}
+
+impl Default for Bundle {
+    fn default() -> Self {
+        Self {
+            linux: vec![LinuxBundle::Deb, LinuxBundle::Rpm],
+            windows: vec![WindowsBundle::Nsis],
+            macos: vec![MacosBundle::App, MacosBundle::Dmg],
+            cli: None,
+        }
+    }
+}
+
+/// What Linux installs.
+#[derive(Debug, Clone, Copy, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LinuxBundle {
+    Deb,
+    Rpm,
+    Appimage,
+}
+
+impl From<LinuxBundle> for BundleKind {
+    fn from(kind: LinuxBundle) -> Self {
+        match kind {
+            LinuxBundle::Deb => Self::Deb,
+            LinuxBundle::Rpm => Self::Rpm,
+            LinuxBundle::Appimage => Self::Appimage,
+        }
+    }
+}
+
+/// What Windows installs.
+#[derive(Debug, Clone, Copy, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum WindowsBundle {
+    Nsis,
+    Msi,
+}
+
+impl From<WindowsBundle> for BundleKind {
+    fn from(kind: WindowsBundle) -> Self {
+        match kind {
+            WindowsBundle::Nsis => Self::Nsis,
+            WindowsBundle::Msi => Self::Msi,
+        }
+    }
+}
+
+/// What macOS installs.
+#[derive(Debug, Clone, Copy, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MacosBundle {
+    App,
+    Dmg,
+}
+
+impl From<MacosBundle> for BundleKind {
+    fn from(kind: MacosBundle) -> Self {
+        match kind {
+            MacosBundle::App => Self::App,
+            MacosBundle::Dmg => Self::Dmg,
+        }
+    }
+}
+
+/// See [`Dist::archive`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Archive {
+    /// `false`: none is made.
+    pub enabled: bool,
+    /// Files that it holds besides the executables, relative to the repository; `*` in a file's
+    /// name stands for any characters.
+    #[schemars(extend("x-form" = "file-glob", "x-default" = "what there is of `README*`, `LICENSE*`, `NOTICE*`"))]
+    pub files: Option<Vec<String>>,
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            files: None,
+        }
+    }
+}
+
+/// See [`Dist::sign`].
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Sign {
+    /// The key of Tauri's updater, which signs updates.
+    pub minisign: Minisign,
+    /// The OpenPGP key, which signs packages and checksums. Without this section there is no
+    /// OpenPGP signature.
+    pub gpg: Option<Gpg>,
+}
+
+/// See [`Sign::minisign`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Minisign {
+    /// The environment variable with the secret key.
+    #[schemars(extend("x-form" = "variable"))]
+    pub key_env: String,
+    /// The environment variable with its password.
+    #[schemars(extend("x-form" = "variable"))]
+    pub password_env: String,
+    /// The public key that verification trusts, relative to the repository.
+    #[schemars(extend("x-form" = "path", "x-default" = "none"))]
+    pub public_key: Option<String>,
+}
+
+impl Default for Minisign {
+    fn default() -> Self {
+        Self {
+            key_env: "TAURI_SIGNING_PRIVATE_KEY".into(),
+            password_env: "TAURI_SIGNING_PRIVATE_KEY_PASSWORD".into(),
+            public_key: None,
+        }
+    }
+}
+
+/// See [`Sign::gpg`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Gpg {
+    /// The key's fingerprint, which `gpg --list-secret-keys` prints.
+    #[schemars(extend("x-form" = "fingerprint"))]
+    pub key: String,
+    /// The environment variable with the passphrase.
+    #[serde(default = "gpg_passphrase")]
+    #[schemars(extend("x-form" = "variable"))]
+    pub passphrase_env: String,
+    /// The public key that verification trusts, relative to the repository.
+    #[schemars(extend("x-form" = "path", "x-default" = "none"))]
+    pub public_key: Option<String>,
+}
+
+/// See [`Dist::release`].
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Release {
+    /// The folder of all releases, relative to the repository. One release is the folder
+    /// `<version>/<target>` in it.
+    #[schemars(extend("x-form" = "inner-path", "x-default" = "`dist`, or `release` if the frontend is built into `dist`"))]
+    pub dir: Option<String>,
+}
+
+/// See [`Dist::limits`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Limits {
+    /// How long one command may take.
+    #[schemars(extend("x-form" = "duration"))]
+    pub step_timeout: String,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            step_timeout: "2h".into(),
+        }
+    }
+}
+
+fn freezers() -> Vec<Freezer> {
+    vec![Freezer::Nuitka, Freezer::Pyinstaller]
+}
+
+fn layout() -> Layout {
+    Layout::Onefile
+}
+
+fn ready_timeout() -> String {
+    "30s".into()
+}
+
+fn time_budget() -> String {
+    "30m".into()
+}
+
+fn sidecar_env() -> Vec<String> {
+    texts(&["CC", "CFLAGS", "LDFLAGS"])
+}
+
+fn gpg_passphrase() -> String {
+    "GPG_PASSPHRASE".into()
+}
+
+fn texts(all: &[&str]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,396 @@
+//! Fills in what the file leaves open by looking at the repository.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::check::Checked;
+use super::document::Document;
+use super::problem::{Place, Problem, Problems};
+use super::tauri::{self, Host};
+use super::types::*;
+use super::{find, raw, sidecar, value, web};
+
+/// Where Tauri hosts are by convention.
+const HOSTS: [&str; 4] = [
+    "src-tauri",
+    "*/src-tauri",
+    "apps/*/src-tauri",
+    "packages/*/src-tauri",
+];
+
+/// What is in the portable archive by convention.
+const ARCHIVED: [&str; 3] = ["README*", "LICENSE*", "NOTICE*"];
+
+/// A resolution in progress.
+pub(super) struct Resolver<'a> {
+    /// The repository.
+    pub root: &'a Path,
+    doc: &'a Document<'a>,
+    /// Tables in which the file is wrong already: what follows from that is not reported.
+    broken: &'a [String],
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+impl Resolver<'_> {
+    /// Notes a problem with the value of a key, such as `sidecar.0.dir`; an empty key is none of
+    /// the file's.
+    pub(super) fn problem(
+        &mut self,
+        key: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let table = key.rsplit_once('.').map_or("", |(table, _)| table);
+        let place = self.doc.find(key);
+        let follows = self.broken.iter().any(|broken| broken == table) || place.is_none();
+        if self.broken.is_empty() || !follows {
+            self.problems.push(Problem {
+                place,
+                message: message.into(),
+                help: help.into(),
+            });
+        }
+    }
+
+    /// The value, or a problem in a file of its own.
+    pub(super) fn located<T>(&mut self, parsed: Result<T, (Place, String)>) -> Option<T> {
+        let (place, message) = match parsed {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        self.problems.push(Problem {
+            place: Some(place),
+            message,
+            help: String::new(),
+        });
+        None
+    }
+
+    /// The path as a message shows it.
+    pub(super) fn shown(&self, path: &Path) -> String {
+        find::shown(self.root, path)
+    }
+
+    /// A path of the file, which is relative to the repository.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        find::plain(&self.root.join(text))
+    }
+
+    /// A folder that must exist.
+    pub(super) fn dir(&mut self, key: &str, text: &str) -> Option<PathBuf> {
+        let dir = self.path(text);
+        if dir.is_dir() {
+            return Some(dir);
+        }
+        let what = if dir.exists() {
+            "is not a folder"
+        } else {
+            "does not exist"
+        };
+        self.problem(key, format!("`{}` {what}", self.shown(&dir)), "");
+        None
+    }
+
+    /// A file that must exist, relative to a folder.
+    pub(super) fn file(&mut self, key: &str, dir: &Path, text: &str) -> Option<PathBuf> {
+        let file = find::plain(&dir.join(text));
+        if file.is_file() {
+            return Some(file);
+        }
+        let what = if file.exists() {
+            "is not a file"
+        } else {
+            "does not exist"
+        };
+        self.problem(key, format!("`{}` {what}", self.shown(&file)), "");
+        None
+    }
+
+    /// A duration, which the check has approved.
+    pub(super) fn duration(&self, text: &str) -> Duration {
+        value::duration(text).unwrap_or_default()
+    }
+}
+
+/// Completes a configuration.
+pub(super) fn resolve(
+    root: PathBuf,
+    file: Option<PathBuf>,
+    doc: &Document<'_>,
+    checked: Checked,
+) -> Result<Config, Problems> {
+    let Checked {
+        dist,
+        problems,
+        tables,
+    } = checked;
+    let mut cx = Resolver {
+        root: &root,
+        doc,
+        broken: &tables,
+        problems,
+        warnings: Vec::new(),
+    };
+    if file.is_none() {
+        cx.warnings.push(format!(
+            "there is no {}: conventions decide everything",
+            super::FILE
+        ));
+    }
+    let parts = parts(&mut cx, dist);
+    let Resolver {
+        problems, warnings, ..
+    } = cx;
+    match parts {
+        Some(config) if problems.is_empty() => Ok(Config {
+            root,
+            file,
+            warnings,
+            ..config
+        }),
+        _ => Err(Problems::new(problems)),
+    }
+}
+
+/// Everything but the frame; `None` if there is a problem.
+fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
+    let sign = sign(cx, &dist);
+    let archive = archive(cx, dist.archive);
+    let sidecars = sidecar::sidecars(cx, dist.sidecar);
+    let app_dir = app_dir(cx, dist.app.dir.as_deref())?;
+    let host = tauri::host(cx, &app_dir)?;
+    let product = product(cx, dist.product, &host);
+    let frontend = web::frontend(cx, dist.frontend, &host, &app_dir)?;
+    let cli = web::cli(cx, dist.bundle.cli.clone(), frontend.as_ref(), &app_dir);
+    let release = release(cx, dist.release.dir.as_deref(), frontend.as_ref());
+    let sidecars = sidecars?;
+    external(cx, &host, &sidecars);
+    Some(Config {
+        root: PathBuf::new(),
+        file: None,
+        product: product?,
+        frontend,
+        app: app(dist.app, app_dir, host.package),
+        sidecars,
+        bundle: bundle(dist.bundle, cli),
+        archive: archive?,
+        sign: sign?,
+        release: release?,
+        limits: Limits {
+            step_timeout: cx.duration(&dist.limits.step_timeout),
+        },
+        tauri: host.conf,
+        warnings: Vec::new(),
+    })
+}
+
+fn app_dir(cx: &mut Resolver<'_>, given: Option<&str>) -> Option<PathBuf> {
+    if let Some(given) = given {
+        return cx.dir("app.dir", given);
+    }
+    let mut hosts: Vec<PathBuf> = HOSTS
+        .iter()
+        .flat_map(|pattern| find::matching(cx.root, pattern))
+        .collect();
+    hosts.retain(|dir| tauri::file_in(dir).is_some());
+    match hosts.as_slice() {
+        [one] => Some(one.clone()),
+        [] => {
+            let message = format!(
+                "no Tauri host found: {} have no tauri.conf.json",
+                HOSTS.join(", ")
+            );
+            cx.problem("app", message, "name its folder in `dir` of `[app]`");
+            None
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|dir| cx.shown(dir)).collect();
+            let message = format!("several Tauri hosts: {}", names.join(", "));
+            cx.problem("app", message, "name one in `dir` of `[app]`");
+            None
+        }
+    }
+}
+
+fn app(raw: raw::App, dir: PathBuf, package: String) -> App {
+    App {
+        dir,
+        package,
+        profile: raw.profile,
+        features: raw.features,
+        cargo_args: raw.cargo_args,
+        sources: Sources {
+            inputs: raw.inputs,
+            exclude: raw.exclude,
+            env: raw.env,
+        },
+    }
+}
+
+fn product(cx: &mut Resolver<'_>, raw: raw::Product, host: &Host) -> Option<Product> {
+    let given = raw
+        .version
+        .and_then(|text| semver::Version::parse(&text).ok());
+    let own = host.conf.version.as_ref().or(host.version.as_ref());
+    if let (Some(given), Some(own)) = (&given, own)
+        && given != own
+    {
+        cx.warnings.push(format!(
+            "the release is {given}, but the app calls itself {own}"
+        ));
+    }
+    let Some(version) = given.or(own.cloned()) else {
+        let message = format!(
+            "{} has no `version`, Cargo.toml neither",
+            cx.shown(&host.conf.file)
+        );
+        cx.problem("product", message, "set `version` in one of them");
+        return None;
+    };
+    let name = raw.name.or_else(|| host.conf.product_name.clone());
+    Some(Product {
+        name: name.unwrap_or_else(|| host.package.clone()),
+        version,
+        identifier: host.conf.identifier.clone(),
+    })
+}
+
+fn bundle(raw: raw::Bundle, cli: TauriCli) -> Bundle {
+    Bundle {
+        linux: raw.linux.into_iter().map(Into::into).collect(),
+        windows: raw.windows.into_iter().map(Into::into).collect(),
+        macos: raw.macos.into_iter().map(Into::into).collect(),
+        cli,
+    }
+}
+
+fn archive(cx: &mut Resolver<'_>, raw: raw::Archive) -> Option<Option<Archive>> {
+    if !raw.enabled {
+        return Some(None);
+    }
+    let mut files: Vec<PathBuf> = Vec::new();
+    match raw.files {
+        None => {
+            files.extend(
+                ARCHIVED
+                    .iter()
+                    .flat_map(|pattern| find::matching(cx.root, pattern)),
+            );
+        }
+        Some(patterns) => {
+            for (index, pattern) in patterns.iter().enumerate() {
+                let found = find::matching(cx.root, pattern);
+                if !found.iter().any(|path| path.is_file()) {
+                    let message = format!("no file matches `{pattern}`");
+                    cx.problem(&format!("archive.files.{index}"), message, "");
+                }
+                files.extend(found);
+            }
+        }
+    }
+    files.retain(|path| path.is_file());
+    files.sort();
+    files.dedup();
+    Some(Some(Archive { files }))
+}
+
+fn sign(cx: &mut Resolver<'_>, dist: &raw::Dist) -> Option<Sign> {
+    let raw = &dist.sign;
+    let mut public_key = |key: &str, given: Option<&String>| match given {
+        Some(text) => cx.file(key, cx.root, text).map(Some),
+        None => Some(None),
+    };
+    let minisign_public = public_key("sign.minisign.public-key", raw.minisign.public_key.as_ref());
+    let gpg_given = raw.gpg.as_ref().and_then(|gpg| gpg.public_key.as_ref());
+    let gpg_public = public_key("sign.gpg.public-key", gpg_given);
+    secrets_stay_out(cx, dist);
+    let gpg_public = gpg_public?;
+    Some(Sign {
+        minisign: Minisign {
+            key_env: raw.minisign.key_env.clone(),
+            password_env: raw.minisign.password_env.clone(),
+            public_key: minisign_public?,
+        },
+        gpg: raw.gpg.as_ref().map(|gpg| Gpg {
+            key: value::fingerprint(&gpg.key).unwrap_or_default(),
+            passphrase_env: gpg.passphrase_env.clone(),
+            public_key: gpg_public,
+        }),
+    })
+}
+
+/// Refuses an `env` pattern that covers a secret: what decides an output is written down.
+fn secrets_stay_out(cx: &mut Resolver<'_>, dist: &raw::Dist) {
+    let mut secrets = vec![
+        &dist.sign.minisign.key_env,
+        &dist.sign.minisign.password_env,
+    ];
+    secrets.extend(dist.sign.gpg.as_ref().map(|gpg| &gpg.passphrase_env));
+    let sidecars = dist.sidecar.iter().enumerate();
+    let mut lists: Vec<(String, &[String])> = sidecars
+        .map(|(index, sidecar)| (format!("sidecar.{index}.env"), sidecar.env.as_slice()))
+        .collect();
+    lists.push(("frontend.env".to_owned(), &dist.frontend.env));
+    lists.push(("app.env".to_owned(), &dist.app.env));
+    for (key, patterns) in lists {
+        for (index, pattern) in patterns.iter().enumerate() {
+            if let Some(secret) = secrets
+                .iter()
+                .find(|secret| value::matches(pattern, secret))
+            {
+                let message = format!("`{pattern}` covers `{secret}`, which holds a secret");
+                let help = "what decides an output is written down";
+                cx.problem(&format!("{key}.{index}"), message, help);
+            }
+        }
+    }
+}
+
+/// The folder of releases, apart from the frontend's output, which builds empty.
+fn release(
+    cx: &mut Resolver<'_>,
+    given: Option<&str>,
+    frontend: Option<&Frontend>,
+) -> Option<ReleaseDir> {
+    let overlaps = |dir: &Path| {
+        frontend.is_some_and(|web| dir.starts_with(&web.out) || web.out.starts_with(dir))
+    };
+    let dir = cx.path(given.unwrap_or("dist"));
+    match given {
+        None if overlaps(&dir) => Some(ReleaseDir {
+            dir: cx.path("release"),
+        }),
+        Some(given) if overlaps(&dir) => {
+            let message = format!("the frontend is built into `{given}` too");
+            cx.problem(
+                "release.dir",
+                message,
+                "releases need a folder of their own",
+            );
+            None
+        }
+        _ => Some(ReleaseDir { dir }),
+    }
+}
+
+/// Warns of executables that Tauri expects and nothing provides.
+fn external(cx: &mut Resolver<'_>, host: &Host, sidecars: &[Sidecar]) {
+    for bin in &host.conf.external_bin {
+        let name = bin
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let known = sidecars.iter().any(|sidecar| sidecar.name == name);
+        let dir = bin.parent().unwrap_or(cx.root);
+        if !known && find::matching(dir, &format!("{name}-*")).is_empty() {
+            let file = cx.shown(&host.conf.file);
+            let warning = format!(
+                "{file} expects the executable `{}`, but no `[[sidecar]]` has the name `{name}`",
+                cx.shown(bin)
+            );
+            cx.warnings.push(warning);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The JSON schema of the raw types, read for what the check and the reference need of it.
+
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use serde_json::Value;
+
+use super::raw::Dist;
+
+/// The schema of the whole file, without references.
+pub(super) fn dist() -> Value {
+    let settings = SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true)
+        .with_transform(RecursiveTransform(form_of_items));
+    settings
+        .into_generator()
+        .into_root_schema_for::<Dist>()
+        .to_value()
+}
+
+/// Moves the form that a list's field names to its items.
+fn form_of_items(schema: &mut Schema) {
+    if schema.get("items").is_some()
+        && let Some(form) = schema.remove("x-form")
+        && let Some(Value::Object(items)) = schema.get_mut("items")
+    {
+        items.insert("x-form".to_owned(), form);
+    }
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Boolean,
+    List,
+    Table,
+}
+
+impl Kind {
+    /// As a message calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Text => "a string",
+            Self::Boolean => "`true` or `false`",
+            Self::List => "an array",
+            Self::Table => "a table",
+        }
+    }
+}
+
+/// A schema without its "or null", which stands for a key that is left out.
+pub(super) fn given(schema: &Value) -> &Value {
+    let choices = schema["anyOf"].as_array();
+    choices
+        .and_then(|all| all.iter().find(|one| one["type"] != "null"))
+        .unwrap_or(schema)
+}
+
+/// What kind of value the schema describes.
+pub(super) fn kind(schema: &Value) -> Kind {
+    let schema = given(schema);
+    let is = |name: &str| match &schema["type"] {
+        Value::Array(all) => all.iter().any(|one| one == name),
+        one => one == name,
+    };
+    match () {
+        () if is("array") => Kind::List,
+        () if is("object") => Kind::Table,
+        () if is("boolean") => Kind::Boolean,
+        () => Kind::Text,
+    }
+}
+
+/// The keys of a table with their schemas.
+pub(super) fn keys(schema: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let keys = given(schema)["properties"].as_object();
+    keys.into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value))
+}
+
+/// The keys that a table must have.
+pub(super) fn required(schema: &Value) -> impl Iterator<Item = &str> {
+    given(schema)["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+/// The only values that a string may have; none if it is free.
+pub(super) fn choices(schema: &Value) -> Vec<&str> {
+    let schema = given(schema);
+    let documented = schema["oneOf"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| &one["const"]);
+    let plain = schema["enum"].as_array().into_iter().flatten();
+    documented.chain(plain).filter_map(Value::as_str).collect()
+}

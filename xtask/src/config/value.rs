@@ -1,0 +1,140 @@
+//! The strings of `dist.toml` that have a form of their own: durations, versions, globs, names.
+//! An error completes the sentence "`x` is not …".
+
+use std::path::{Component, Path};
+use std::time::Duration;
+
+use super::types::PythonVersion;
+
+/// Units of a duration with their length in milliseconds, the longest first.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// Tests a string against the form that the schema names with `x-form`.
+pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
+    match form {
+        "duration" => duration(text).map(drop),
+        "version" => semver::Version::parse(text)
+            .map(drop)
+            .map_err(|_| "a semantic version, such as `1.2.3`"),
+        "python-version" => python_version(text).map(drop),
+        "inner-path" => inner_path(text),
+        "glob" => glob(text),
+        "file-glob" => file_glob(text),
+        "variable" => variable(text),
+        "variable-glob" => variable(&text.replace('*', "_")),
+        "program" => program(text),
+        "fingerprint" => fingerprint(text).map(drop),
+        _ if text.is_empty() => Err("allowed to be empty"),
+        _ => Ok(()),
+    }
+}
+
+/// `30s` and the like; nothing shorter than a millisecond.
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
+    const FORM: &str = "a duration, such as `500ms`, `30s`, `5m` or `1h`";
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(FORM)?;
+    let number: u64 = number.parse().map_err(|_| FORM)?;
+    match number.checked_mul(*millis) {
+        Some(0) => Err("a time in which anything can happen"),
+        Some(total) => Ok(Duration::from_millis(total)),
+        None => Err(FORM),
+    }
+}
+
+/// The duration in the longest unit that leaves no rest.
+pub(super) fn duration_text(value: Duration) -> String {
+    let millis = u64::try_from(value.as_millis()).unwrap_or(u64::MAX);
+    let whole = |(_, unit): &&(&str, u64)| millis.is_multiple_of(*unit);
+    let (name, unit) = UNITS.iter().find(whole).unwrap_or(&UNITS[3]);
+    format!("{}{name}", millis / unit)
+}
+
+/// `3.11`: the patch level is not the configuration's to say.
+pub(super) fn python_version(text: &str) -> Result<PythonVersion, &'static str> {
+    const FORM: &str = "a Python version of two numbers, such as `3.11`";
+    let (major, minor) = text.split_once('.').ok_or(FORM)?;
+    let number = |part: &str| part.parse::<u32>().map_err(|_| FORM);
+    Ok(PythonVersion {
+        major: number(major)?,
+        minor: number(minor)?,
+    })
+}
+
+/// An OpenPGP fingerprint, which may be written in groups.
+pub(super) fn fingerprint(text: &str) -> Result<String, &'static str> {
+    let hex: String = text.split_whitespace().collect::<String>().to_uppercase();
+    let digits = hex.chars().all(|c| c.is_ascii_hexdigit());
+    if digits && matches!(hex.len(), 40 | 64) {
+        Ok(hex)
+    } else {
+        Err("an OpenPGP fingerprint: 40 hexadecimal digits (`gpg --list-secret-keys` prints it)")
+    }
+}
+
+/// A relative path that stays inside the folder it is relative to.
+fn inner_path(text: &str) -> Result<(), &'static str> {
+    let inside = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
+    let normal = |c: Component<'_>| matches!(c, Component::Normal(_));
+    let path = Path::new(text);
+    if path.components().all(inside) && path.components().any(normal) {
+        Ok(())
+    } else {
+        Err("a path further down: no leading `/`, no `..`")
+    }
+}
+
+/// A glob as `.gitignore` has it.
+fn glob(text: &str) -> Result<(), &'static str> {
+    if text.starts_with(['/', '!']) || text.split('/').any(|part| part == "..") {
+        return Err("relative to the repository: no leading `/` or `!`, no `..`");
+    }
+    match ignore::overrides::OverrideBuilder::new("/").add(text) {
+        Ok(_) if !text.is_empty() => Ok(()),
+        _ => Err("a glob, such as `shared/**` or `**/*.md`"),
+    }
+}
+
+/// A path whose last part may have wildcards.
+fn file_glob(text: &str) -> Result<(), &'static str> {
+    inner_path(text)?;
+    match text.rsplit_once('/') {
+        Some((folder, _)) if folder.contains('*') => Err("supported: `*` in the name of a folder"),
+        _ => Ok(()),
+    }
+}
+
+/// The name of an environment variable.
+fn variable(text: &str) -> Result<(), &'static str> {
+    let start = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let rest = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if text.starts_with(start) && text.chars().all(rest) {
+        Ok(())
+    } else {
+        Err("the name of an environment variable")
+    }
+}
+
+/// The name of an executable on every platform.
+fn program(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if text.to_ascii_lowercase().ends_with(".exe") {
+        Err("right: leave out `.exe`, it is added for Windows")
+    } else if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
+        Ok(())
+    } else {
+        Err("an executable's name: letters, digits, `-`, `_` and `.`")
+    }
+}
+
+/// Whether a text matches a pattern in which `*` stands for any characters.
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|tail| {
+            let mut ends = tail.char_indices().map(|(at, _)| at).chain([tail.len()]);
+            ends.any(|at| matches(rest, &tail[at..]))
+        }),
+    }
+}

@@ -1,0 +1,40 @@
+//! PyInstaller: packs the interpreter and the bytecode into one executable that extracts itself.
+
+use std::{ffi::OsString, path::Path};
+
+use crate::config::Sidecar;
+
+/// The arguments after `python -m PyInstaller`.
+pub fn arguments(sidecar: &Sidecar, name: &str, work: &Path) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> =
+        ["--onefile", "--noconfirm", "--clean", "--log-level=INFO"].map(OsString::from).into();
+    let mut option = |name: &str, value: OsString| {
+        arguments.push(name.into());
+        arguments.push(value);
+    };
+    option("--name", name.into());
+    option("--distpath", work.join("dist").into());
+    option("--workpath", work.join("build").into());
+    option("--specpath", work.into());
+    for package in &sidecar.packages {
+        option("--collect-all", package.into());
+    }
+    for module in &sidecar.modules {
+        option("--hidden-import", module.into());
+    }
+    for module in &sidecar.exclude_modules {
+        option("--exclude-module", module.into());
+    }
+    for data in &sidecar.data {
+        // PyInstaller takes the destination's folder, and keeps the file's name.
+        let folder = if data.from.is_dir() { Some(&*data.to) } else { data.to.parent() };
+        let folder = folder.filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+        let mut value = OsString::from(&data.from);
+        value.push(":");
+        value.push(folder);
+        option("--add-data", value);
+    }
+    arguments.extend(sidecar.pyinstaller_args.iter().map(OsString::from));
+    arguments.push(sidecar.entry.clone().into());
+    arguments
+}

