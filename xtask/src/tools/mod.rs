@@ -7,5 +7,6 @@ pub mod gpg;
 pub mod minisign;
 pub mod node;
 pub mod nuitka;
+pub mod packages;
 pub mod pyinstaller;
 pub mod python;
