@@ -4,6 +4,7 @@
 //! The dependencies run one way: [`pipeline`] calls [`steps`], which call [`tools`], which run
 //! commands through [`engine`]; [`report`] only reads [`engine::event`].
 
+pub mod binary;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -61,7 +61,11 @@ impl std::str::FromStr for Target {
                  x86_64-unknown-linux-gnu"
             ),
         };
-        Ok(Self { name: name.to_owned(), triple, os })
+        Ok(Self {
+            name: name.to_owned(),
+            triple,
+            os,
+        })
     }
 }
 
@@ -71,7 +75,11 @@ impl Target {
         let name = std::env::consts::OS;
         name.parse().unwrap_or_else(|_| {
             let triple = format!("{}-unknown-{name}", std::env::consts::ARCH);
-            Self { name: name.to_owned(), triple, os: Os::Linux }
+            Self {
+                name: name.to_owned(),
+                triple,
+                os: Os::Linux,
+            }
         })
     }
 
@@ -124,8 +132,16 @@ mod tests {
             &format!("{arch}-unknown-linux-gnu"),
             &format!("a-{arch}-unknown-linux-gnu"),
         );
-        check("x86_64-pc-windows-gnu", "x86_64-pc-windows-gnu", "a-x86_64-pc-windows-gnu.exe");
-        check("aarch64-apple-darwin", "aarch64-apple-darwin", "a-aarch64-apple-darwin");
+        check(
+            "x86_64-pc-windows-gnu",
+            "x86_64-pc-windows-gnu",
+            "a-x86_64-pc-windows-gnu.exe",
+        );
+        check(
+            "aarch64-apple-darwin",
+            "aarch64-apple-darwin",
+            "a-aarch64-apple-darwin",
+        );
         let error = "plan9".parse::<Target>().unwrap_err().to_string();
         assert!(error.starts_with("`plan9` is no target"), "{error}");
     }

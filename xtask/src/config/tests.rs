@@ -46,4 +46,3 @@ fn check(toml: &str, expected: Expect) {
     let trimmed: Vec<&str> = lines.lines().map(str::trim_end).collect();
     expected.assert_eq(&(trimmed.join("\n") + "\n"));
 }
-

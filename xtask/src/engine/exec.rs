@@ -151,6 +151,7 @@ pub struct Run<'a> {
     log: &'a Log,
     command: Command,
     stdin: Option<Vec<u8>>,
+    hold_stdin: Option<String>,
     timeout: Duration,
 }
 
@@ -164,6 +165,7 @@ impl<'a> Run<'a> {
             log,
             command: command.into(),
             stdin: None,
+            hold_stdin: None,
             timeout,
         }
     }
@@ -171,6 +173,13 @@ impl<'a> Run<'a> {
     /// Feeds these bytes, then end of file. Without it stdin is empty.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Keeps stdin open until the process prints this line to stdout: it then sees the end of file
+    /// that a vanished parent would leave.
+    pub fn hold_stdin_until(mut self, line: &str) -> Self {
+        self.hold_stdin = Some(line.to_owned());
         self
     }
 
@@ -268,6 +277,9 @@ impl<'a> Run<'a> {
             thread::spawn(move || stdin.write_all(&bytes));
         }
         let mut seen = Seen::default();
+        if let Some(line) = self.hold_stdin.take() {
+            seen.held = child.stdin().take().map(|stdin| (line, stdin));
+        }
         let status = self.wait(child.as_mut(), &collected, &mut seen, line)?;
         seen.drain_for(&collected, LINGER);
         if !out.is_finished() || !err.is_finished() {
@@ -385,6 +397,8 @@ struct Piece {
 /// What a process printed so far.
 #[derive(Default)]
 struct Seen {
+    /// Dropped, and so closed, when the line is printed.
+    held: Option<(String, std::process::ChildStdin)>,
     stdout: Vec<u8>,
     tail: VecDeque<String>,
     log_error: Option<anyhow::Error>,
@@ -392,6 +406,13 @@ struct Seen {
 
 impl Seen {
     fn take(&mut self, piece: Piece) {
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|(line, _)| !piece.stdout.is_empty() && *line == piece.text)
+        {
+            self.held = None;
+        }
         self.stdout.extend(piece.stdout);
         self.log_error = self.log_error.take().or(piece.log_error);
         if piece.text.is_empty() {

@@ -22,6 +22,7 @@ use super::{
     journal::{CommandRun, Journal, Record},
     lock::Lock,
     orphans::Orphans,
+    probe::Probes,
     secret::Redactor,
     select::{Decision, Selection},
     staging::{self, Staging},
@@ -54,6 +55,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Names of variables that no child inherits.
     pub withheld: Vec<String>,
+    /// Knows the versions of programs.
+    pub probes: Probes,
     /// Masks secrets.
     pub redactor: Redactor,
     /// Set by Ctrl-C.
@@ -69,6 +72,7 @@ pub struct Session {
     pub(super) jobs: usize,
     pub(super) exec: Exec,
     pub(super) events: Events,
+    pub(super) probes: Probes,
     steps: Vec<String>,
     command: String,
     plan: bool,
@@ -192,6 +196,7 @@ impl Session {
             cache: StatCache::open(state.join("stat.v1"), options.rehash),
             root: options.root,
             jobs: options.jobs,
+            probes: options.probes,
             steps: options.steps,
             command: options.command,
             plan: options.plan,

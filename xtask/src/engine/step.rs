@@ -15,6 +15,7 @@ use super::{
     exec::{Log, Run},
     fingerprint::Inputs,
     journal::Record,
+    probe::{Probe, Probed},
     session::Session,
     staging::Staging,
 };
@@ -119,8 +120,8 @@ impl Context<'_> {
     }
 
     /// The version of a program, asked only when it may have changed.
-    pub fn session(&self) -> &Session {
-        self.session
+    pub fn probe(&self, probe: &Probe) -> Result<Probed> {
+        self.session.probes.version(probe)
     }
 
     /// Tells the reader of the run something.

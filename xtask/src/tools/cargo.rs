@@ -31,10 +31,15 @@ pub fn executables(messages: &[u8]) -> Vec<Executable> {
         kind: Vec<String>,
     }
     let text = String::from_utf8_lossy(messages);
-    let parsed = text.lines().filter_map(|it| serde_json::from_str::<Message>(it).ok());
+    let parsed = text
+        .lines()
+        .filter_map(|it| serde_json::from_str::<Message>(it).ok());
     let bins = parsed.filter_map(|it| Some((it.executable?, it.target?)));
     bins.filter(|(_, target)| target.kind.iter().any(|it| it == "bin"))
-        .map(|(path, target)| Executable { name: target.name, path })
+        .map(|(path, target)| Executable {
+            name: target.name,
+            path,
+        })
         .collect()
 }
 
@@ -58,8 +63,12 @@ impl Local {
         let shared = read(&workspace.join("Cargo.toml"))?;
         local.follow(dir, &workspace, &shared)?;
         for above in dir.ancestors().take_while(|it| it.starts_with(repository)) {
-            for name in [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"]
-            {
+            for name in [
+                ".cargo/config.toml",
+                ".cargo/config",
+                "rust-toolchain.toml",
+                "rust-toolchain",
+            ] {
                 local.files.insert(above.join(name));
             }
         }
@@ -75,9 +84,14 @@ impl Local {
         let manifest = read(&dir.join("Cargo.toml"))?;
         let mut paths = BTreeSet::new();
         dependencies(&manifest, &mut |name, dependency| {
-            let own = dependency.get("path").and_then(|it| it.as_str()).map(|it| dir.join(it));
+            let own = dependency
+                .get("path")
+                .and_then(|it| it.as_str())
+                .map(|it| dir.join(it));
             let inherited = || {
-                dependency.get("workspace").filter(|it| it.as_bool() == Some(true))?;
+                dependency
+                    .get("workspace")
+                    .filter(|it| it.as_bool() == Some(true))?;
                 let dependency = shared.get("workspace")?.get("dependencies")?.get(name)?;
                 Some(workspace.join(dependency.get("path")?.as_str()?))
             };
@@ -85,7 +99,11 @@ impl Local {
         });
         for path in paths {
             let path = path.canonicalize().with_context(|| {
-                format!("{} depends on {}", dir.join("Cargo.toml").display(), path.display())
+                format!(
+                    "{} depends on {}",
+                    dir.join("Cargo.toml").display(),
+                    path.display()
+                )
             })?;
             self.follow(&path, workspace, shared)?;
         }
@@ -119,7 +137,8 @@ fn workspace_of(dir: &Path, repository: &Path) -> Result<PathBuf> {
 
 fn read(file: &Path) -> Result<toml::Table> {
     let text = fs_err::read_to_string(file)?;
-    text.parse().with_context(|| format!("{} is not TOML", file.display()))
+    text.parse()
+        .with_context(|| format!("{} is not TOML", file.display()))
 }
 
 #[cfg(test)]
@@ -144,12 +163,18 @@ mod tests {
             "[dependencies]\na = { path = '../libs/a' }\nserde = '1'\n\
              [target.'cfg(unix)'.build-dependencies]\nb.workspace = true\n",
         );
-        write("libs/a/Cargo.toml", "[dependencies]\nb = { path = '../b' }\n");
+        write(
+            "libs/a/Cargo.toml",
+            "[dependencies]\nb = { path = '../b' }\n",
+        );
         write("libs/b/Cargo.toml", "");
         write("libs/unrelated/Cargo.toml", "");
         let local = Local::of(&root.join("host"), &root).unwrap();
-        let packages: Vec<_> =
-            local.packages.iter().map(|it| it.strip_prefix(&root).unwrap().to_owned()).collect();
+        let packages: Vec<_> = local
+            .packages
+            .iter()
+            .map(|it| it.strip_prefix(&root).unwrap().to_owned())
+            .collect();
         assert_eq!(packages, ["host", "libs/a", "libs/b"].map(PathBuf::from));
         assert!(local.files.contains(&root.join("Cargo.lock")));
     }
@@ -160,7 +185,10 @@ mod tests {
 {"reason":"compiler-artifact","target":{"kind":["bin"],"name":"app"},"executable":"/t/app"}
 {"reason":"build-finished","success":true}
 "#;
-        let expected = Executable { name: "app".into(), path: "/t/app".into() };
+        let expected = Executable {
+            name: "app".into(),
+            path: "/t/app".into(),
+        };
         assert_eq!(executables(messages), [expected]);
     }
 }

@@ -28,20 +28,37 @@ fn git(root: &Path, args: &[&str]) -> Result<Option<String>> {
 /// Reads HEAD; outside of a repository all is none.
 pub fn head(root: &Path) -> Result<Commit> {
     let format = "--format=%H%n%ct%n%D";
-    let text = git(root, &["log", "-1", "--no-show-signature", "--decorate-refs=refs/tags", format]);
-    let Some(text) = text? else { return Ok(Commit::default()) };
+    let text = git(
+        root,
+        &[
+            "log",
+            "-1",
+            "--no-show-signature",
+            "--decorate-refs=refs/tags",
+            format,
+        ],
+    );
+    let Some(text) = text? else {
+        return Ok(Commit::default());
+    };
     let mut lines = text.lines();
     let id = lines.next().map(str::to_owned);
     let time = lines.next().and_then(|it| it.parse().ok());
     let tags = lines.next().unwrap_or_default();
-    let tag = tags.split(", ").find_map(|it| it.strip_prefix("tag: ")).map(str::to_owned);
+    let tag = tags
+        .split(", ")
+        .find_map(|it| it.strip_prefix("tag: "))
+        .map(str::to_owned);
     Ok(Commit { id, tag, time })
 }
 
 /// Whether anything differs from HEAD, new files included. `leave_out` are folders, relative to
 /// the root, that the build itself writes.
 pub fn is_dirty(root: &Path, leave_out: &[String]) -> Result<bool> {
-    let exclude: Vec<String> = leave_out.iter().map(|it| format!(":(exclude){it}")).collect();
+    let exclude: Vec<String> = leave_out
+        .iter()
+        .map(|it| format!(":(exclude){it}"))
+        .collect();
     let mut args = vec!["status", "--porcelain", "--", "."];
     args.extend(exclude.iter().map(String::as_str));
     Ok(git(root, &args)?.is_none_or(|it| !it.trim().is_empty()))

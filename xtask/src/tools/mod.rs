@@ -10,3 +10,4 @@ pub mod nuitka;
 pub mod packages;
 pub mod pyinstaller;
 pub mod python;
+pub mod versions;

@@ -45,7 +45,10 @@ pub fn run(manager: PackageManager, dir: &Path, script: &str) -> Command {
 /// Node runs it directly, since the package managers' own ways differ.
 pub fn tauri_cli(dir: &Path) -> Result<PathBuf> {
     let inside = "node_modules/@tauri-apps/cli/tauri.js";
-    let found = dir.ancestors().map(|it| it.join(inside)).find(|it| it.is_file());
+    let found = dir
+        .ancestors()
+        .map(|it| it.join(inside))
+        .find(|it| it.is_file());
     found.with_context(|| {
         format!(
             "the package @tauri-apps/cli is not installed for {}\n\

@@ -25,8 +25,18 @@ pub fn arguments(sidecar: &Sidecar, executable: &str, work: &Path, jobs: usize) 
         text("--include-module=_json".into()),
         text("--include-module=_bisect".into()),
     ];
-    arguments.extend(sidecar.packages.iter().map(|it| text(format!("--include-package={it}"))));
-    arguments.extend(sidecar.modules.iter().map(|it| text(format!("--include-module={it}"))));
+    arguments.extend(
+        sidecar
+            .packages
+            .iter()
+            .map(|it| text(format!("--include-package={it}"))),
+    );
+    arguments.extend(
+        sidecar
+            .modules
+            .iter()
+            .map(|it| text(format!("--include-module={it}"))),
+    );
     let excluded = sidecar.exclude_modules.iter();
     arguments.extend(excluded.map(|it| text(format!("--nofollow-import-to={it}"))));
     for data in &sidecar.data {
@@ -43,8 +53,11 @@ pub fn arguments(sidecar: &Sidecar, executable: &str, work: &Path, jobs: usize) 
 
 /// Words in the output of a failed freeze that another freezer would not help against: they are
 /// mistakes in the configuration.
-pub const CONFIGURATION_ERRORS: [&str; 3] =
-    ["failed to locate module", "does not match any files", "failed to locate package"];
+pub const CONFIGURATION_ERRORS: [&str; 3] = [
+    "failed to locate module",
+    "does not match any files",
+    "failed to locate package",
+];
 
 /// What Nuitka exits with when it does not know a flag.
 pub const EXIT_BAD_FLAG: i32 = 2;

@@ -6,8 +6,9 @@ use crate::config::Sidecar;
 
 /// The arguments after `python -m PyInstaller`.
 pub fn arguments(sidecar: &Sidecar, name: &str, work: &Path) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> =
-        ["--onefile", "--noconfirm", "--clean", "--log-level=INFO"].map(OsString::from).into();
+    let mut arguments: Vec<OsString> = ["--onefile", "--noconfirm", "--clean", "--log-level=INFO"]
+        .map(OsString::from)
+        .into();
     let mut option = |name: &str, value: OsString| {
         arguments.push(name.into());
         arguments.push(value);
@@ -27,8 +28,14 @@ pub fn arguments(sidecar: &Sidecar, name: &str, work: &Path) -> Vec<OsString> {
     }
     for data in &sidecar.data {
         // PyInstaller takes the destination's folder, and keeps the file's name.
-        let folder = if data.from.is_dir() { Some(&*data.to) } else { data.to.parent() };
-        let folder = folder.filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+        let folder = if data.from.is_dir() {
+            Some(&*data.to)
+        } else {
+            data.to.parent()
+        };
+        let folder = folder
+            .filter(|it| *it != Path::new(""))
+            .unwrap_or(Path::new("."));
         let mut value = OsString::from(&data.from);
         value.push(":");
         value.push(folder);

