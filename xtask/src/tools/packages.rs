@@ -172,7 +172,11 @@ impl System {
         match (manager, commands.pop()) {
             // winget takes one identifier at a time.
             (Manager::Winget, Some(last)) => {
-                commands.extend(packages.iter().map(|it| [&last[..], &[it.clone()]].concat()));
+                commands.extend(
+                    packages
+                        .iter()
+                        .map(|it| [&last[..], std::slice::from_ref(it)].concat()),
+                );
             }
             (_, last) => commands.extend(last.map(|it| [it, packages.to_vec()].concat())),
         }
@@ -232,9 +236,15 @@ mod tests {
             Some(Manager::Apt),
         );
         check("ID_LIKE=debian\nID=ubuntu\n", Some(Manager::Apt));
-        check("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", Some(Manager::Apt));
+        check(
+            "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
+            Some(Manager::Apt),
+        );
         check("ID='fedora'\n", Some(Manager::Dnf));
-        check("ID=rocky\nID_LIKE=\"rhel centos fedora\"\n", Some(Manager::Dnf));
+        check(
+            "ID=rocky\nID_LIKE=\"rhel centos fedora\"\n",
+            Some(Manager::Dnf),
+        );
         check("ID=nixos\nVERSION_ID=debian\n", None);
         check("", None);
     }
@@ -263,7 +273,10 @@ mod tests {
             false,
             &["winget install -e --id a", "winget install -e --id b"],
         );
-        let apt = System { manager: Some(Manager::Apt), sudo: false };
+        let apt = System {
+            manager: Some(Manager::Apt),
+            sudo: false,
+        };
         assert!(apt.install(&[]).is_empty());
     }
 
