@@ -373,6 +373,7 @@ mod tests {
         probes.version(&tool).unwrap();
         // The environment of a test process cannot be changed safely: change the record.
         for answer in probes.lock().values_mut() {
+            assert_eq!(answer.given.env[0].1, env::var("HOME").ok());
             answer.given.env[0].1 = Some("elsewhere".into());
         }
         probes.version(&tool).unwrap();

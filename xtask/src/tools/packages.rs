@@ -245,6 +245,7 @@ mod tests {
             "ID=rocky\nID_LIKE=\"rhel centos fedora\"\n",
             Some(Manager::Dnf),
         );
+        check("ID_LIKE=fedora\nID=debian\n", Some(Manager::Apt));
         check("ID=nixos\nVERSION_ID=debian\n", None);
         check("", None);
     }
