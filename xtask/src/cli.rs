@@ -1,1 +1,223 @@
-//! (in the making)
+//! The command line: types for clap, and nothing else.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::report::{ColorWhen, Format};
+
+/// Build, freeze, bundle, sign and checksum a Tauri app with Python sidecars; resume where it
+/// stopped.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// How the run is shown
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub format: Format,
+
+    /// When colours are used
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub color: ColorWhen,
+
+    /// Show every line that the commands print
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+
+    /// The configuration, instead of packaging/dist.toml
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the release: build, freeze, bundle, sign, checksum. Reuses what is up to date
+    Dist(Dist),
+    /// Show what `dist` would run, and why, without running anything
+    Plan(Plan),
+    /// Show how the last `dist` went
+    Status(OnTarget),
+    /// Forget recorded steps, so that the next `dist` runs them again
+    Clean(Clean),
+    /// Check every hash, size and signature of a release, offline
+    Verify(Verify),
+    /// Look for everything that `dist` needs, and say how to install what is missing
+    Doctor(Doctor),
+    /// Run all tests of this repository
+    Test(Test),
+    /// Show the configuration with every default filled in, as JSON
+    Config,
+    /// Print the JSON schema of manifest.json
+    Schema,
+    /// Measure an up-to-date run against ninja, and the cost of the orchestrator
+    Bench(Bench),
+}
+
+/// Which target a command is about.
+#[derive(Args, Clone, Debug)]
+pub struct OnTarget {
+    /// linux, windows, macos, or a Rust target triple; default: this machine
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+}
+
+/// Which steps.
+#[derive(Args, Clone, Debug)]
+pub struct Select {
+    /// Take the steps before this one as recorded, even if their inputs changed
+    #[arg(long, value_name = "STEP")]
+    pub from: Option<String>,
+
+    /// Leave out the steps after this one
+    #[arg(long, value_name = "STEP")]
+    pub until: Option<String>,
+
+    /// Only this step: --from and --until in one
+    #[arg(long, value_name = "STEP", conflicts_with_all = ["from", "until"])]
+    pub only: Option<String>,
+
+    /// Take this step as recorded; may be repeated
+    #[arg(long, value_name = "STEP")]
+    pub skip: Vec<String>,
+
+    /// Run this step, or without a name every step, even if it is up to date; may be repeated
+    #[arg(long, value_name = "STEP", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub force: Vec<String>,
+
+    /// Read every file anew instead of trusting unchanged sizes and times
+    #[arg(long)]
+    pub rehash: bool,
+}
+
+/// How the release is signed.
+#[derive(Args, Clone, Debug)]
+pub struct Signing {
+    /// For publishing: refuse a development identity, a dirty checkout, and steps that were taken
+    /// as recorded
+    #[arg(long, conflicts_with = "unsigned")]
+    pub release: bool,
+
+    /// Sign nothing, and record that
+    #[arg(long)]
+    pub unsigned: bool,
+
+    /// With --release: accept a checkout that differs from its commit
+    #[arg(long, requires = "release")]
+    pub allow_dirty: bool,
+}
+
+/// Options of `dist`.
+#[derive(Args, Debug)]
+pub struct Dist {
+    #[command(flatten)]
+    pub on: OnTarget,
+
+    #[command(flatten)]
+    pub select: Select,
+
+    #[command(flatten)]
+    pub signing: Signing,
+
+    /// Install what is missing first
+    #[arg(long)]
+    pub setup: bool,
+
+    /// Show what would run, like `plan`
+    #[arg(long, conflicts_with = "setup")]
+    pub dry_run: bool,
+
+    /// How many processes may work at once; 1 runs strictly in order. Default: the processors
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+}
+
+/// Options of `plan`.
+#[derive(Args, Debug)]
+pub struct Plan {
+    #[command(flatten)]
+    pub on: OnTarget,
+
+    #[command(flatten)]
+    pub select: Select,
+
+    #[command(flatten)]
+    pub signing: Signing,
+
+    /// Show everything that differs from the record of this step
+    #[arg(long, value_name = "STEP")]
+    pub explain: Option<String>,
+}
+
+/// Options of `clean`.
+#[derive(Args, Debug)]
+pub struct Clean {
+    /// The step to forget; without it all steps, their files and caches
+    pub step: Option<String>,
+
+    #[command(flatten)]
+    pub on: OnTarget,
+}
+
+/// Options of `verify`.
+#[derive(Args, Debug)]
+pub struct Verify {
+    /// The release folder, or its manifest.json; default: the release of this version and machine
+    pub release: Option<PathBuf>,
+
+    /// A file with a minisign public key to trust; may be repeated. Default: the configured one
+    #[arg(long, value_name = "FILE")]
+    pub key: Vec<PathBuf>,
+
+    /// Refuse a release that is development-signed or unsigned
+    #[arg(long)]
+    pub require_release: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Args, Debug)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub on: OnTarget,
+
+    /// Install what system packages provide
+    #[arg(long)]
+    pub fix: bool,
+
+    /// Look for what the tests need, too
+    #[arg(long)]
+    pub tests: bool,
+}
+
+/// Options of `test`.
+#[derive(Args, Debug)]
+pub struct Test {
+    /// Install what is missing first
+    #[arg(long)]
+    pub setup: bool,
+
+    /// Also what takes long: more kills, more damage
+    #[arg(long)]
+    pub full: bool,
+
+    /// Only the parts whose name contains this; `list` names them
+    #[arg(value_name = "PART")]
+    pub only: Option<String>,
+}
+
+/// Options of `bench`.
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// Counted runs of each command
+    #[arg(long, default_value_t = 11)]
+    pub runs: usize,
+}

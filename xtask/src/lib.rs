@@ -6,11 +6,13 @@
 
 pub mod binary;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod manifest;
 pub mod pipeline;
 pub mod preflight;
+pub mod release;
 pub mod report;
 pub mod steps;
 pub mod target;

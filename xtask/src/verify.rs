@@ -1,1 +1,289 @@
-//! (in the making)
+//! Checks a release folder against its manifest, offline: what is there, what it holds, who signed.
+//!
+//! Nothing in the folder is believed before it is checked, and no link in it is followed. What is
+//! wrong is a row of the report, not an error: one look shows everything.
+
+mod contents;
+mod files;
+mod report;
+mod signatures;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
+use xshell::Cmd;
+
+pub use self::report::{Report, Row, Table};
+use self::{
+    files::{Found, parallel},
+    signatures::Keys,
+};
+use crate::{
+    manifest::{
+        Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, SUMS_ASC, SUMS_MINISIG,
+        SUMS_NAME, Sums,
+    },
+    tools::minisign::PublicKey,
+};
+
+/// Whom to believe.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// Keys that may have signed, from `--key` or the configuration. With none, the manifest's own
+    /// key is used, and the report says that the release is self-attested.
+    pub public_keys: Vec<PublicKey>,
+    /// A file with the publisher's exported OpenPGP key; without it `.asc` files are not checked.
+    pub gpg_key: Option<PathBuf>,
+    /// The least identity that will do.
+    pub require: Identity,
+}
+
+impl Default for Trust {
+    /// Nobody in particular.
+    fn default() -> Self {
+        Self {
+            public_keys: Vec::new(),
+            gpg_key: None,
+            require: Identity::Unsigned,
+        }
+    }
+}
+
+/// Runs a command and returns whether it succeeded and what it printed on stdout: for `gpgv`.
+pub type Run<'a> = &'a (dyn Fn(Cmd<'_>) -> Result<(bool, String)> + Sync);
+
+/// What every check needs.
+struct Release<'a> {
+    folder: &'a Path,
+    manifest: &'a Manifest,
+    /// The text of the manifest is not kept: its hash is among these.
+    hashes: &'a BTreeMap<String, String>,
+    keys: &'a Keys,
+    trust: &'a Trust,
+    run: Run<'a>,
+}
+
+impl Release<'_> {
+    /// Whether the path is a readable regular file: what is not has its row already.
+    fn has(&self, path: &str) -> bool {
+        self.hashes.contains_key(path)
+    }
+}
+
+/// Checks the release in a folder, or beside a `manifest.json`.
+///
+/// # Errors
+/// When there is no such folder, a trusted key cannot be read, or a command cannot be started.
+/// What is wrong with the release is in the report.
+pub fn verify(path: &Path, trust: &Trust, run: Run<'_>) -> Result<Report> {
+    let folder = folder_of(path)?;
+    let mut report = Report::new(folder);
+    let found = files::walk(folder)?;
+    let Some(manifest) = read_manifest(folder, &found, &mut report) else {
+        return Ok(report);
+    };
+    let covered = covered(&manifest);
+    let all: BTreeSet<&str> = covered
+        .iter()
+        .copied()
+        .chain(uncovered(&manifest))
+        .collect();
+    check_presence(&found, &all, &mut report);
+    let hashes = hash_all(folder, &found, &all, &mut report);
+    let keys = Keys::new(&manifest, trust, &mut report);
+    let release = Release {
+        folder,
+        manifest: &manifest,
+        hashes: &hashes,
+        keys: &keys,
+        trust,
+        run,
+    };
+    check_artifacts(&release, &mut report);
+    check_sums(&release, &covered, &mut report);
+    let parts = parallel(&manifest.artifacts, |artifact| {
+        check_inside(&release, artifact)
+    });
+    for part in parts {
+        report.absorb(part?);
+    }
+    signatures::of_release(&release, &mut report)?;
+    report.conclude(&manifest, &keys);
+    Ok(report)
+}
+
+fn folder_of(path: &Path) -> Result<&Path> {
+    if path.is_dir() {
+        return Ok(path);
+    }
+    ensure!(
+        path.exists(),
+        "{} does not exist: give the release folder",
+        path.display()
+    );
+    let named = path.file_name().is_some_and(|name| name == MANIFEST_NAME);
+    ensure!(
+        named,
+        "{} is no release: give its folder or its {MANIFEST_NAME}",
+        path.display()
+    );
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    Ok(parent.unwrap_or(Path::new(".")))
+}
+
+fn read_manifest(
+    folder: &Path,
+    found: &BTreeMap<String, Found>,
+    report: &mut Report,
+) -> Option<Manifest> {
+    let parsed = match found.get(MANIFEST_NAME) {
+        Some(Found::File) => fs::read_to_string(folder.join(MANIFEST_NAME))
+            .context("cannot be read")
+            .and_then(|text| Manifest::parse(&text)),
+        Some(Found::Other(what)) => Err(anyhow::anyhow!("a {what}")),
+        None => Err(anyhow::anyhow!("missing")),
+    };
+    let actual = parsed.as_ref().err().map(|e| format!("{e:#}"));
+    report.check(
+        MANIFEST_NAME,
+        "manifest",
+        "readable",
+        actual.as_deref().unwrap_or("readable"),
+    );
+    parsed.ok()
+}
+
+/// The files that `SHA256SUMS` must cover: all but itself and its signatures.
+fn covered(manifest: &Manifest) -> BTreeSet<&str> {
+    let artifacts = manifest
+        .artifacts
+        .iter()
+        .map(|artifact| artifact.path.as_str());
+    let signed = manifest
+        .signing
+        .minisign
+        .is_some()
+        .then_some(MANIFEST_MINISIG);
+    artifacts
+        .chain(manifest.signature_files())
+        .chain([MANIFEST_NAME])
+        .chain(signed)
+        .collect()
+}
+
+fn uncovered(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    let minisign = manifest.signing.minisign.is_some().then_some(SUMS_MINISIG);
+    let gpg = manifest.signing.gpg.is_some().then_some(SUMS_ASC);
+    [SUMS_NAME].into_iter().chain(minisign).chain(gpg)
+}
+
+fn check_presence(found: &BTreeMap<String, Found>, all: &BTreeSet<&str>, report: &mut Report) {
+    for path in all {
+        let actual = match found.get(*path) {
+            Some(Found::File) => "file",
+            Some(Found::Other(what)) => what,
+            None => "missing",
+        };
+        report.check(path, "present", "file", actual);
+    }
+    for (path, what) in found
+        .iter()
+        .filter(|(path, _)| !all.contains(path.as_str()))
+    {
+        let actual = match what {
+            Found::File => "extra file",
+            Found::Other(what) => what,
+        };
+        report.check(path, "named", "in the manifest", actual);
+    }
+}
+
+/// SHA-256 of every expected file that is there.
+fn hash_all(
+    folder: &Path,
+    found: &BTreeMap<String, Found>,
+    all: &BTreeSet<&str>,
+    report: &mut Report,
+) -> BTreeMap<String, String> {
+    let is_file = |path: &&str| matches!(found.get(*path), Some(Found::File));
+    let paths: Vec<&str> = all.iter().copied().filter(is_file).collect();
+    let hashed = parallel(&paths, |path| files::sha256(&folder.join(path)));
+    let mut hashes = BTreeMap::new();
+    for (path, hash) in paths.into_iter().zip(hashed) {
+        match hash {
+            Ok(hash) => drop(hashes.insert(path.to_owned(), hash)),
+            Err(e) => report.check(path, "present", "readable", &format!("{e:#}")),
+        }
+    }
+    hashes
+}
+
+fn check_artifacts(release: &Release<'_>, report: &mut Report) {
+    for artifact in &release.manifest.artifacts {
+        let Some(hash) = release.hashes.get(&artifact.path) else {
+            continue;
+        };
+        let size = fs::metadata(release.folder.join(&artifact.path)).map_or(0, |m| m.len());
+        let bytes = |size| format!("{size} bytes");
+        report.check(&artifact.path, "size", &bytes(artifact.size), &bytes(size));
+        report.check(&artifact.path, "sha256", &artifact.sha256, hash);
+    }
+}
+
+/// What needs the whole artifact to be read again: its signatures and contents.
+fn check_inside(release: &Release<'_>, artifact: &Artifact) -> Result<Report> {
+    let mut report = Report::new(release.folder);
+    signatures::of_artifact(release, artifact, &mut report)?;
+    if release.has(&artifact.path) {
+        contents::check(release.folder, artifact, &mut report);
+    }
+    Ok(report)
+}
+
+/// `SHA256SUMS` against the manifest for artifacts, against the bytes for all else it covers.
+fn check_sums(release: &Release<'_>, covered: &BTreeSet<&str>, report: &mut Report) {
+    if !release.has(SUMS_NAME) {
+        return;
+    }
+    let text = fs::read_to_string(release.folder.join(SUMS_NAME)).map_err(anyhow::Error::from);
+    let sums = match text.as_ref().map(|text| Sums::parse(text)) {
+        Ok(Ok(sums)) => sums,
+        Ok(Err(e)) => return report.check(SUMS_NAME, "form", "sha256sum's", &format!("{e:#}")),
+        Err(e) => return report.check(SUMS_NAME, "form", "sha256sum's", &format!("{e:#}")),
+    };
+    let recorded: BTreeMap<&str, &str> = release
+        .manifest
+        .artifacts
+        .iter()
+        .map(|a| (a.path.as_str(), a.sha256.as_str()))
+        .collect();
+    for path in covered {
+        let of_file = release.hashes.get(*path).map(String::as_str);
+        // What is missing has its row already.
+        let Some(expected) = recorded.get(path).copied().or(of_file) else {
+            continue;
+        };
+        let listed = sums.0.get(*path).map_or("not listed", String::as_str);
+        report.check(path, "SHA256SUMS", expected, listed);
+    }
+    for path in sums
+        .0
+        .keys()
+        .filter(|path| !covered.contains(path.as_str()))
+    {
+        report.check(path, "SHA256SUMS", "not listed", "listed");
+    }
+    let same = text.is_ok_and(|text| text == sums.to_text());
+    let actual = if same {
+        "sorted, sha256sum's"
+    } else {
+        "written otherwise"
+    };
+    report.check(SUMS_NAME, "form", "sorted, sha256sum's", actual);
+}

@@ -119,10 +119,13 @@ impl Check<'_> {
             );
             return None;
         }
-        if let Some(form) = schema::given(schema)["x-form"].as_str()
-            && let Err(wanted) = value::check(form, text)
-        {
-            self.report(at, span, format!("`{text}` is not {wanted}"), String::new());
+        if let Some(form) = schema::given(schema)["x-form"].as_str() {
+            let message = match value::check(form, text) {
+                _ if text.is_empty() => format!("`{}` must not be empty", at.key),
+                Err(wanted) => format!("`{text}` is not {wanted}"),
+                Ok(()) => return Some(Value::from(text)),
+            };
+            self.report(at, span, message, String::new());
             return None;
         }
         Some(Value::from(text))
@@ -217,17 +220,12 @@ impl Check<'_> {
     fn unknown(&self, name: &str, schema: &Value) -> String {
         let known: Vec<&str> = schema::keys(schema).map(|(key, _)| key).collect();
         let elsewhere = || {
-            let mut sections = schema::keys(self.root).filter(|(_, section)| {
-                let table = if schema::kind(section) == Kind::List {
-                    &section["items"]
-                } else {
-                    section
-                };
-                schema::keys(table).any(|(key, _)| key == name)
-            });
-            let (section, found) = sections.next()?;
-            let only = sections.next().is_none();
-            only.then(|| format!("it belongs to `{}`", header(section, found)))
+            let mut homes = Vec::new();
+            homes_of(&plain(name), "", self.root, &mut homes);
+            match homes.as_slice() {
+                [home] => Some(format!("it belongs to `{home}`")),
+                _ => None,
+            }
         };
         suggest(name, &known)
             .or_else(elsewhere)
@@ -235,12 +233,23 @@ impl Check<'_> {
     }
 }
 
-/// A section as it is written.
-fn header(name: &str, schema: &Value) -> String {
-    if schema::kind(schema) == Kind::List {
-        format!("[[{name}]]")
-    } else {
-        format!("[{name}]")
+/// The sections that know a key.
+fn homes_of(name: &str, path: &str, schema: &Value, homes: &mut Vec<String>) {
+    for (key, inner) in schema::keys(schema) {
+        if key == name && !path.is_empty() {
+            homes.push(path.to_owned());
+        }
+        let path = path.trim_matches(['[', ']']);
+        let path = if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        };
+        match schema::kind(inner) {
+            Kind::Table => homes_of(name, &format!("[{path}]"), inner, homes),
+            Kind::List => homes_of(name, &format!("[[{path}]]"), &inner["items"], homes),
+            Kind::Text | Kind::Boolean => {}
+        }
     }
 }
 
@@ -263,7 +272,6 @@ fn kind_help(key: &str, wanted: Kind, value: &Spanned<DeValue<'_>>, schema: &Val
 
 /// The most similar of the known names, if one is similar.
 pub(super) fn suggest(name: &str, known: &[&str]) -> Option<String> {
-    let plain = |text: &str| text.to_lowercase().replace('_', "-");
     let distance = |other: &str| strsim::damerau_levenshtein(&plain(name), &plain(other));
     let nearest = known.iter().min_by_key(|other| distance(other))?;
     let tolerance = name
@@ -273,6 +281,11 @@ pub(super) fn suggest(name: &str, known: &[&str]) -> Option<String> {
         .div_ceil(3)
         .min(3);
     (distance(nearest) <= tolerance).then(|| format!("did you mean `{nearest}`?"))
+}
+
+/// A name without the differences that only its spelling makes.
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace('_', "-")
 }
 
 /// Names for a message.

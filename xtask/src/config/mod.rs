@@ -1,7 +1,7 @@
 //! The one configuration, `packaging/dist.toml`: read, checked, completed by looking at the
 //! repository.
 //!
-//! A file goes through three stages. It is held against the schema of the [raw types](raw), which
+//! A file goes through three stages. It is held against the schema of the raw types, which
 //! finds every unknown key and impossible value at once. What is left becomes the raw types, plain
 //! serde. Then everything that the file leaves open is looked up: folders, lock files, names, the
 //! app's own Tauri configuration. The result is a [`Config`] that leaves no question.
@@ -15,6 +15,7 @@ mod reference;
 mod resolve;
 mod schema;
 mod sidecar;
+mod sign;
 mod tauri;
 #[cfg(test)]
 mod tests;

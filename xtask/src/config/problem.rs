@@ -35,8 +35,13 @@ pub(super) struct Place {
 impl Place {
     /// The place of a range of bytes. It ends with its first line.
     pub(super) fn new(file: &str, text: &str, span: Range<usize>) -> Self {
-        let start = text.floor_char_boundary(span.start);
-        let end = text.floor_char_boundary(span.end).max(start);
+        let boundary = |at: usize| {
+            (0..=at.min(text.len()))
+                .rev()
+                .find(|at| text.is_char_boundary(*at))
+        };
+        let start = boundary(span.start).unwrap_or(0);
+        let end = boundary(span.end).unwrap_or(0).max(start);
         let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
         let source = text[first..].lines().next().unwrap_or_default();
         let end = end.min(first + source.len()).max(start);

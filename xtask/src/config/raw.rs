@@ -4,10 +4,13 @@
 //! `x-form` names the form of a string, or of each in a list (see `value`); `x-default` says how a
 //! default is found.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+mod sidecar;
 
-use super::types::{BundleKind, Freezer, Layout, PackageManager};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::types::{BundleKind, PackageManager};
+pub(super) use sidecar::{DataFile, Sidecar};
 
 /// The file. Every section may be left out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -69,11 +72,11 @@ pub(super) struct Frontend {
     /// Files outside the folder that decide the output as well, relative to the repository.
     #[schemars(extend("x-form" = "glob"))]
     pub inputs: Vec<String>,
-    /// Files that do not, relative to the repository.
+    /// Files that do not decide it, relative to the repository.
     #[schemars(extend("x-form" = "glob"))]
     pub exclude: Vec<String>,
-    /// Environment variables that do; `*` stands for any characters. Never name one that holds a
-    /// secret.
+    /// Environment variables that decide it; `*` stands for any characters. One that holds a
+    /// secret is refused.
     #[schemars(extend("x-form" = "variable-glob"))]
     pub env: Vec<String>,
 }
@@ -97,7 +100,8 @@ impl Default for Frontend {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct App {
-    /// The folder with its `Cargo.toml` and Tauri configuration, relative to the repository.
+    /// The folder with its `Cargo.toml` and Tauri configuration (`tauri.conf.json` or `Tauri.toml`),
+    /// relative to the repository.
     #[schemars(extend("x-form" = "path", "x-default" = "found: `src-tauri`, `*/src-tauri`, `apps/*/src-tauri`, `packages/*/src-tauri`"))]
     pub dir: Option<String>,
     /// The Cargo profile.
@@ -111,11 +115,11 @@ pub(super) struct App {
     /// Files outside the folder that decide the output as well, relative to the repository.
     #[schemars(extend("x-form" = "glob"))]
     pub inputs: Vec<String>,
-    /// Files that do not, relative to the repository.
+    /// Files that do not decide it, relative to the repository.
     #[schemars(extend("x-form" = "glob"))]
     pub exclude: Vec<String>,
-    /// Environment variables that do; `*` stands for any characters. Never name one that holds a
-    /// secret.
+    /// Environment variables that decide it; `*` stands for any characters. One that holds a
+    /// secret is refused.
     #[schemars(extend("x-form" = "variable-glob"))]
     pub env: Vec<String>,
 }
@@ -137,100 +141,6 @@ impl Default for App {
             ]),
         }
     }
-}
-
-/// See [`Dist::sidecar`].
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct Sidecar {
-    /// The executable's name, as in `bundle.externalBin` of the Tauri configuration, without target
-    /// triple and `.exe`.
-    #[schemars(extend("x-form" = "program"))]
-    pub name: String,
-    /// Its folder, relative to the repository.
-    #[schemars(extend("x-form" = "path", "x-default" = "the first that exists of `sidecars/<name>`, `<name>`, `sidecar`"))]
-    pub dir: Option<String>,
-    /// The Python file that is started, relative to `dir`.
-    #[schemars(extend("x-form" = "inner-path", "x-default" = "found: `src/*/__main__.py`, `*/__main__.py`, `__main__.py`, `main.py`"))]
-    pub entry: Option<String>,
-    /// The pinned and hashed requirements, relative to `dir`.
-    #[schemars(extend("x-form" = "path", "x-default" = "`requirements.lock`, else `requirements.txt`"))]
-    pub lock: Option<String>,
-    /// The Python wanted, such as `3.11`.
-    #[schemars(extend("x-form" = "python-version", "x-default" = "the `python3` that is found"))]
-    pub python: Option<String>,
-    /// What freezes it, in the order of trial: if one fails, the next is tried.
-    #[serde(default = "freezers")]
-    #[schemars(extend("minItems" = 1, "uniqueItems" = true))]
-    pub freezers: Vec<Freezer>,
-    /// What a freezer leaves behind.
-    #[serde(default = "layout")]
-    pub layout: Layout,
-    /// How long the frozen sidecar may take until it says that it is ready.
-    #[serde(default = "ready_timeout")]
-    #[schemars(extend("x-form" = "duration"))]
-    pub ready_timeout: String,
-    /// How long one freeze may take.
-    #[serde(default = "time_budget")]
-    #[schemars(extend("x-form" = "duration"))]
-    pub time_budget: String,
-    /// Python packages to include as a whole, for those that import by name at run time.
-    #[serde(default)]
-    #[schemars(extend("x-form" = "text"))]
-    pub packages: Vec<String>,
-    /// Python modules that no import statement shows.
-    #[serde(default)]
-    #[schemars(extend("x-form" = "text"))]
-    pub modules: Vec<String>,
-    /// Python modules to leave out.
-    #[serde(default)]
-    #[schemars(extend("x-form" = "text"))]
-    pub exclude_modules: Vec<String>,
-    /// Files, or folders, to carry along.
-    #[serde(default)]
-    pub data: Vec<DataFile>,
-    /// The arguments it is started with when it is tried out.
-    #[serde(default)]
-    pub probe: Vec<String>,
-    /// Files outside the folder that decide the output as well, relative to the repository.
-    #[serde(default)]
-    #[schemars(extend("x-form" = "glob"))]
-    pub inputs: Vec<String>,
-    /// Files that do not, relative to the repository.
-    #[serde(default)]
-    #[schemars(extend("x-form" = "glob"))]
-    pub exclude: Vec<String>,
-    /// Environment variables that do; `*` stands for any characters. Never name one that holds a
-    /// secret.
-    #[serde(default = "sidecar_env")]
-    #[schemars(extend("x-form" = "variable-glob"))]
-    pub env: Vec<String>,
-    /// What only Nuitka is told.
-    #[serde(default)]
-    pub nuitka: FreezerArgs,
-    /// What only PyInstaller is told.
-    #[serde(default)]
-    pub pyinstaller: FreezerArgs,
-}
-
-/// See [`Sidecar::data`].
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct DataFile {
-    /// Where it is, relative to `dir`.
-    #[schemars(extend("x-form" = "path"))]
-    pub from: String,
-    /// Where the sidecar finds it, relative to the folder it is extracted to.
-    #[schemars(extend("x-form" = "inner-path"))]
-    pub to: String,
-}
-
-/// See [`Sidecar::nuitka`].
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct FreezerArgs {
-    /// Further arguments.
-    pub args: Vec<String>,
 }
 
 /// See [`Dist::bundle`].
@@ -263,7 +173,7 @@ impl Default for Bundle {
 }
 
 /// What Linux installs.
-#[derive(Debug, Clone, Copy, Deserialize, serde::Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum LinuxBundle {
     Deb,
@@ -282,7 +192,7 @@ impl From<LinuxBundle> for BundleKind {
 }
 
 /// What Windows installs.
-#[derive(Debug, Clone, Copy, Deserialize, serde::Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum WindowsBundle {
     Nsis,
@@ -299,7 +209,7 @@ impl From<WindowsBundle> for BundleKind {
 }
 
 /// What macOS installs.
-#[derive(Debug, Clone, Copy, Deserialize, serde::Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum MacosBundle {
     App,
@@ -413,26 +323,6 @@ impl Default for Limits {
             step_timeout: "2h".into(),
         }
     }
-}
-
-fn freezers() -> Vec<Freezer> {
-    vec![Freezer::Nuitka, Freezer::Pyinstaller]
-}
-
-fn layout() -> Layout {
-    Layout::Onefile
-}
-
-fn ready_timeout() -> String {
-    "30s".into()
-}
-
-fn time_budget() -> String {
-    "30m".into()
-}
-
-fn sidecar_env() -> Vec<String> {
-    texts(&["CC", "CFLAGS", "LDFLAGS"])
 }
 
 fn gpg_passphrase() -> String {

@@ -24,7 +24,6 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
         "variable-glob" => variable(&text.replace('*', "_")),
         "program" => program(text),
         "fingerprint" => fingerprint(text).map(drop),
-        _ if text.is_empty() => Err("allowed to be empty"),
         _ => Ok(()),
     }
 }
@@ -37,7 +36,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
     let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(FORM)?;
     let number: u64 = number.parse().map_err(|_| FORM)?;
     match number.checked_mul(*millis) {
-        Some(0) => Err("a time in which anything can happen"),
+        Some(0) => Err("longer than nothing"),
         Some(total) => Ok(Duration::from_millis(total)),
         None => Err(FORM),
     }
@@ -100,7 +99,9 @@ fn glob(text: &str) -> Result<(), &'static str> {
 fn file_glob(text: &str) -> Result<(), &'static str> {
     inner_path(text)?;
     match text.rsplit_once('/') {
-        Some((folder, _)) if folder.contains('*') => Err("supported: `*` in the name of a folder"),
+        Some((folder, _)) if folder.contains('*') => {
+            Err("possible: `*` may stand in the file's name only")
+        }
         _ => Ok(()),
     }
 }
@@ -120,7 +121,7 @@ fn variable(text: &str) -> Result<(), &'static str> {
 fn program(text: &str) -> Result<(), &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if text.to_ascii_lowercase().ends_with(".exe") {
-        Err("right: leave out `.exe`, it is added for Windows")
+        Err("an executable's name: leave out `.exe`, which only Windows has")
     } else if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
         Ok(())
     } else {

@@ -90,6 +90,8 @@ pub enum Event {
         key: String,
         value: String,
     },
+    /// The run failed outside of a step.
+    RunFailed { failure: Failure },
     /// The release is complete at `folder`. `identity` says how it is signed.
     Released {
         folder: PathBuf,

@@ -33,6 +33,8 @@ use super::{
 const TAIL: usize = 20;
 /// How long a group may take to end after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
+/// How often a silent command is asked whether it ended.
+const POLL: Duration = Duration::from_millis(50);
 /// How long output may stay open after the process itself is gone (a daemon that it left behind).
 const LINGER: Duration = Duration::from_secs(2);
 /// How long a program may take to say its version.
@@ -107,13 +109,7 @@ pub struct CommandFailed {
 
 impl fmt::Display for CommandFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let program = self.command.split_whitespace().find(|it| !it.contains('='));
-        write!(
-            f,
-            "`{}` failed: {}",
-            program.unwrap_or(&self.command),
-            self.status
-        )
+        write!(f, "`{}` failed: {}", program_of(&self.command), self.status)
     }
 }
 
@@ -219,6 +215,9 @@ impl<'a> Run<'a> {
 
     /// Runs; a bad exit status is the caller's to judge.
     pub fn output(mut self) -> Result<Finished> {
+        if self.command.get_current_dir().is_none() {
+            self.command.current_dir(&self.exec.root);
+        }
         let line = self
             .exec
             .redactor
@@ -305,19 +304,19 @@ impl<'a> Run<'a> {
         line: &str,
     ) -> Result<ExitStatus> {
         let started = Instant::now();
-        let mut pause = Duration::from_millis(50);
+        let mut closed = Duration::from_millis(1);
         loop {
-            match collected.recv_timeout(pause) {
+            match collected.recv_timeout(POLL) {
                 Ok(piece) => {
                     seen.take(piece);
                     if started.elapsed() < self.timeout && !self.is_interrupted() {
                         continue;
                     }
                 }
-                // Both streams are closed: the end is a matter of a moment.
+                // Both streams are closed: the end is mostly a matter of a moment.
                 Err(RecvTimeoutError::Disconnected) => {
-                    pause = Duration::from_millis(1);
-                    thread::sleep(pause);
+                    thread::sleep(closed);
+                    closed = (closed * 2).min(POLL);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -505,6 +504,12 @@ fn cannot_start(program: &str) -> String {
 /// The command as a POSIX shell would take it: folder and added environment included.
 pub fn pasteable(command: &Command, root: &Path) -> String {
     let mut words = Vec::new();
+    for (name, _) in command.get_envs().filter(|(_, value)| value.is_none()) {
+        words.extend(["-u".to_owned(), quote(&name.to_string_lossy())]);
+    }
+    if !words.is_empty() {
+        words.insert(0, "env".to_owned());
+    }
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
             words.push(format!(
@@ -517,15 +522,35 @@ pub fn pasteable(command: &Command, root: &Path) -> String {
     words.push(quote(&command.get_program().to_string_lossy()));
     words.extend(command.get_args().map(|it| quote(&it.to_string_lossy())));
     let line = words.join(" ");
-    match command
-        .get_current_dir()
-        .and_then(|dir| dir.strip_prefix(root).ok())
-    {
-        Some(dir) if dir != Path::new("") => {
-            format!("(cd {} && {line})", quote(&dir.to_string_lossy()))
-        }
-        _ => line,
+    let folder = command.get_current_dir().unwrap_or(root);
+    match folder.strip_prefix(root).unwrap_or(folder) {
+        here if here == Path::new("") => line,
+        there => format!("(cd {} && {line})", quote(&there.to_string_lossy())),
     }
+}
+
+/// The program in a line that [`pasteable`] wrote.
+fn program_of(line: &str) -> String {
+    let inner = match line
+        .strip_prefix("(cd ")
+        .and_then(|it| it.split_once(" && "))
+    {
+        Some((_, inner)) => inner,
+        None => line,
+    };
+    let mut words = shlex::split(inner)
+        .unwrap_or_default()
+        .into_iter()
+        .peekable();
+    if words.peek().is_some_and(|it| it == "env") {
+        words.next();
+        while words.next_if(|it| it == "-u").is_some() {
+            words.next();
+        }
+    }
+    words
+        .find(|it| !it.contains('='))
+        .unwrap_or_else(|| line.to_owned())
 }
 
 fn quote(word: &str) -> String {

@@ -13,7 +13,7 @@
 use std::{
     collections::BTreeMap,
     fs::Metadata,
-    io::Read,
+    io::{Read, Write as _},
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
@@ -232,13 +232,16 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// Writes beside the file and renames over it, so that no reader ever sees a half.
+/// Writes beside the file and renames over it, so that no reader ever sees a half; synced before
+/// the rename, so that neither does one after a power failure.
 pub fn write_atomically(file: &Path, bytes: &[u8]) -> Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
-    let new = tempfile::NamedTempFile::new_in(folder)
+    let mut new = tempfile::NamedTempFile::new_in(folder)
         .with_context(|| format!("cannot write in {}", folder.display()))?;
-    fs_err::write(new.path(), bytes)?;
+    new.write_all(bytes)
+        .and_then(|()| new.as_file().sync_data())
+        .with_context(|| format!("cannot write {}", file.display()))?;
     new.persist(file)
         .with_context(|| format!("cannot replace {}", file.display()))?;
     Ok(())

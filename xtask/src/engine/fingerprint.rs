@@ -142,7 +142,7 @@ impl Taken {
         let mut lists = BTreeMap::new();
         for (name, tree) in &inputs.trees {
             let found = tree.walk(repository, cache)?;
-            parts.insert(format!("files {name}"), files::hex(&files::digest(&found)));
+            parts.insert(format!("files {name}"), tree_text(&found));
             lists.insert(name.clone(), found);
         }
         Ok(Self {
@@ -197,6 +197,15 @@ impl Fingerprint {
     pub fn digest(&self) -> String {
         let json = serde_json::to_vec(&self.0).expect("a map of strings is JSON");
         files::hex(&Sha256::digest(json))
+    }
+
+    /// How many files its trees hold, and their size in bytes.
+    pub fn sources(&self) -> (u64, u64) {
+        let trees = self.0.iter().filter(|(name, _)| name.starts_with("files "));
+        trees.fold((0, 0), |(files, bytes), (_, text)| {
+            let mut numbers = text.split(' ').filter_map(|it| it.parse::<u64>().ok());
+            (files + numbers.next().unwrap_or(0), bytes + numbers.next().unwrap_or(0))
+        })
     }
 
     /// Everything in it, by name.
@@ -265,21 +274,26 @@ fn compare(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Ve
 fn flatten(prefix: &str, value: &Value, parts: &mut BTreeMap<String, String>) {
     let join = |key: &str| match prefix {
         "parameter" => format!("parameter {key}"),
-        _ if prefix.ends_with(':') => format!("{prefix} {key}"),
+        _ if prefix.ends_with([':', ',']) => format!("{prefix} {key}"),
         _ => format!("{prefix}.{key}"),
     };
     match value {
         Value::Object(map) => match map.get("step-output").and_then(Value::as_str) {
             Some(step) => {
-                let prefix = format!("output of {step}:");
-                for (_, value) in map.iter().filter(|(key, _)| *key != "step-output") {
-                    flatten(&prefix, value, parts);
+                // Two name spaces: a field must not hide a file of the same name.
+                for (key, value) in map.iter().filter(|(key, _)| *key != "step-output") {
+                    let mark = if key == "artifacts" { ':' } else { ',' };
+                    flatten(&format!("output of {step}{mark}"), value, parts);
                 }
             }
+            None if map.is_empty() => drop(parts.insert(prefix.to_owned(), "{}".to_owned())),
             None => map
                 .iter()
                 .for_each(|(key, value)| flatten(&join(key), value, parts)),
         },
+        Value::Array(list) if list.is_empty() => {
+            parts.insert(prefix.to_owned(), "[]".to_owned());
+        }
         Value::Array(list) => {
             for (at, value) in list.iter().enumerate() {
                 match (
@@ -293,7 +307,10 @@ fn flatten(prefix: &str, value: &Value, parts: &mut BTreeMap<String, String>) {
                 }
             }
         }
-        Value::String(text) => drop(parts.insert(prefix.to_owned(), text.clone())),
+        // Text stands bare because it is shown, unless it could be taken for another value.
+        Value::String(text) if !["null", "true", "false", "[]", "{}"].contains(&&**text) => {
+            parts.insert(prefix.to_owned(), text.clone());
+        }
         other => drop(parts.insert(prefix.to_owned(), other.to_string())),
     }
 }
@@ -308,7 +325,14 @@ fn artifact_text(artifact: &Value) -> String {
     text
 }
 
-fn list_file(folder: &Path, digest: &str) -> PathBuf {
+/// `<digest> <n> files <n> bytes`.
+fn tree_text(found: &[Found]) -> String {
+    let bytes: u64 = found.iter().map(|it| it.size).sum();
+    format!("{} {} files {bytes} bytes", files::hex(&files::digest(found)), found.len())
+}
+
+fn list_file(folder: &Path, tree: &str) -> PathBuf {
+    let digest = tree.split(' ').next().unwrap_or_default();
     folder.join(format!("{digest}.v1"))
 }
 

@@ -158,11 +158,14 @@ impl Journal {
             self.records.insert(record.step.clone(), record);
             return self.rewrite();
         }
+        // Until the line is known to be whole: the next record must not be glued to a part of it.
+        self.appendable = false;
         let mut file = fs_err::OpenOptions::new().append(true).open(&self.path)?;
         // One write: a crash leaves the line or a part of it, never a mixture of two.
         file.write_all(render(&record)?.as_bytes())
             .context("the journal cannot be written")?;
         file.sync_data()?;
+        self.appendable = true;
         self.lines += 1;
         self.records.insert(record.step.clone(), record);
         Ok(())
@@ -182,8 +185,8 @@ impl Journal {
         for record in self.records.values() {
             text += &render(record)?;
         }
+        self.appendable = false;
         files::write_atomically(&self.path, text.as_bytes())?;
-        fs_err::File::open(&self.path)?.sync_all()?;
         sync_folder(&self.path);
         self.lines = self.records.len();
         self.appendable = true;

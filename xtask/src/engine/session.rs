@@ -241,26 +241,35 @@ impl Session {
         })
     }
 
-    /// Runs two independent parts side by side, or in order with one job. Both come to their end:
-    /// what one has finished is recorded even if the other fails.
+    /// Runs two independent parts side by side, or in order with one job or in a plan. Side by
+    /// side both come to their end: what one has finished is recorded even if the other fails.
     pub fn join<A: Send, B: Send>(
         &self,
         a: impl FnOnce() -> Result<A> + Send,
         b: impl FnOnce() -> Result<B> + Send,
     ) -> Result<(A, B)> {
-        if self.jobs == 1 && !self.plan {
-            return Ok((a()?, b()?));
-        }
-        let (a, b) = std::thread::scope(|scope| {
-            let b = scope.spawn(b);
+        let (a, b) = if self.jobs == 1 || self.plan {
             let a = a();
-            (
-                a,
-                b.join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            )
-        });
-        Ok((a?, b?))
+            if a.as_ref().is_err_and(|it| !it.is::<Stopped>()) {
+                return Err(a.err().expect("just seen"));
+            }
+            (a, b())
+        } else {
+            std::thread::scope(|scope| {
+                let b = scope.spawn(b);
+                let a = a();
+                let b = b.join();
+                (
+                    a,
+                    b.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                )
+            })
+        };
+        match (a, b) {
+            // Where one part was only left out, the failure of the other is what counts.
+            (Err(a), Err(b)) => Err(if a.is::<Stopped>() { b } else { a }),
+            (a, b) => Ok((a?, b?)),
+        }
     }
 
     fn try_step<S: Step>(&self, step: &S, name: &str) -> Result<Done<S::Output>> {
@@ -275,13 +284,16 @@ impl Session {
         }
         let record = lock(&self.journal).get(name).cloned();
         if let Decision::Keep(why) = decision {
-            return self.keep(step, name, record, why);
+            return self.keep(name, record, why);
         }
         let parameters = serde_json::to_value(step)?;
+        if self.plan && decision == Decision::Force {
+            return self.planned(name, record, "--force".to_owned());
+        }
         if self.plan
             && let waits @ [_, ..] = &*self.waits_for(&parameters)
         {
-            return self.pending(step, name, record, waits.to_vec());
+            return self.pending(name, record, waits.to_vec());
         }
         let log = Log::at(self.log_path(name));
         let cx = Context {
@@ -303,11 +315,7 @@ impl Session {
                 let changes = taken.changes_since(&record.fingerprint, &self.lists());
                 lock(&self.changes).insert(name.to_owned(), changes);
             }
-            self.events.emit(Event::StepPlanned {
-                step: name.into(),
-                why,
-            });
-            return self.assume(name, record, Outcome::Planned);
+            return self.planned(name, record, why);
         }
         self.run(step, cx, &parameters, taken, record, why)
     }
@@ -419,13 +427,12 @@ impl Session {
         self.done(record)
     }
 
-    fn keep<S: Step>(
+    fn keep<T: serde::de::DeserializeOwned>(
         &self,
-        _: &S,
         name: &str,
         record: Option<Record>,
         why: String,
-    ) -> Result<Done<S::Output>> {
+    ) -> Result<Done<T>> {
         let Some(record) = record else {
             bail!(
                 "{why} takes step {name} as recorded, but it never ran here\nhint: run it first: {} --until {name}",
@@ -444,13 +451,23 @@ impl Session {
         self.done(record)
     }
 
-    fn pending<S: Step>(
+    fn planned<T: serde::de::DeserializeOwned>(
         &self,
-        _: &S,
+        name: &str,
+        record: Option<Record>,
+        why: String,
+    ) -> Result<Done<T>> {
+        let step = name.to_owned();
+        self.events.emit(Event::StepPlanned { step, why });
+        self.assume(name, record, Outcome::Planned)
+    }
+
+    fn pending<T: serde::de::DeserializeOwned>(
+        &self,
         name: &str,
         record: Option<Record>,
         after: Vec<String>,
-    ) -> Result<Done<S::Output>> {
+    ) -> Result<Done<T>> {
         self.events.emit(Event::StepPending {
             step: name.to_owned(),
             after,
@@ -490,6 +507,30 @@ impl Session {
         upstream
     }
 
+    /// Puts a copy of a step's files where people look for them, unless it is there already. The
+    /// folder is replaced as a whole, or not at all.
+    pub fn publish<T>(&self, done: &Done<T>, folder: &Path) -> Result<()> {
+        if folder.is_dir() && artifact::damage(folder, &done.artifacts, &self.cache)?.is_none() {
+            return Ok(());
+        }
+        let parent = folder.parent().context("a release folder has a parent")?;
+        fs_err::create_dir_all(parent)?;
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let staging = Staging::create(parent, &format!(".{name}"))?;
+        for artifact in &done.artifacts {
+            let into = staging.file(&artifact.path)?;
+            fs_err::copy(done.path(&artifact.path), &into)?;
+            let time = fs_err::metadata(done.path(&artifact.path))?.modified()?;
+            fs_err::OpenOptions::new().append(true).open(&into)?.set_modified(time)?;
+        }
+        staging.publish(folder)
+    }
+
+    /// Emits a fact about the run as a whole.
+    pub fn emit(&self, event: Event) {
+        self.events.emit(event);
+    }
+
     /// Reports what a plan could not reach, and keeps what was learned of the files.
     pub fn close(&self) {
         if self.plan {
@@ -527,7 +568,7 @@ impl Session {
     }
 
     /// The records that this run used or made, in the order of the steps.
-    pub(super) fn history(&self) -> Vec<(Record, Origin)> {
+    pub fn history(&self) -> Vec<(Record, Origin)> {
         let outcomes = lock(&self.outcomes);
         let journal = lock(&self.journal);
         let of = |step: &String| match outcomes.get(step) {
@@ -535,6 +576,19 @@ impl Session {
             _ => None,
         };
         self.steps.iter().filter_map(of).collect()
+    }
+
+    /// A durable note to the next runs, by name; only for what is as good unknown.
+    pub fn memo(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.state.join(name)).ok()
+    }
+
+    /// Writes a note; a plan writes nothing.
+    pub fn set_memo(&self, name: &str, text: &str) -> Result<()> {
+        if self.plan {
+            return Ok(());
+        }
+        files::write_atomically(&self.state.join(name), text.as_bytes())
     }
 
     /// The repository's top folder.

@@ -3,7 +3,8 @@
 use anstyle::Style;
 
 use super::{
-    summary::{Release, Row, Status, Summary},
+    status::Status,
+    summary::{Release, Row, Summary},
     table::columns,
     text::{
         ALARM, BAD, FAINT, GOOD, STRONG, WARN, bytes, chop, clean, count, one_line, paint, seconds,
@@ -15,11 +16,12 @@ use crate::engine::event::Failure;
 /// The end of a run, as lines. With a width, what is not to be pasted is wrapped to it.
 pub(super) fn closing(run: &Summary, width: Option<usize>) -> Vec<String> {
     let mut lines = Vec::new();
-    if !run.is_no_op() {
+    // If all steps stand alike, a table adds nothing to the line below it.
+    if !run.all(Status::Reused) && !run.all(Status::NotReached) {
         lines.push(String::new());
-        lines.extend(steps(run, width));
+        lines.extend(steps(run, width, Long::Cut));
     }
-    lines.extend(wrap(&tally(run), width, 2));
+    lines.extend(tally_lines(run, width));
     for (step, failure) in &run.failures {
         lines.push(String::new());
         lines.extend(failed(step, failure, width));
@@ -27,23 +29,28 @@ pub(super) fn closing(run: &Summary, width: Option<usize>) -> Vec<String> {
     if let Some(release) = &run.release {
         lines.extend(released(release, width));
     }
-    lines.extend(next(run));
+    lines.extend(
+        run.next()
+            .map(|next| format!("{} {next}", paint(STRONG, "next:"))),
+    );
     lines
 }
 
-/// The command to type next, unless a failure has just said it.
-fn next(run: &Summary) -> Option<String> {
-    let next = run.end.as_ref()?.next.as_deref()?;
-    let said = run
-        .failures
-        .last()
-        .is_some_and(|(_, failure)| failure.resume == next);
-    (!said).then(|| format!("{} {next}", paint(STRONG, "next:")))
+/// What happens to reasons that are too long for the terminal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Long {
+    /// They were shown when the step began: one line a step is enough.
+    Cut,
+    /// They are shown here only.
+    Whole,
 }
 
 /// The table of all steps.
-pub(super) fn steps(run: &Summary, width: Option<usize>) -> Vec<String> {
-    let cells: Vec<Vec<String>> = run.rows.iter().map(cells).collect();
+pub(super) fn steps(run: &Summary, width: Option<usize>, long: Long) -> Vec<String> {
+    let mut cells: Vec<Vec<String>> = run.rows.iter().map(cells).collect();
+    if let (Some(width), Long::Cut) = (width, long) {
+        cut(&mut cells, width);
+    }
     // An empty column is left out: a plan has no times, a first run no reasons to reuse.
     let head = ["step", "status", "why", "time", "size"];
     let used: Vec<usize> = (0..head.len())
@@ -61,6 +68,23 @@ pub(super) fn steps(run: &Summary, width: Option<usize>) -> Vec<String> {
     }
     colour(&mut lines, run);
     lines
+}
+
+/// Shortens the reasons to what the other columns leave of the width.
+fn cut(rows: &mut [Vec<String>], width: usize) {
+    const WHY: usize = 2;
+    let widest = |column: usize| {
+        let widths = rows
+            .iter()
+            .map(|row| console::measure_text_width(&row[column]));
+        // The heads of the narrow columns, and two spaces before the next one.
+        widths.max().unwrap_or(0).max(4) + 2
+    };
+    let others: usize = [0, 1, 3, 4].map(widest).iter().sum();
+    let room = width.saturating_sub(others).max(8);
+    for row in rows {
+        row[WHY] = console::truncate_str(&row[WHY], room, "…").into_owned();
+    }
 }
 
 /// A step's cells: step, status, why, time, size.
@@ -104,41 +128,56 @@ fn style(status: Status) -> Style {
     }
 }
 
+/// How many steps stand how, and how long the run took, wrapped between the counts.
+pub(super) fn tally_lines(run: &Summary, width: Option<usize>) -> Vec<String> {
+    let parts: Vec<String> = tally(run)
+        .split(", ")
+        .map(|part| part.replace(' ', "\u{a0}"))
+        .collect();
+    let lines = wrap(&parts.join(", "), width, 2);
+    lines
+        .into_iter()
+        .map(|line| line.replace('\u{a0}', " "))
+        .collect()
+}
+
 /// `1 failed, 2 ran, 5 reused in 1m 12s, 1 warning`.
 pub(super) fn tally(run: &Summary) -> String {
-    let counted = Status::ALL
-        .iter()
-        .filter_map(|&status| match run.count(status) {
-            0 => None,
-            n => Some(format!("{n} {}", status.word())),
-        });
-    let mut text = counted.collect::<Vec<_>>().join(", ");
-    if run.is_no_op() && !run.rows.is_empty() {
-        text = format!("nothing to do: {} reused", count(run.rows.len(), "step"));
-    }
-    if text.is_empty() {
-        text = "no step was reached".to_owned();
-    }
+    let mut text = if run.rows.is_empty() || run.all(Status::NotReached) {
+        "no step was reached".to_owned()
+    } else if run.all(Status::Reused) {
+        format!("nothing to do: {} reused", count(run.rows.len(), "step"))
+    } else {
+        counts(run).join(", ")
+    };
     if let Some(end) = &run.end {
-        text = format!("{text} in {}", seconds(end.seconds));
+        text.push_str(&format!(" in {}", seconds(end.seconds)));
     }
     if !run.warnings.is_empty() {
-        text = format!("{text}, {}", count(run.warnings.len(), "warning"));
+        text.push_str(&format!(", {}", count(run.warnings.len(), "warning")));
     }
     text
+}
+
+/// `1 failed`, `2 ran`: a step with unchanged output ran like any other.
+fn counts(run: &Summary) -> Vec<String> {
+    let counted = Status::ALL.iter().filter_map(|&status| {
+        let n = match status {
+            Status::Ran => run.count(Status::Ran) + run.count(Status::Unchanged),
+            Status::Unchanged => 0,
+            status => run.count(status),
+        };
+        (n > 0).then(|| format!("{n} {}", status.word()))
+    });
+    counted.collect()
 }
 
 /// A failure with all that is needed to go on.
 pub(super) fn failed(step: &str, failure: &Failure, width: Option<usize>) -> Vec<String> {
     let error = failure.chain.first().map_or("", String::as_str);
-    let head = format!("{step} failed: ");
-    let mut lines = wrap(&format!("{head}{}", one_line(error)), width, 2);
-    lines[0] = match lines[0].strip_prefix(&head) {
-        Some(rest) => format!("{} {rest}", paint(BAD, head.trim_end())),
-        None => paint(BAD, &lines[0]),
-    };
+    let mut lines = labelled("", label(step).as_str(), BAD, error, width);
     for cause in failure.chain.iter().skip(1) {
-        lines.extend(labelled("cause:", cause, width));
+        lines.extend(labelled("  ", "cause:", STRONG, cause, width));
     }
     lines.extend(
         failure
@@ -163,7 +202,7 @@ pub(super) fn failed(step: &str, failure: &Failure, width: Option<usize>) -> Vec
             .map(|log| format!("  log: {}", log.display())),
     );
     for hint in &failure.hints {
-        lines.extend(labelled("hint:", hint, width));
+        lines.extend(labelled("  ", "hint:", STRONG, hint, width));
     }
     if !failure.resume.is_empty() {
         lines.push(format!("  {} {}", paint(STRONG, "resume:"), failure.resume));
@@ -171,14 +210,27 @@ pub(super) fn failed(step: &str, failure: &Failure, width: Option<usize>) -> Vec
     lines
 }
 
-/// `  hint: text`, wrapped below the text.
-fn labelled(label: &str, text: &str, width: Option<usize>) -> Vec<String> {
-    let mut lines = wrap(
-        &format!("  {label} {}", one_line(text)),
-        width,
-        label.len() + 3,
-    );
-    lines[0] = lines[0].replacen(label, &paint(STRONG, label), 1);
+/// `error:` outside of a step.
+fn label(step: &str) -> String {
+    if step.is_empty() { "error:".to_owned() } else { format!("{step} failed:") }
+}
+
+/// `  hint: text`, wrapped. Further lines of the text keep their form: errors of parsers show the
+/// place with carets.
+fn labelled(
+    indent: &str,
+    label: &str,
+    style: Style,
+    text: &str,
+    width: Option<usize>,
+) -> Vec<String> {
+    let mut text = text.lines();
+    let first = clean(text.next().unwrap_or_default());
+    let deeper = indent.len() + 2;
+    let mut lines = wrap(&format!("{indent}{label} {first}"), width, deeper);
+    lines[0] = lines[0].replacen(label, &paint(style, label), 1);
+    let prefix = " ".repeat(deeper);
+    lines.extend(text.flat_map(|line| chop(&clean(line), &prefix, width)));
     lines
 }
 
@@ -203,11 +255,12 @@ pub(super) fn released(release: &Release, width: Option<usize>) -> Vec<String> {
     match release.alarm() {
         Some(alarm) => {
             // The words come first in their line: a narrow terminal cannot push them out of sight.
-            let mut said = wrap(&format!("{alarm} ({identity})"), width, 2);
+            let text = format!("{alarm}; {identity}");
+            let mut said = wrap(text.trim_end_matches("; "), width, 2);
             said[0] = said[0].replacen(alarm, &paint(ALARM, alarm), 1);
             lines.extend(said);
         }
-        None => lines.extend(labelled("signed:", &identity, width)),
+        None => lines.extend(labelled("  ", "signed:", STRONG, &identity, width)),
     }
     lines
 }
@@ -218,4 +271,30 @@ pub(super) fn downloads(release: &Release) -> Vec<[String; 2]> {
     installers
         .map(|file| [file.path.clone(), bytes(file.size)])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn an_error_of_several_lines_keeps_its_form() {
+        let failure = Failure {
+            chain: vec![
+                "tauri.conf.json cannot be read".to_owned(),
+                "expected `,`\n  |\n3 | \"a\" \"b\"\n  |     ^".to_owned(),
+            ],
+            ..Failure::default()
+        };
+        let lines = failed("app", &failure, Some(30)).join("\n");
+        expect![[r#"
+            app failed: tauri.conf.json
+              cannot be read
+              cause: expected `,`
+                  |
+                3 | "a" "b"
+                  |     ^"#]]
+        .assert_eq(&console::strip_ansi_codes(&lines));
+    }
 }

@@ -4,11 +4,12 @@ use console::Term;
 use jiff::Timestamp;
 
 use super::{
-    closing::{closing, failed, released, steps, tally},
+    closing::{Long, closing, failed, released, steps, tally_lines},
     lines::Layout,
+    status::Status,
     summary::Summary,
     table::width_of,
-    text::{BAD, GOOD, STRONG, WARN, count, paint, wrap},
+    text::{BAD, GOOD, STRONG, WARN, count, paint},
 };
 use crate::engine::event::{Event, Stamped};
 
@@ -44,7 +45,7 @@ fn plan_lines(events: &[Event], width: Option<usize>) -> Vec<String> {
     if run.rows.is_empty() {
         return vec!["nothing is planned".to_owned()];
     }
-    let mut lines = steps(&run, width);
+    let mut lines = steps(&run, width, Long::Whole);
     // What a plan knows beyond its steps, such as the freezer it would take.
     let layout = Layout {
         verbose: false,
@@ -57,10 +58,11 @@ fn plan_lines(events: &[Event], width: Option<usize>) -> Vec<String> {
     {
         lines.extend(layout.lines(event, &run));
     }
-    lines.extend(wrap(&tally(&run), width, 2));
-    if let Some(next) = run.end.and_then(|end| end.next) {
-        lines.push(format!("{} {next}", paint(STRONG, "next:")));
-    }
+    lines.extend(tally_lines(&run, width));
+    lines.extend(
+        run.next()
+            .map(|next| format!("{} {next}", paint(STRONG, "next:"))),
+    );
     lines
 }
 
@@ -79,16 +81,16 @@ fn replay_lines(events: &[Stamped], now: Timestamp, width: Option<usize>) -> Vec
     lines.push(format!("began {}", when(began, now)));
     if run.end.is_some() {
         // A compact no-op closing rests on the lines before it, which are not here.
-        if run.is_no_op() && !run.rows.is_empty() {
+        if run.all(Status::Reused) && !run.rows.is_empty() {
             lines.push(String::new());
-            lines.extend(steps(&run, width));
+            lines.extend(steps(&run, width, Long::Whole));
         }
         lines.extend(closing(&run, width));
         return lines;
     }
     lines.push(String::new());
-    lines.extend(steps(&run, width));
-    lines.extend(wrap(&tally(&run), width, 2));
+    lines.extend(steps(&run, width, Long::Whole));
+    lines.extend(tally_lines(&run, width));
     run.failures
         .iter()
         .for_each(|(step, failure)| lines.extend(failed(step, failure, width)));
@@ -154,13 +156,13 @@ mod tests {
             "{lines:#?}"
         );
         expect![[r#"
-            step      status     why                   size
-            frontend  reused                         412 kB
-            app       would run  app/src-tauri/src
-                                 /main.rs changed,
-                                 app/src-tauri/Car
-                                 go.lock changed
-            sidecar   kept       --keep sidecar     84.0 MB
+            step      status     why                    size
+            frontend  reused                          412 kB
+            app       would run  app/src-tauri/src/
+                                 main.rs changed,
+                                 app/src-tauri/Carg
+                                 o.lock changed
+            sidecar   kept       --keep sidecar      84.0 MB
             sign      may run    if the output of
                                  app changes
             bundle    may run    if the output of
@@ -168,8 +170,8 @@ mod tests {
                                  changes
             archive   left out   --skip archive
             sidecar   freezer: pyinstaller
-            1 would run, 2 may run, 1 reused, 1 kept, 1 left
-              out
+            1 would run, 2 may run, 1 reused, 1 kept,
+              1 left out
         "#]]
         .assert_eq(&finish(lines, false));
     }
@@ -180,15 +182,15 @@ mod tests {
             cargo xtask dist for linux succeeded
             began 2026-03-01 11:09:00 UTC, 3 hours ago
 
-            step      status                 why                   time     size
-            frontend  ran                    src/main.ts changed   3.2s   412 kB
-            app       kept                   --keep app                   9.1 MB
-            sidecar   reused                                             84.0 MB
-            sign      ran, unchanged output  app changed          0.03s  93.0 MB
-            bundle    reused                                             92.7 MB
-            archive   left out               --skip archive
-            seal      ran                    new                  0.40s   4.6 kB
-            2 ran, 1 ran, unchanged output, 2 reused, 1 kept, 1 left out in 1m 12s, 1 warning
+            step      status          why                   time     size
+            frontend  ran             src/main.ts changed   3.2s   412 kB
+            app       kept            --keep app                   9.1 MB
+            sidecar   reused                                      84.0 MB
+            sign      ran, unchanged  app changed          0.03s  93.0 MB
+            bundle    reused                                      92.7 MB
+            archive   left out        --skip archive
+            seal      ran             new                  0.40s   4.6 kB
+            3 ran, 2 reused, 1 kept, 1 left out in 1m 12s, 1 warning
             released /repo/target/dist/linux/release
               Notes_0.1.0_amd64.deb        8.4 MB
               Notes_0.1.0_amd64.AppImage  84.3 MB
@@ -217,7 +219,7 @@ mod tests {
             released /repo/target/dist/linux/release
               Notes_0.1.0_amd64.deb        8.4 MB
               Notes_0.1.0_amd64.AppImage  84.3 MB
-            DEVELOPMENT-SIGNED: not for distribution (development (a key of this checkout))
+            DEVELOPMENT-SIGNED: not for distribution; development (a key of this checkout)
             next: cargo xtask verify linux
         "#]]
         .assert_eq(&replayed(&fixtures::nothing_to_do()));

@@ -38,7 +38,7 @@ pub(super) fn markdown(run: &Summary) -> Vec<String> {
         lines.extend([String::new(), "> [!WARNING]".to_owned()]);
         lines.push(format!("> {}", escape(text.trim_start())));
     }
-    if let Some(next) = run.end.as_ref().and_then(|end| end.next.as_deref()) {
+    if let Some(next) = run.next() {
         lines.extend([String::new(), format!("next: {}", code(next))]);
     }
     // The file is shared with what comes before and after in the same job step.

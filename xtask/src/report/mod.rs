@@ -4,6 +4,7 @@
 //! | module | its one noun |
 //! |---|---|
 //! | `summary` | what is known about the run so far: the one state behind every closing |
+//! | `status` | where a step stands, in words |
 //! | `lines` | the line that an event becomes while the run goes on |
 //! | `closing` | what stands at the end: table, failure, release, next command |
 //! | `terminal` | a person at a terminal: spinners below, finished lines above |
@@ -11,6 +12,7 @@
 //! | `github` | GitHub Actions: groups, annotations and the job summary |
 //! | `markdown` | the closing as GitHub's job summary shows it |
 //! | `json` | a program: one event a line |
+//! | `record` | the last run, kept for `status` |
 //! | `history` | a plan, and a past run read back |
 //! | `table`, `text` | columns, sizes, times, wrapping |
 
@@ -21,6 +23,8 @@ mod json;
 mod lines;
 mod markdown;
 mod plain;
+mod record;
+mod status;
 mod summary;
 mod table;
 mod terminal;
@@ -28,6 +32,8 @@ mod text;
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod screen;
 
 use std::{
     env,
@@ -40,6 +46,7 @@ use anstream::{AutoStream, ColorChoice};
 use crate::engine::event::Reporter;
 
 pub use history::{plan, replay};
+pub use record::Recorder;
 pub use table::table;
 pub use text::{bytes, seconds};
 
@@ -95,12 +102,20 @@ pub fn reporter(format: Format, color: ColorWhen, verbose: bool) -> Box<dyn Repo
     ) {
         Format::Json => Box::new(json::Json::new(Box::new(io::stdout()))),
         Format::Github => Box::new(github::Github::new(errors(), job_summary())),
-        Format::Human => Box::new(terminal::Terminal::stderr(
-            color != ColorChoice::Never,
-            verbose,
-        )),
+        Format::Human => {
+            let colour = color != ColorChoice::Never;
+            Box::new(terminal::Terminal::stderr(errors(), colour, verbose))
+        }
         Format::Plain | Format::Auto => Box::new(plain::Plain::new(errors(), verbose)),
     }
+}
+
+/// An error of a command that shows no run: what failed, its causes, what to do.
+pub fn error(error: &anyhow::Error) -> String {
+    let failure = crate::engine::session::failure(error, "");
+    let mut text = closing::failed("", &failure, None).join("\n");
+    text.push('\n');
+    text
 }
 
 /// Decides about colour for the whole program: `--color`, then `NO_COLOR`, `CLICOLOR_FORCE` and

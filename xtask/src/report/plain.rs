@@ -67,15 +67,15 @@ mod tests {
             seal      runs: new
             seal      done in 0.40s, 4.6 kB
 
-            step      status                 why                   time     size
-            frontend  ran                    src/main.ts changed   3.2s   412 kB
-            app       kept                   --keep app                   9.1 MB
-            sidecar   reused                                             84.0 MB
-            sign      ran, unchanged output  app changed          0.03s  93.0 MB
-            bundle    reused                                             92.7 MB
-            archive   left out               --skip archive
-            seal      ran                    new                  0.40s   4.6 kB
-            2 ran, 1 ran, unchanged output, 2 reused, 1 kept, 1 left out in 1m 12s, 1 warning
+            step      status          why                   time     size
+            frontend  ran             src/main.ts changed   3.2s   412 kB
+            app       kept            --keep app                   9.1 MB
+            sidecar   reused                                      84.0 MB
+            sign      ran, unchanged  app changed          0.03s  93.0 MB
+            bundle    reused                                      92.7 MB
+            archive   left out        --skip archive
+            seal      ran             new                  0.40s   4.6 kB
+            3 ran, 2 reused, 1 kept, 1 left out in 1m 12s, 1 warning
             released /repo/target/dist/linux/release
               Notes_0.1.0_amd64.deb        8.4 MB
               Notes_0.1.0_amd64.AppImage  84.3 MB
@@ -106,15 +106,15 @@ mod tests {
             seal      runs: new
             seal      done in 0.40s, 4.6 kB
 
-            step      status                 why                   time     size
-            frontend  ran                    src/main.ts changed   3.2s   412 kB
-            app       kept                   --keep app                   9.1 MB
-            sidecar   reused                                             84.0 MB
-            sign      ran, unchanged output  app changed          0.03s  93.0 MB
-            bundle    reused                                             92.7 MB
-            archive   left out               --skip archive
-            seal      ran                    new                  0.40s   4.6 kB
-            2 ran, 1 ran, unchanged output, 2 reused, 1 kept, 1 left out in 1m 12s, 1 warning
+            step      status          why                   time     size
+            frontend  ran             src/main.ts changed   3.2s   412 kB
+            app       kept            --keep app                   9.1 MB
+            sidecar   reused                                      84.0 MB
+            sign      ran, unchanged  app changed          0.03s  93.0 MB
+            bundle    reused                                      92.7 MB
+            archive   left out        --skip archive
+            seal      ran             new                  0.40s   4.6 kB
+            3 ran, 2 reused, 1 kept, 1 left out in 1m 12s, 1 warning
             released /repo/target/dist/linux/release
               Notes_0.1.0_amd64.deb        8.4 MB
               Notes_0.1.0_amd64.AppImage  84.3 MB
@@ -195,9 +195,10 @@ mod tests {
             released /repo/target/dist/linux/release
               Notes_0.1.0_amd64.deb        8.4 MB
               Notes_0.1.0_amd64.AppImage  84.3 MB
-            DEVELOPMENT-SIGNED: not for distribution (development (a key of this checkout))
+            DEVELOPMENT-SIGNED: not for distribution; development (a key of this checkout)
             next: cargo xtask verify linux
-        "#]].assert_eq(&got);
+        "#]]
+        .assert_eq(&got);
     }
 
     #[test]
@@ -219,11 +220,7 @@ mod tests {
     fn a_run_that_ends_before_its_first_step() {
         expect![[r#"
             cargo xtask dist for linux: 2 steps, 2 at a time
-
-            step      status
-            frontend  not reached
-            app       not reached
-            2 not reached in 0.10s
+            no step was reached in 0.10s
             next: cargo xtask doctor
         "#]]
         .assert_eq(&shown(&fixtures::stopped_early(), false));

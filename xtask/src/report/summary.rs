@@ -2,72 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::status::Status;
 use crate::engine::event::{Event, Failure, Level, ReleasedFile, Stamped};
-
-/// Where a step stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
-    /// Its turn has not come.
-    Waiting,
-    /// It is at work.
-    Running,
-    /// It did its work.
-    Ran,
-    /// It did its work, and the output is the one that was recorded.
-    Unchanged,
-    /// Its record is still true.
-    Reused,
-    /// Taken as recorded because the command line said so.
-    Kept,
-    /// It failed.
-    Failed,
-    /// The command line left it out.
-    LeftOut,
-    /// The run ended while it was at work.
-    Interrupted,
-    /// The run ended before its turn came.
-    NotReached,
-    /// In a plan: it would run.
-    Planned,
-    /// In a plan: it runs if what it follows changes.
-    Pending,
-}
-
-impl Status {
-    /// In the order in which a count names them.
-    pub(super) const ALL: [Self; 12] = [
-        Self::Failed,
-        Self::Interrupted,
-        Self::Running,
-        Self::Ran,
-        Self::Unchanged,
-        Self::Planned,
-        Self::Pending,
-        Self::Reused,
-        Self::Kept,
-        Self::LeftOut,
-        Self::Waiting,
-        Self::NotReached,
-    ];
-
-    /// The status in words, so that colour is never the only sign.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Ran => "ran",
-            Self::Unchanged => "ran, unchanged output",
-            Self::Reused => "reused",
-            Self::Kept => "kept",
-            Self::Failed => "failed",
-            Self::LeftOut => "left out",
-            Self::Interrupted => "interrupted",
-            Self::NotReached => "not reached",
-            Self::Planned => "would run",
-            Self::Pending => "may run",
-        }
-    }
-}
 
 /// A step's line in the table.
 #[derive(Clone, Debug)]
@@ -168,6 +104,9 @@ impl Summary {
                     identity: identity.clone(),
                 });
             }
+            Event::RunFailed { failure } => {
+                self.failures.push((String::new(), failure.clone()));
+            }
             Event::RunFinished { ok, seconds, next } => {
                 self.end = Some(End {
                     ok: *ok,
@@ -230,9 +169,19 @@ impl Summary {
         self.rows.iter().filter(|row| row.status == status).count()
     }
 
-    /// Whether every step was reused: there is nothing that a table would add.
-    pub(super) fn is_no_op(&self) -> bool {
-        self.count(Status::Reused) == self.rows.len()
+    /// Whether every step stands like this.
+    pub(super) fn all(&self, status: Status) -> bool {
+        self.count(status) == self.rows.len()
+    }
+
+    /// What to type next, unless the last failure says it already.
+    pub(super) fn next(&self) -> Option<&str> {
+        let next = self.end.as_ref()?.next.as_deref()?;
+        let said = self
+            .failures
+            .last()
+            .is_some_and(|(_, failure)| failure.resume == next);
+        (!said).then_some(next)
     }
 
     /// The longest step name.

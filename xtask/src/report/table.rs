@@ -27,10 +27,10 @@ pub(super) fn columns(
 ) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Disabled);
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+        // One more for the space after the last column, which is trimmed.
+        table.set_width(u16::try_from(width + 1).unwrap_or(u16::MAX));
     }
     table.set_header(head.to_vec());
     table.add_rows(rows.iter().cloned());

@@ -1,22 +1,30 @@
 //! A person at a terminal: finished lines above, one moving line for each running step below.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use console::Term;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{
+    MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike,
+};
 
 use super::{
+    Out,
     closing::closing,
     lines::Layout,
     summary::Summary,
     table::width_of,
     text::{STRONG, clean, one_line, paint, seconds},
+    write_lines,
 };
 use crate::engine::event::{Event, Reporter, Stamped};
 
 /// Draws on a terminal.
 pub(super) struct Terminal {
+    /// The moving lines.
     screen: MultiProgress,
+    /// Where lines go that stay. Indicatif would print them padded to the width and without line
+    /// ends, and a command copied from such a line takes the next one along.
+    out: Out,
     /// Asked each time, because windows change their size.
     width: Box<dyn Fn() -> Option<usize> + Send>,
     colour: bool,
@@ -28,24 +36,27 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// On the terminal that stderr is.
-    pub(super) fn stderr(colour: bool, verbose: bool) -> Self {
+    /// On the terminal that stderr is; `out` writes there too.
+    pub(super) fn stderr(out: Out, colour: bool, verbose: bool) -> Self {
         let width = Box::new(|| width_of(&Term::stderr()));
-        let mut terminal = Self::new(ProgressDrawTarget::stderr(), width, colour, verbose);
+        let mut terminal = Self::new(Term::buffered_stderr(), out, width, colour, verbose);
         terminal.ticks = true;
         terminal
     }
 
     fn new(
-        target: ProgressDrawTarget,
+        term: impl TermLike + 'static,
+        out: Out,
         width: Box<dyn Fn() -> Option<usize> + Send>,
         colour: bool,
         verbose: bool,
     ) -> Self {
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Forgiving(term)), 20);
         let screen = MultiProgress::with_draw_target(target);
         let (run, bars) = (Summary::default(), BTreeMap::new());
         Self {
             screen,
+            out,
             width,
             colour,
             verbose,
@@ -56,28 +67,23 @@ impl Terminal {
     }
 
     /// Puts lines above the spinners, where they stay.
-    fn show(&self, lines: &[String]) {
-        for line in lines {
-            // A terminal that has gone away must not end the build.
-            let _ = self.screen.println(self.coloured(line));
-        }
-    }
-
-    fn coloured(&self, line: &str) -> String {
-        if self.colour {
-            line.to_owned()
-        } else {
-            console::strip_ansi_codes(line).into_owned()
+    fn show(&mut self, lines: &[String]) {
+        if !lines.is_empty() {
+            self.screen.suspend(|| write_lines(&mut self.out, lines));
         }
     }
 
     fn begin(&mut self, step: &str, why: &str) {
+        let name = format!("{step:<0$}", self.run.name_width());
+        let name = if self.colour {
+            paint(STRONG, &name)
+        } else {
+            name
+        };
+        let bar = ProgressBar::new_spinner().with_style(style());
         let bar = self
             .screen
-            .add(ProgressBar::new_spinner().with_style(style()));
-        let name = format!("{step:<0$}", self.run.name_width());
-        bar.set_prefix(self.coloured(&paint(STRONG, &name)));
-        bar.set_message(one_line(why));
+            .add(bar.with_prefix(name).with_message(one_line(why)));
         if self.ticks {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
@@ -117,7 +123,9 @@ impl Reporter for Terminal {
         let lines = layout.lines(event, &self.run);
         match event {
             Event::StepFinished { step, .. } | Event::StepFailed { step, .. } => self.end(step),
-            Event::CommandStarted { step, command } => self.say(step, &format!("$ {command}")),
+            Event::CommandStarted { step, command } => {
+                self.say(step, &format!("$ {}", one_line(command)))
+            }
             Event::CommandOutput { step, line } => self.say(step, clean(line).trim_start()),
             _ => {}
         }
@@ -137,6 +145,44 @@ impl Drop for Terminal {
     /// A run that breaks off leaves no spinner behind.
     fn drop(&mut self) {
         self.end_all();
+    }
+}
+
+/// A terminal whose errors are dropped: indicatif panics on some of them, and a terminal that has
+/// gone away must not end the build.
+#[derive(Debug)]
+struct Forgiving<T>(T);
+
+impl<T: TermLike> TermLike for Forgiving<T> {
+    fn width(&self) -> u16 {
+        self.0.width()
+    }
+    fn height(&self) -> u16 {
+        self.0.height()
+    }
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n).or(Ok(()))
+    }
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n).or(Ok(()))
+    }
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n).or(Ok(()))
+    }
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n).or(Ok(()))
+    }
+    fn write_line(&self, s: &str) -> io::Result<()> {
+        self.0.write_line(s).or(Ok(()))
+    }
+    fn write_str(&self, s: &str) -> io::Result<()> {
+        self.0.write_str(s).or(Ok(()))
+    }
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line().or(Ok(()))
+    }
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush().or(Ok(()))
     }
 }
 
@@ -161,206 +207,5 @@ fn clock(elapsed: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
-    use super::*;
-    use crate::report::fixtures;
-    use expect_test::expect;
-    use indicatif::TermLike;
-
-    /// A terminal that keeps what it shows: all lines, and the cursor's row and column.
-    #[derive(Clone, Debug)]
-    struct Screen {
-        width: u16,
-        shown: Arc<Mutex<(Vec<String>, usize, usize)>>,
-    }
-
-    impl Screen {
-        fn new(width: u16) -> Self {
-            Self {
-                width,
-                shown: Arc::default(),
-            }
-        }
-
-        fn put(&self, text: &str) {
-            let (lines, row, column) = &mut *self.shown.lock().unwrap();
-            for c in text.chars() {
-                if c == '\n' || *column == usize::from(self.width) {
-                    (*row, *column) = (*row + 1, 0);
-                }
-                if c == '\n' {
-                    continue;
-                }
-                lines.resize(lines.len().max(*row + 1), String::new());
-                let mut line: Vec<char> = lines[*row].chars().collect();
-                line.resize(line.len().max(*column + 1), ' ');
-                line[*column] = c;
-                lines[*row] = line.into_iter().collect();
-                *column += 1;
-            }
-        }
-
-        fn text(&self) -> String {
-            let (lines, ..) = &*self.shown.lock().unwrap();
-            let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
-            lines.join("\n").trim_end().to_owned() + "\n"
-        }
-    }
-
-    impl TermLike for Screen {
-        fn width(&self) -> u16 {
-            self.width
-        }
-        fn height(&self) -> u16 {
-            100
-        }
-        fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-            self.shown.lock().unwrap().1 -= n;
-            Ok(())
-        }
-        fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-            self.shown.lock().unwrap().1 += n;
-            Ok(())
-        }
-        fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-            self.shown.lock().unwrap().2 += n;
-            Ok(())
-        }
-        fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-            self.shown.lock().unwrap().2 -= n;
-            Ok(())
-        }
-        fn write_line(&self, s: &str) -> io::Result<()> {
-            self.put(s);
-            self.put("\n");
-            Ok(())
-        }
-        fn write_str(&self, s: &str) -> io::Result<()> {
-            self.put(s);
-            Ok(())
-        }
-        fn clear_line(&self) -> io::Result<()> {
-            let (lines, row, column) = &mut *self.shown.lock().unwrap();
-            *column = 0;
-            lines.resize(lines.len().max(*row + 1), String::new());
-            lines[*row].clear();
-            Ok(())
-        }
-        fn flush(&self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// What stands on a terminal of this width after these events.
-    fn shown(events: &[Stamped], width: u16, verbose: bool) -> String {
-        let screen = Screen::new(width);
-        let target = ProgressDrawTarget::term_like_with_hz(Box::new(screen.clone()), 255);
-        let columns = Box::new(move || Some(usize::from(width)));
-        let mut terminal = Terminal::new(target, columns, false, verbose);
-        for event in events {
-            terminal.report(event);
-        }
-        // Draws are limited in their rate: the last one is made here.
-        terminal.bars.values().for_each(ProgressBar::tick);
-        std::mem::forget(terminal);
-        screen.text()
-    }
-
-    #[test]
-    fn a_run_with_reuse() {
-        expect![[r#"
-            cargo xtask dist for linux: 7 steps, 2 at a time
-            frontend  runs: src/main.ts changed
-            frontend  done in 3.2s, 412 kB
-            app       kept: --keep app
-            sidecar   warning: the lock of pip is older than its list
-            sidecar   freezer: nuitka because of a C compiler in the PATH
-            sidecar   reused
-            sign      runs: app changed
-            sign      done in 0.03s, 93.0 MB, unchanged output
-            bundle    reused
-            archive   left out: --skip archive
-            seal      runs: new
-            seal      done in 0.40s, 4.6 kB
-
-            step      status                 why                   time     size
-            frontend  ran                    src/main.ts changed   3.2s   412 kB
-            app       kept                   --keep app                   9.1 MB
-            sidecar   reused                                             84.0 MB
-            sign      ran, unchanged output  app changed          0.03s  93.0 MB
-            bundle    reused                                             92.7 MB
-            archive   left out               --skip archive
-            seal      ran                    new                  0.40s   4.6 kB
-            2 ran, 1 ran, unchanged output, 2 reused, 1 kept, 1 left out in 1m 12s, 1
-              warning
-            released /repo/target/dist/linux/release
-              Notes_0.1.0_amd64.deb        8.4 MB
-              Notes_0.1.0_amd64.AppImage  84.3 MB
-               signed: Acme Inc., key RWQf6LRC
-            next: cargo xtask verify linux
-        "#]]
-        .assert_eq(&shown(&fixtures::happy(), 80, false));
-    }
-
-    #[test]
-    fn a_failing_run_at_a_narrow_terminal() {
-        expect![[r#"
-            cargo xtask dist for linux: 4 steps, 2 at a time
-            frontend  reused
-            app       runs: app/src-tauri/src/main.rs changed
-            app       failed after 2.6s: the app could not be
-                      built
-
-            step      status       why           time    size
-            frontend  reused                           412 kB
-            app       failed       app/src-taur  2.6s
-                                   i/src/main.r
-                                   s changed
-            sidecar   not reached
-            seal      not reached
-            1 failed, 1 reused, 2 not reached in 3.1s
-
-            app failed: the app could not be built
-               cause: cargo failed
-              $ cargo build --release --manifest-path app/src-
-            tauri/Cargo.toml
-              exit status: 101
-              | error[E0425]: cannot find value `x`
-              |  --> src/main.rs:2:5
-              |   |     ^ 50%
-              log: /repo/target/dist/linux/logs/app.log
-               hint: `cargo xtask doctor` checks the toolchain
-              resume: cargo xtask dist --target linux
-        "#]]
-        .assert_eq(&shown(&fixtures::failing(), 50, false));
-    }
-
-    #[test]
-    fn running_steps_have_a_line_each() {
-        expect![[r#"
-            cargo xtask dist for linux: 2 steps, 2 at a time
-            app      runs: new
-            sidecar  runs: nuitka 2.8.1 -> 2.8.4
-            ⠁ app          0s  Compiling notes v0.1.0
-            ⠁ sidecar      0s  ::error::not an order
-        "#]]
-        .assert_eq(&shown(&fixtures::side_by_side()[..7], 60, false));
-    }
-
-    #[test]
-    fn a_run_with_nothing_to_do_is_compact() {
-        let got = shown(&fixtures::nothing_to_do(), 80, false);
-        assert!(got.lines().count() <= 15, "{got}");
-    }
-
-    #[test]
-    fn a_long_step_has_a_quiet_clock() {
-        let clocks = [0, 59, 60, 3661].map(|s| clock(Duration::from_secs(s)));
-        assert_eq!(clocks, ["0s", "59s", "1m 00s", "1h 01m"]);
-    }
-}
+#[path = "terminal_tests.rs"]
+mod tests;

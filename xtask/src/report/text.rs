@@ -108,15 +108,12 @@ pub(super) fn wrap(text: &str, width: Option<usize>, indent: usize) -> Vec<Strin
     let width = width.max(indent + LEAST_ROOM);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.trim_end().split(' ') {
+    for (index, word) in text.trim_end().split(' ').enumerate() {
         let blank = line.trim().is_empty();
         if !blank && measure_text_width(&line) + 1 + measure_text_width(word) > width {
             lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
-            line.push_str(word);
-            continue;
-        }
-        // Spaces that follow each other are the columns and indents of the text: they stay.
-        if !line.is_empty() || word.is_empty() {
+        } else if index > 0 {
+            // Spaces that follow each other are the columns and indents of the text: they stay.
             line.push(' ');
         }
         line.push_str(word);
@@ -186,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_process_line_keeps_only_what_a_terminal_would_show() {
-        assert_eq!(clean("\x1b[32mok\x1b[0m\tdone\r\n"), "ok    done");
+        assert_eq!(clean("\x1b[32mok\x1b[0m\tdone\x07\r\n"), "ok    done");
         assert_eq!(clean("10%\r50%\r100%"), "100%");
         assert_eq!(one_line("two\n  lines\n"), "two lines");
     }
@@ -204,6 +201,7 @@ mod tests {
             ]
         );
         assert_eq!(wrap(text, None, 6), [text]);
+        assert_eq!(wrap("  hint: a", Some(80), 6), ["  hint: a"]);
     }
 
     #[test]

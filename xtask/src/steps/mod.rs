@@ -1,1 +1,105 @@
-//! (in the making)
+//! The steps of the pipeline, one a file. Each is plain data made from a [`Release`]; its fields
+//! are what decides its output, paths in them are relative to the repository.
+//!
+//! [`Release`]: crate::release::Release
+
+pub mod app;
+pub mod archive;
+pub mod bundle;
+pub mod frontend;
+pub mod seal;
+pub mod sidecar;
+pub mod sign_code;
+pub mod sign_installers;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    config::Sources,
+    engine::{files::Tree, fingerprint::Inputs},
+    release::Release,
+};
+
+/// Adds what the configuration says of a step's sources: further files and variables.
+fn with_sources(inputs: Inputs, release: &Release, sources: &Sources) -> Inputs {
+    let mut inputs = inputs.variables(&sources.env);
+    if !sources.inputs.is_empty() {
+        let mut tree = Tree::new(&release.config.root);
+        tree.only = sources.inputs.iter().map(|it| format!("/{it}")).collect();
+        tree.exclude = sources.exclude.iter().map(|it| format!("/{it}")).collect();
+        inputs = inputs.tree("named under `inputs`", tree);
+    }
+    inputs
+}
+
+/// A tree without what the configuration leaves out and without these folders, if they are inside.
+fn tree_without(release: &Release, dir: &Path, sources: &Sources, without: &[&Path]) -> Tree {
+    let mut tree = Tree::new(dir);
+    for folder in without {
+        if let Ok(inside) = folder.strip_prefix(dir)
+            && inside != Path::new("")
+        {
+            tree.exclude.push(format!("/{}", inside.to_string_lossy().replace('\\', "/")));
+        }
+    }
+    // In the configuration, patterns start at the repository's top.
+    let inside = release.relative(dir);
+    for glob in &sources.exclude {
+        let glob = match glob.strip_prefix(&format!("{inside}/")) {
+            Some(rest) => format!("/{rest}"),
+            None => glob.clone(),
+        };
+        tree.exclude.push(glob);
+    }
+    tree
+}
+
+/// Copies a file with its mode.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if let Some(parent) = to.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    fs_err::copy(from, to)?;
+    Ok(())
+}
+
+/// Copies all files below a folder. Symbolic links stay links.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    fs_err::create_dir_all(to)?;
+    for entry in fs_err::read_dir(from)? {
+        let entry = entry?;
+        let (path, into) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            copy_tree(&path, &into)?;
+        } else if kind.is_symlink() {
+            link(&fs_err::read_link(&path)?, &into)?;
+        } else {
+            fs_err::copy(&path, &into)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn link(target: &Path, at: &Path) -> Result<()> {
+    fs_err::os::unix::fs::symlink(target, at)?;
+    Ok(())
+}
+
+#[cfg(windows)]
+fn link(target: &Path, at: &Path) -> Result<()> {
+    // Making links needs a privilege there; what a link points to is as good in a copy.
+    let target = at.parent().unwrap_or(Path::new(".")).join(target);
+    fs_err::copy(target, at)?;
+    Ok(())
+}
+
+/// Fixes a file's modification time.
+fn set_time(path: &Path, epoch: i64) -> Result<()> {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch.try_into().unwrap_or(0));
+    let file = fs_err::OpenOptions::new().append(true).open(path)?;
+    file.set_modified(time).with_context(|| format!("the time of {}", path.display()))
+}

@@ -2,6 +2,7 @@
 //! read what came back; only the engine runs them.
 
 pub mod cargo;
+pub mod deb;
 pub mod git;
 pub mod gpg;
 pub mod minisign;
@@ -10,4 +11,5 @@ pub mod nuitka;
 pub mod packages;
 pub mod pyinstaller;
 pub mod python;
+pub mod tauri;
 pub mod versions;

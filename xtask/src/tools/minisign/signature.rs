@@ -94,7 +94,7 @@ impl PublicKey {
         let (made_by, ours) = (signature.key_id(), self.key_id());
         ensure!(made_by == ours, "signed by key {made_by}, not by {ours}");
         minisign::verify(&self.0, &signature.0, data, true, false, false)
-            .map_err(|e| anyhow!("{e}"))
+            .map_err(|_| anyhow!("not this key's signature of this file, or one of them changed"))
     }
 }
 

@@ -1,0 +1,259 @@
+//! `dist` and `plan`: one run of the pipeline, for real or only decided.
+
+use std::{process::ExitCode, time::Instant};
+
+use anyhow::{Result, ensure};
+
+use super::{INTERRUPTED, World, doctor, print, target};
+use crate::{
+    cli::{Dist, OnTarget, Plan, Select, Signing},
+    engine::{
+        event::{Event, Events, Level, ReleasedFile, Reporter, Stamped},
+        exec::Interrupted,
+        secret::Redactor,
+        select::Selection,
+        session::{self, Options, Reported, Session, Stopped},
+        step::Done,
+    },
+    pipeline,
+    release::{Release, SigningWish},
+    report,
+    steps::seal::Sealed,
+    target::Target,
+};
+
+/// What `dist` and `plan` have in common.
+struct Wish<'a> {
+    on: &'a OnTarget,
+    select: &'a Select,
+    signing: &'a Signing,
+    jobs: Option<u16>,
+    plan: bool,
+}
+
+pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
+    let Dist { on, select, signing, jobs, dry_run, setup } = options;
+    let wish = Wish { on, select, signing, jobs: *jobs, plan: *dry_run };
+    if *dry_run {
+        return show_plan(world, &wish, None);
+    }
+    let started = Instant::now();
+    let target = target(on)?;
+    let events = Events::new(vec![report::reporter(
+        world.global.format,
+        world.global.color,
+        world.global.verbose,
+    )]);
+    events.add(Box::new(report::Recorder::new(&world.state(&target))));
+    let command = resume_command(&wish, &target);
+    let outcome = doctor::before_dist(world, &target, &events, *setup)
+        .and_then(|()| open(world, &wish, &target, events.clone()))
+        .and_then(|(session, release)| {
+            let outcome = release_from(&session, &release);
+            session.close();
+            outcome
+        });
+    let (code, failure) = match outcome {
+        Ok(()) => (ExitCode::SUCCESS, None),
+        Err(error) if error.is::<Stopped>() => (ExitCode::SUCCESS, None),
+        Err(error) if error.is::<Interrupted>() => (ExitCode::from(INTERRUPTED), Some(error)),
+        Err(error) => (ExitCode::FAILURE, Some(error)),
+    };
+    let ok = failure.is_none();
+    let next = match &failure {
+        None => next_after(&wish),
+        Some(_) => Some(command.clone()),
+    };
+    if let Some(error) = failure
+        && !error.is::<Reported>()
+        && !error.is::<Interrupted>()
+    {
+        let failure = session::failure(&error, &command);
+        events.emit(Event::RunFailed { failure });
+    }
+    events.emit(Event::RunFinished { ok, seconds: started.elapsed().as_secs_f64(), next });
+    Ok(code)
+}
+
+pub(super) fn plan(world: &World, options: &Plan) -> Result<ExitCode> {
+    let Plan { on, select, signing, explain } = options;
+    show_plan(world, &Wish { on, select, signing, jobs: None, plan: true }, explain.as_deref())
+}
+
+/// Collects events instead of showing them.
+struct Collected(std::sync::Arc<std::sync::Mutex<Vec<Event>>>);
+
+impl Reporter for Collected {
+    fn report(&mut self, stamped: &Stamped) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(stamped.event.clone());
+    }
+}
+
+fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCode> {
+    let target = target(wish.on)?;
+    let collected = std::sync::Arc::default();
+    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Collected(std::sync::Arc::clone(&collected)))];
+    if world.global.format == report::Format::Json {
+        reporters.push(report::reporter(world.global.format, world.global.color, false));
+    }
+    let (session, release) = open(world, wish, &target, Events::new(reporters))?;
+    let outcome = pipeline::dist(&session, &release);
+    session.close();
+    match outcome {
+        Err(error) if !error.is::<Stopped>() && !error.is::<Reported>() => return Err(error),
+        _ => {}
+    }
+    let events = collected.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let failed = events.iter().any(|it| matches!(it, Event::StepFailed { .. }));
+    if world.global.format != report::Format::Json {
+        print(&report::plan(&events))?;
+        if let Some(step) = explain {
+            print(&explained(&session, &pipeline::steps(&release.config), step)?)?;
+        }
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn explained(session: &Session, steps: &[String], step: &str) -> Result<String> {
+    let named = steps.iter().filter(|it| crate::engine::select::step_matches(step, it));
+    let named: Vec<_> = named.collect();
+    ensure!(!named.is_empty(), "there is no step `{step}`\nhint: the steps are {}", steps.join(", "));
+    let short = |text: Option<String>| {
+        let text = text.unwrap_or_else(|| "-".to_owned());
+        let hash = text.get(..64).filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
+        hash.map_or_else(|| text.clone(), |it| it[..12].to_owned())
+    };
+    let mut text = String::new();
+    for step in named {
+        let changes = session.explained(step);
+        let rows: Vec<Vec<String>> =
+            changes.into_iter().map(|it| vec![it.what, short(it.from), short(it.to)]).collect();
+        text += &match rows.is_empty() {
+            true => format!("\n{step}: nothing in its own inputs differs from its record, or there is none\n"),
+            false => format!("\n{step}\n{}", report::table(&["what", "recorded", "now"], &rows)),
+        };
+    }
+    Ok(text)
+}
+
+/// Runs the pipeline and puts the release where people look for it.
+fn release_from(session: &Session, release: &Release) -> Result<()> {
+    let sealed = pipeline::dist(session, release)?;
+    let folder = release.folder();
+    session.publish(&sealed, &folder)?;
+    session.emit(Event::Released {
+        files: released_files(&sealed),
+        identity: release.identity.as_str().to_owned(),
+        folder,
+    });
+    Ok(())
+}
+
+fn released_files(sealed: &Done<Sealed>) -> Vec<ReleasedFile> {
+    let kind = |path: &str| {
+        let product = sealed.output.products.iter().find(|it| it.path == path);
+        match path {
+            _ if product.is_some() => product.map_or("", |it| it.kind.as_str()),
+            "manifest.json" => "manifest",
+            "SHA256SUMS" => "checksums",
+            _ => "signature",
+        }
+    };
+    let files = sealed.artifacts.iter();
+    files
+        .map(|it| ReleasedFile { kind: kind(&it.path).into(), path: it.path.clone(), size: it.size })
+        .collect()
+}
+
+fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(Session, Release)> {
+    let config = world.config()?;
+    let state = world.state(target);
+    let redactor = Redactor::default();
+    let signing = match wish.signing {
+        Signing { release: true, .. } => SigningWish::Release,
+        Signing { unsigned: true, .. } => SigningWish::Unsigned,
+        _ => SigningWish::Any,
+    };
+    let warnings = config.warnings.clone();
+    let release = Release::new(config, target.clone(), signing, &state, &redactor)?;
+    release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
+    let steps = pipeline::steps(&release.config);
+    let jobs = wish.jobs.map_or_else(processors, usize::from);
+    let session = Session::open(Options {
+        root: world.root.clone(),
+        state: state.clone(),
+        target: target.triple.clone(),
+        steps: steps.clone(),
+        command: resume_command(wish, target),
+        events: events.clone(),
+        selection: selection(wish.select),
+        plan: wish.plan,
+        jobs,
+        rehash: wish.select.rehash,
+        timeout: release.config.limits.step_timeout,
+        withheld: Release::withheld(&release.config),
+        probes: world.probes().withhold(Release::withheld(&release.config)),
+        redactor,
+        interrupted: world.interrupted.clone(),
+        at_commit: None,
+    })?;
+    if !wish.plan {
+        events.emit(Event::RunStarted {
+            command: resume_command(wish, target),
+            target: target.name.clone(),
+            steps: steps.clone(),
+            jobs,
+            logs: state.join("logs"),
+        });
+    }
+    for text in warnings {
+        events.emit(Event::Note { step: String::new(), level: Level::Warning, text });
+    }
+    Ok((session, release))
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn selects_recorded(select: &Select) -> bool {
+    select.from.is_some() || select.only.is_some() || !select.skip.is_empty()
+}
+
+fn selection(select: &Select) -> Selection {
+    Selection {
+        from: select.from.clone().or_else(|| select.only.clone()),
+        until: select.until.clone().or_else(|| select.only.clone()),
+        skip: select.skip.clone(),
+        force: select.force.iter().filter(|it| !it.is_empty()).cloned().collect(),
+        force_all: select.force.iter().any(String::is_empty),
+    }
+}
+
+/// What to type to go on where this run stops. `--force` and `--setup` have done their work then.
+fn resume_command(wish: &Wish, target: &Target) -> String {
+    let mut words = vec!["cargo xtask dist".to_owned()];
+    if wish.on.target.is_some() {
+        words.push(format!("--target {}", target.name));
+    }
+    let flags = [
+        (wish.signing.release, "--release"),
+        (wish.signing.unsigned, "--unsigned"),
+        (wish.signing.allow_dirty, "--allow-dirty"),
+    ];
+    words.extend(flags.iter().filter(|it| it.0).map(|it| it.1.to_owned()));
+    let select = wish.select;
+    let named = [("--from", &select.from), ("--until", &select.until), ("--only", &select.only)];
+    for (flag, step) in named {
+        words.extend(step.iter().map(|it| format!("{flag} {it}")));
+    }
+    words.extend(select.skip.iter().map(|it| format!("--skip {it}")));
+    words.join(" ")
+}
+
+fn next_after(wish: &Wish) -> Option<String> {
+    match selection(wish.select).until {
+        Some(_) => Some("cargo xtask dist".to_owned()),
+        None => Some("cargo xtask verify".to_owned()),
+    }
+}

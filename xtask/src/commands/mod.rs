@@ -1,0 +1,111 @@
+//! What each subcommand does, one a file. They wire configuration, engine and reporters together.
+
+mod clean;
+mod dist;
+mod doctor;
+mod status;
+mod test;
+mod verify;
+
+use std::{
+    env,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    cli::{Cli, Command, Global, OnTarget},
+    config::{self, Config},
+    engine::probe::Probes,
+    manifest, pipeline, report,
+    target::Target,
+};
+
+/// Ended by Ctrl-C, as shells count it: 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// What every command starts from.
+struct World {
+    /// The repository's top folder.
+    root: PathBuf,
+    /// The options of every command.
+    global: Global,
+    /// Set by Ctrl-C.
+    interrupted: Arc<AtomicBool>,
+}
+
+impl World {
+    fn config(&self) -> Result<Config> {
+        config::load(&self.root, self.global.config.as_deref())
+    }
+
+    fn probes(&self) -> Probes {
+        Probes::open(self.root.join("target/dist/probes.v1.json"))
+    }
+
+    fn state(&self, target: &Target) -> PathBuf {
+        pipeline::state(&self.root, target)
+    }
+}
+
+fn target(on: &OnTarget) -> Result<Target> {
+    on.target.as_deref().map_or_else(|| Ok(Target::host()), str::parse)
+}
+
+/// Runs the command line to its exit code.
+///
+/// # Errors
+/// What is wrong, where, and lines beginning with `hint: ` that say what to do.
+pub fn run(cli: Cli) -> Result<ExitCode> {
+    report::init_color(cli.global.color);
+    let root = repository(&env::current_dir()?)?;
+    let world = World { root, global: cli.global, interrupted: interruptible()? };
+    match cli.command {
+        Command::Dist(options) => dist::dist(&world, &options),
+        Command::Plan(options) => dist::plan(&world, &options),
+        Command::Status(on) => status::status(&world, &target(&on)?),
+        Command::Clean(options) => clean::clean(&world, &options),
+        Command::Verify(options) => verify::verify(&world, &options),
+        Command::Doctor(options) => doctor::doctor(&world, &options),
+        Command::Test(options) => test::test(&world, &options),
+        Command::Config => print(&format!("{}\n", serde_json::to_string_pretty(&world.config()?)?)),
+        Command::Schema => print(&manifest::schema()),
+        Command::Bench(_) => anyhow::bail!("bench"),
+    }
+}
+
+/// Writes to stdout; a reader that has seen enough is no error.
+fn print(text: &str) -> Result<ExitCode> {
+    anstream::stdout().write_all(text.as_bytes()).ok();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The folder above that holds the configuration; without one the repository.
+fn repository(from: &Path) -> Result<PathBuf> {
+    let above = |name: &str| from.ancestors().find(|it| it.join(name).exists());
+    let root = above(config::FILE).or_else(|| above(".git"));
+    root.map(Path::to_owned).with_context(|| {
+        format!(
+            "{} is in no repository: neither {} nor .git is here or above",
+            from.display(),
+            config::FILE
+        )
+    })
+}
+
+/// Lets Ctrl-C and SIGTERM end the children first. A second one does not wait for them.
+fn interruptible() -> Result<Arc<AtomicBool>> {
+    use std::sync::atomic::Ordering;
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::SeqCst) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    })?;
+    Ok(flag)
+}

@@ -1,0 +1,239 @@
+//! What is released: the configuration, the target, the source and the identity that signs. Every
+//! step is made from it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{
+    config::Config,
+    engine::{
+        journal::Record,
+        secret::{Redactor, Secret},
+        session::Session,
+        step::Origin,
+    },
+    manifest::Identity,
+    target::Target,
+    tools::{
+        git::{self, Commit},
+        minisign::{PublicKey, Signer},
+    },
+};
+
+/// Variables that hold secrets, under the names that the tools of this field use. No process
+/// inherits one: the step that needs a secret hands it over.
+pub const SECRET_VARIABLES: [&str; 20] = [
+    "TAURI_SIGNING_PRIVATE_KEY",
+    "TAURI_SIGNING_PRIVATE_KEY_PASSWORD",
+    "TAURI_SIGNING_PRIVATE_KEY_PATH",
+    "TAURI_SIGNING_RPM_KEY",
+    "TAURI_SIGNING_RPM_KEY_PASSPHRASE",
+    "APPLE_CERTIFICATE",
+    "APPLE_CERTIFICATE_PASSWORD",
+    "APPLE_PASSWORD",
+    "APPLE_API_KEY",
+    "APPLE_API_ISSUER",
+    "APPLE_API_KEY_PATH",
+    "CSC_LINK",
+    "CSC_KEY_PASSWORD",
+    "WIN_CSC_LINK",
+    "WIN_CSC_KEY_PASSWORD",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "GPG_PASSPHRASE",
+    "GITHUB_TOKEN",
+    "GH_TOKEN",
+];
+
+/// How the command line wants the release signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SigningWish {
+    /// With the configured key; a development identity where there is none.
+    Any,
+    /// With the configured key, or not at all.
+    Release,
+    /// Not signed, and recorded as such.
+    Unsigned,
+}
+
+/// Everything that the steps are made from.
+pub struct Release {
+    /// The repository's configuration.
+    pub config: Config,
+    /// What is shipped for.
+    pub target: Target,
+    /// The commit that is checked out.
+    pub commit: Commit,
+    /// Seconds since 1970 that every timestamp in the release carries: `SOURCE_DATE_EPOCH`, else
+    /// the commit's time, else 1980, the first year that a zip can hold.
+    pub epoch: i64,
+    /// Whether this is to be published: nothing that is only probably true will do.
+    pub strict: bool,
+    /// How it is signed.
+    pub identity: Identity,
+    /// The key, unless unsigned.
+    pub signer: Option<Signer>,
+    /// The passphrase of the GPG key, if one is set.
+    pub gpg_passphrase: Option<Secret>,
+}
+
+/// 1980-01-01T00:00:00Z.
+const FIRST_ZIP_TIME: i64 = 315_532_800;
+
+impl Release {
+    /// Reads the source's state and the keys. `state` is where a development key is kept.
+    pub fn new(
+        config: Config,
+        target: Target,
+        wish: SigningWish,
+        state: &Path,
+        redactor: &Redactor,
+    ) -> Result<Self> {
+        let commit = git::head(&config.root)?;
+        let epoch = epoch(&commit)?;
+        let secret = |name: &str| {
+            let value = std::env::var(name).ok().filter(|it| !it.is_empty())?;
+            let secret = Secret::new(value);
+            redactor.add(&secret);
+            Some(secret)
+        };
+        for name in SECRET_VARIABLES {
+            secret(name);
+        }
+        let (identity, signer) = identity(&config, wish, state, secret)?;
+        let gpg = config.sign.gpg.as_ref();
+        let gpg_passphrase = gpg.and_then(|it| secret(&it.passphrase_env));
+        let strict = wish == SigningWish::Release;
+        Ok(Self { config, target, commit, epoch, strict, identity, signer, gpg_passphrase })
+    }
+
+    /// All variables that no process may inherit.
+    pub fn withheld(config: &Config) -> Vec<String> {
+        let minisign = &config.sign.minisign;
+        let mut names: Vec<String> = SECRET_VARIABLES.map(str::to_owned).into();
+        names.extend([minisign.key_env.clone(), minisign.password_env.clone()]);
+        names.extend(config.sign.gpg.iter().map(|it| it.passphrase_env.clone()));
+        names
+    }
+
+    /// `<release dir>/<version>/<target>`.
+    pub fn folder(&self) -> PathBuf {
+        let version = self.config.product.version.to_string();
+        self.config.release.dir.join(version).join(&self.target.name)
+    }
+
+    /// Refuses what must not be published. `recorded` says that steps were asked to be taken as
+    /// recorded.
+    pub fn refuse_for_publishing(&self, allow_dirty: bool, recorded: bool) -> Result<()> {
+        if !self.strict {
+            return Ok(());
+        }
+        ensure!(
+            !recorded,
+            "--release does not go with --from, --only or --skip: what they take as recorded may \
+             be stale"
+        );
+        ensure!(
+            self.commit.id.is_some(),
+            "--release wants a commit to release, but this is no git repository with one"
+        );
+        let dirty = !allow_dirty && git::is_dirty(&self.config.root, &self.own_folders())?;
+        ensure!(
+            !dirty,
+            "--release refuses a checkout that differs from its commit\n\
+             hint: see `git status`; commit, or say --allow-dirty"
+        );
+        Ok(())
+    }
+
+    /// What the build itself writes into the repository.
+    fn own_folders(&self) -> [String; 2] {
+        [self.relative(&self.config.release.dir), "target".to_owned()]
+    }
+
+    /// Whether the checkout differs from its commit.
+    ///
+    /// Asking git takes longer than all else in an up-to-date run. So a clean answer is kept for
+    /// as long as the commit and all that the steps were made from are the same: what differs
+    /// then is in no release. With `strict` git is always asked.
+    pub fn is_dirty(&self, run: &Session, history: &[(Record, Origin)]) -> Result<bool> {
+        const MEMO: &str = "clean.v1";
+        let Some(commit) = &self.commit.id else { return Ok(true) };
+        let steps = history.iter().map(|(record, _)| record.fingerprint.digest());
+        let key = format!("{commit} {}", steps.collect::<Vec<_>>().join(" "));
+        if !self.strict && run.memo(MEMO).is_some_and(|it| it == key) {
+            return Ok(false);
+        }
+        let dirty = git::is_dirty(&self.config.root, &self.own_folders())?;
+        run.set_memo(MEMO, if dirty { "" } else { &key })?;
+        Ok(dirty)
+    }
+
+    /// A path relative to the repository, with `/`: fingerprints do not depend on where it lies.
+    pub fn relative(&self, path: &Path) -> String {
+        let path = path.strip_prefix(&self.config.root).unwrap_or(path);
+        path.to_string_lossy().replace('\\', "/")
+    }
+}
+
+fn epoch(commit: &Commit) -> Result<i64> {
+    let Some(text) = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|it| !it.is_empty()) else {
+        return Ok(commit.time.unwrap_or(FIRST_ZIP_TIME));
+    };
+    let seconds = text.trim().parse().ok().filter(|it| *it >= 0);
+    seconds.with_context(|| format!("SOURCE_DATE_EPOCH is `{text}`, not seconds since 1970"))
+}
+
+fn identity(
+    config: &Config,
+    wish: SigningWish,
+    state: &Path,
+    secret: impl Fn(&str) -> Option<Secret>,
+) -> Result<(Identity, Option<Signer>)> {
+    if wish == SigningWish::Unsigned {
+        return Ok((Identity::Unsigned, None));
+    }
+    let names = &config.sign.minisign;
+    let password = secret(&names.password_env);
+    if let Some(key) = secret(&names.key_env) {
+        let signer = Signer::from_text(key.expose(), password.as_ref().map(Secret::expose))
+            .with_context(|| format!("the key in {}", names.key_env))?;
+        matches_published_key(config, &signer)?;
+        return Ok((Identity::Release, Some(signer)));
+    }
+    if wish == SigningWish::Release {
+        bail!(
+            "--release wants a real signing key, but {} is not set\n\
+             hint: make one with `npx tauri signer generate`, keep it secret, and export it as {}",
+            names.key_env,
+            names.key_env
+        );
+    }
+    Ok((Identity::Development, Some(Signer::development(&state.join("identity"))?)))
+}
+
+/// A release signed with another key than the one that installed apps know is a release that they
+/// refuse to update to.
+fn matches_published_key(config: &Config, signer: &Signer) -> Result<()> {
+    let own = signer.public_key();
+    let published = [
+        ("plugins.updater.pubkey of the Tauri configuration", config.tauri.updater_pubkey.clone()),
+        (
+            "sign.minisign.public-key of dist.toml",
+            config.sign.minisign.public_key.as_ref().map(fs_err::read_to_string).transpose()?,
+        ),
+    ];
+    for (place, text) in published {
+        let Some(text) = text else { continue };
+        let key = PublicKey::parse(&text).with_context(|| place.to_owned())?;
+        ensure!(
+            key == *own,
+            "the signing key {} is not the one that {place} names, {}: installed apps would refuse \
+             the update",
+            own.key_id(),
+            key.key_id()
+        );
+    }
+    Ok(())
+}

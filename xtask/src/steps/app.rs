@@ -1,0 +1,161 @@
+//! `app`: cargo builds the Tauri host as a production build.
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::{copy, frontend::Web, tree_without, with_sources};
+use crate::{
+    binary,
+    engine::{
+        fingerprint::Inputs,
+        staging::Staging,
+        step::{Context, Done, Step},
+    },
+    release::Release,
+    target::Target,
+    tools::{cargo, versions},
+};
+
+/// Variables that reach the compiler whatever the repository says.
+const VARIABLES: [&str; 7] = [
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_*",
+    "CARGO_PROFILE_*",
+    "CARGO_TARGET_*",
+    "CC*",
+    "CFLAGS*",
+];
+
+/// The host executable.
+#[derive(Serialize)]
+pub struct App<'r> {
+    #[serde(skip)]
+    release: &'r Release,
+    dir: String,
+    profile: String,
+    features: Vec<String>,
+    cargo_args: Vec<String>,
+    main_binary: String,
+    target: Target,
+    web: Option<Done<Web>>,
+}
+
+/// The built host.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Host {
+    /// The main executable's file name in the stage folder.
+    pub main: String,
+    /// Further executables of the package.
+    pub others: Vec<String>,
+}
+
+impl<'r> App<'r> {
+    /// The step; without a front end of its own the host embeds what `frontendDist` names.
+    pub fn new(release: &'r Release, web: Option<Done<Web>>) -> Self {
+        let app = &release.config.app;
+        Self {
+            release,
+            dir: release.relative(&app.dir),
+            profile: app.profile.clone(),
+            features: app.features.clone(),
+            cargo_args: app.cargo_args.clone(),
+            main_binary: release.config.tauri.main_binary.clone(),
+            target: release.target.clone(),
+            web,
+        }
+    }
+
+    /// Merged over the app's own configuration by Tauri's build script (RFC 7396: null removes).
+    /// Without `externalBin` neither must a sidecar exist yet nor does a new one rebuild the host.
+    fn tauri_config(&self) -> Result<String> {
+        let mut config = serde_json::json!({ "bundle": { "externalBin": null } });
+        if let Some(web) = &self.web {
+            // Relative, so that checkouts at different places configure alike.
+            let dir = &self.release.config.app.dir;
+            let dist = pathdiff(&web.folder, dir).unwrap_or_else(|| web.folder.clone());
+            config["build"]["frontendDist"] = dist.to_string_lossy().replace('\\', "/").into();
+        }
+        Ok(serde_json::to_string(&config)?)
+    }
+
+    fn command(&self, cx: &Context) -> Result<std::process::Command> {
+        let (profile, jobs) = (&self.profile, cx.jobs().to_string());
+        let features = ["tauri/custom-protocol"].into_iter();
+        let features = features.chain(self.features.iter().map(String::as_str)).collect::<Vec<_>>();
+        let features = features.join(",");
+        let target = match self.target.is_host() {
+            true => vec![],
+            false => vec!["--target", &self.target.triple],
+        };
+        let shell = cx.shell()?;
+        // The feature makes it a production build: without it the window loads the dev server.
+        let command = xshell::cmd!(
+            shell,
+            "cargo build --profile {profile} --locked --bins --features {features} --jobs {jobs}
+             --message-format json-render-diagnostics {target...}"
+        );
+        let mut command = std::process::Command::from(command.args(&self.cargo_args));
+        command.current_dir(&self.release.config.app.dir).env("TAURI_CONFIG", self.tauri_config()?);
+        Ok(command)
+    }
+}
+
+impl Step for App<'_> {
+    const ID: &'static str = "app";
+    const VERSION: u32 = 1;
+    type Output = Host;
+
+    fn inputs(&self, cx: &Context) -> Result<Inputs> {
+        let config = &self.release.config;
+        let app = &config.app;
+        let local = cargo::Local::of(&app.dir, &config.root)?;
+        let mut inputs = Inputs::new()
+            .tool("cargo", cx.probe(&versions::rust("cargo", &app.dir))?.version)
+            .tool("rustc", cx.probe(&versions::rust("rustc", &app.dir))?.version)
+            .variables(&VARIABLES.map(str::to_owned));
+        let schemas = app.dir.join("gen/schemas");
+        for package in &local.packages {
+            let mut without: Vec<_> = local.packages.iter().map(|it| &**it).collect();
+            // Tauri's build script writes the one, the freezers' output may lie in the other.
+            let binaries = app.dir.join("binaries");
+            without.extend([&*schemas, &*binaries]);
+            let tree = tree_without(self.release, package, &app.sources, &without);
+            inputs = inputs.tree(&self.release.relative(package), tree);
+        }
+        for file in local.files {
+            inputs = inputs.file(file);
+        }
+        Ok(with_sources(inputs, self.release, &app.sources))
+    }
+
+    fn run(&self, cx: &Context, out: &Staging) -> Result<Host> {
+        let built = cx.exec(self.command(cx)?).checked()?;
+        let executables = cargo::executables(&built.stdout);
+        let wanted = &self.release.config.tauri.cargo_binary;
+        let mut others = Vec::new();
+        for built in &executables {
+            let name = if built.name == *wanted { &self.main_binary } else { &built.name };
+            let name = self.target.exe(name);
+            copy(&built.path, &out.file(&name)?)?;
+            if built.name != *wanted {
+                others.push(name);
+            }
+        }
+        let main = self.target.exe(&self.main_binary);
+        ensure!(
+            executables.iter().any(|it| it.name == *wanted),
+            "cargo built no executable `{wanted}`\n\
+             hint: `mainBinaryName` of the Tauri configuration, or the package's name, decides it"
+        );
+        binary::check(&out.file(&main)?, &self.target, "the host")?;
+        Ok(Host { main, others })
+    }
+}
+
+/// `to` as seen from `from`; none if they have nothing in common.
+fn pathdiff(to: &std::path::Path, from: &std::path::Path) -> Option<std::path::PathBuf> {
+    let common = from.ancestors().find(|it| to.starts_with(it) && it.parent().is_some())?;
+    let up = from.strip_prefix(common).ok()?.components().map(|_| "..");
+    Some(up.collect::<std::path::PathBuf>().join(to.strip_prefix(common).ok()?))
+}

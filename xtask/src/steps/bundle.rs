@@ -1,0 +1,242 @@
+//! `bundle`: Tauri's bundler packs the executables that were built before; nothing is rebuilt.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{copy, frontend::Web, sidecar::Frozen, sign_code::Code};
+use crate::{
+    config::{BundleKind, TauriCli},
+    engine::{
+        files::{Tree, hex},
+        fingerprint::Inputs,
+        staging::{self, Staging},
+        step::{Context, Done, Step},
+    },
+    manifest::Content,
+    release::Release,
+    target::{Os, Target},
+    tools::{deb, node, tauri, versions},
+};
+
+/// Executables to be packed.
+#[derive(Serialize)]
+pub struct Bundle<'r> {
+    #[serde(skip)]
+    release: &'r Release,
+    kinds: Vec<BundleKind>,
+    version: String,
+    epoch: i64,
+    target: Target,
+    code: Done<Code>,
+    web: Option<Done<Web>>,
+}
+
+/// The bundler's packages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Installers {
+    /// In the order of the configuration.
+    pub installers: Vec<Installer>,
+}
+
+/// An installer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Installer {
+    /// Its name in the stage folder.
+    pub file: String,
+    /// `deb`, `rpm`.
+    pub kind: String,
+    /// The executables inside, as they were found there.
+    pub contents: Vec<Content>,
+}
+
+impl<'r> Bundle<'r> {
+    /// The step over all executables.
+    pub fn new(release: &'r Release, code: &Done<Code>, web: Option<Done<Web>>) -> Self {
+        let kinds = &release.config.bundle;
+        let kinds = match release.target.os {
+            Os::Linux => &kinds.linux,
+            Os::Windows => &kinds.windows,
+            Os::Macos => &kinds.macos,
+        };
+        Self {
+            release,
+            kinds: kinds.clone(),
+            version: release.config.product.version.to_string(),
+            epoch: release.epoch,
+            target: release.target.clone(),
+            code: code.clone(),
+            web,
+        }
+    }
+
+    /// Merged over the app's own configuration.
+    fn config(&self, binaries: &Path) -> serde_json::Value {
+        let sidecars = self.code.output.sidecars.iter();
+        let external: Vec<String> =
+            sidecars.map(|it| binaries.join(&it.name).to_string_lossy().into_owned()).collect();
+        let mut config = serde_json::json!({
+            "version": self.version,
+            // What these would build is built already; the updater's signature is a later step.
+            "build": { "beforeBundleCommand": null },
+            "bundle": { "active": true, "externalBin": external, "createUpdaterArtifacts": false },
+        });
+        if let Some(web) = &self.web {
+            config["build"]["frontendDist"] = web.folder.to_string_lossy().into();
+        }
+        config
+    }
+
+    fn bundle(&self, cx: &Context, kind: BundleKind, out: &Staging) -> Result<Installer> {
+        let config = &self.release.config;
+        // A copy for each kind: the bundler writes the kind into the executable, and a failed run
+        // leaves it so.
+        let work = cx.cache("bundle")?.join(tauri::kind_name(kind));
+        staging::remove(&work)?;
+        let binaries = work.join("binaries");
+        let merged = self.config(&binaries);
+        let bundling = tauri::Bundling {
+            cli: &config.bundle.cli,
+            app: &config.app.dir,
+            work: &work,
+            kind,
+            config: &merged,
+            triple: (!self.target.is_host()).then_some(&*self.target.triple),
+        };
+        let code = &self.code.output;
+        for name in std::iter::once(&code.host).chain(&code.others) {
+            copy(&self.code.path(name), &bundling.release().join(name))?;
+        }
+        for Frozen { name, executable, .. } in &code.sidecars {
+            copy(&self.code.path(executable), &binaries.join(self.target.external_bin(name)))?;
+        }
+        let finished = cx.exec(bundling.command()?).checked()?;
+        let output = format!(
+            "{}\n{}",
+            String::from_utf8_lossy(&finished.stdout),
+            finished.tail.join("\n")
+        );
+        let package = bundling.package(&output)?;
+        if kind == BundleKind::Deb {
+            deb::normalize(&package, self.epoch)?;
+        }
+        let contents = self.check_contents(&package, kind)?;
+        let name = package.file_name().context("a package has a name")?.to_string_lossy();
+        copy(&package, &out.file(&*name)?)?;
+        Ok(Installer { file: name.into_owned(), kind: tauri::kind_name(kind), contents })
+    }
+
+    /// The executables inside the package must be those that were built and tried out: a bundler
+    /// that picked up another file would ship it unseen.
+    fn check_contents(&self, package: &Path, kind: BundleKind) -> Result<Vec<Content>> {
+        if kind != BundleKind::Deb {
+            return Ok(Vec::new());
+        }
+        let code = &self.code.output;
+        let names: Vec<&String> =
+            std::iter::once(&code.host).chain(code.sidecars.iter().map(|it| &it.executable)).collect();
+        let inside: Vec<String> = names.iter().map(|it| format!("usr/bin/{it}")).collect();
+        let found = deb::contents(package, &inside)?;
+        let mut contents = Vec::new();
+        for (name, path) in names.into_iter().zip(inside) {
+            let built = fs_err::read(self.code.path(name))?;
+            let expected = match *name == code.host {
+                true => tauri::stamped(&built, kind).unwrap_or(built),
+                false => built,
+            };
+            let actual = found.get(&path);
+            let actual = actual.with_context(|| format!("the package holds no /{path}"))?;
+            ensure!(
+                *actual == expected,
+                "/{path} in the package is not the executable that was built and tried out"
+            );
+            contents.push(Content { path, sha256: hex(&Sha256::digest(actual)) });
+        }
+        Ok(contents)
+    }
+
+    /// Everything that the `bundle` section of the Tauri configuration names and that exists:
+    /// icons, resources, licences, templates, scripts, wherever they lie.
+    fn resources(&self) -> Result<Vec<PathBuf>> {
+        let tauri = &self.release.config.tauri;
+        let text = fs_err::read_to_string(&tauri.file)?;
+        let config: serde_json::Value = match tauri.file.extension().is_some_and(|it| it == "toml") {
+            true => serde_json::to_value(text.parse::<toml::Table>()?)?,
+            false => serde_json::from_str(&text)?,
+        };
+        let mut strings = Vec::new();
+        collect_strings(&config["bundle"], &mut strings);
+        let dir = &self.release.config.app.dir;
+        // Of a glob, the folder before its first special character.
+        let literal = |it: &String| it.split(['*', '?', '[']).next().unwrap_or_default().to_owned();
+        let paths = strings.iter().map(literal).filter(|it| !it.is_empty()).map(|it| dir.join(it));
+        Ok(paths.filter(|it| it.exists()).collect())
+    }
+}
+
+fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::String(text) => found.push(text.clone()),
+        serde_json::Value::Array(list) => list.iter().for_each(|it| collect_strings(it, found)),
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                // A map of resources has the source as its key.
+                found.push(key.clone());
+                collect_strings(value, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Step for Bundle<'_> {
+    const ID: &'static str = "bundle";
+    const VERSION: u32 = 1;
+    type Output = Installers;
+
+    fn inputs(&self, cx: &Context) -> Result<Inputs> {
+        let config = &self.release.config;
+        let mut inputs = Inputs::new().file(&config.tauri.file);
+        match &config.bundle.cli {
+            // The bundler's version stands in the lock file.
+            TauriCli::NodeModule(dir) => {
+                inputs = inputs.tool("node", cx.probe(&versions::node(dir))?.version);
+                inputs = match &config.frontend {
+                    Some(frontend) => inputs.file(&frontend.lock),
+                    None => inputs.file(dir.join("package-lock.json")),
+                };
+            }
+            TauriCli::Command(words) => {
+                let probe = crate::engine::probe::Probe::new(&*words[0], ["--version"]);
+                inputs = inputs.tool(&words[0], cx.probe(&probe)?.version);
+            }
+        }
+        for platform in ["linux", "windows", "macos"] {
+            inputs = inputs.file(config.app.dir.join(format!("tauri.{platform}.conf.json")));
+        }
+        for path in self.resources()? {
+            let name = self.release.relative(&path);
+            inputs = match path.is_dir() {
+                true => inputs.tree(&name, Tree::new(&path)),
+                false => inputs.file(path),
+            };
+        }
+        Ok(inputs)
+    }
+
+    fn run(&self, cx: &Context, out: &Staging) -> Result<Installers> {
+        let config = &self.release.config;
+        if let (TauriCli::NodeModule(dir), Some(frontend)) = (&config.bundle.cli, &config.frontend)
+            && node::tauri_cli(dir).is_err()
+        {
+            // The front end was reused on a machine that has not installed its packages yet.
+            let folder = frontend.lock.parent().context("a lock file has a folder")?;
+            cx.exec(node::install(frontend.package_manager, folder)).run()?;
+        }
+        let kinds = self.kinds.iter();
+        let installers = kinds.map(|&kind| self.bundle(cx, kind, out)).collect::<Result<_>>()?;
+        Ok(Installers { installers })
+    }
+}

@@ -1,0 +1,290 @@
+//! `seal`: puts all files of the release into one folder, describes them in the manifest, and
+//! signs checksums and manifest.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    archive::Packed,
+    copy, set_time,
+    sidecar::Frozen,
+    sign_code::Code,
+    sign_installers::{Signed, sign},
+};
+use crate::{
+    config::Layout,
+    engine::{
+        fingerprint::Inputs,
+        journal::Record,
+        session::{Session, sha256},
+        staging::Staging,
+        step::{Context, Done, Origin, Step},
+    },
+    manifest::{self as schema, ArtifactKind, Identity, Manifest, Sums},
+    release::Release,
+    target::Target,
+    tools::gpg,
+};
+
+/// Everything that is released.
+#[derive(Serialize)]
+pub struct Seal<'r> {
+    #[serde(skip)]
+    release: &'r Release,
+    product: String,
+    version: String,
+    identifier: String,
+    target: Target,
+    target_name: String,
+    commit: Option<String>,
+    tag: Option<String>,
+    dirty: bool,
+    epoch: i64,
+    identity: Identity,
+    public_key: Option<String>,
+    gpg_key: Option<String>,
+    /// Steps that were taken as recorded although they may be stale.
+    kept: Vec<String>,
+    sidecars: Vec<Frozen>,
+    installers: Done<Signed>,
+    archive: Option<Done<Packed>>,
+}
+
+/// The sealed release: its files are those of the stage folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sealed {
+    /// Installers and archives, for a listing.
+    pub products: Vec<schema::Artifact>,
+}
+
+impl<'r> Seal<'r> {
+    /// The step over all that is released in this run.
+    pub fn new(
+        release: &'r Release,
+        run: &Session,
+        code: &Done<Code>,
+        installers: Done<Signed>,
+        archive: Option<Done<Packed>>,
+    ) -> Result<Self> {
+        let history = run.history();
+        let kept = history.iter().filter(|(_, origin)| *origin == Origin::Kept);
+        let product = &release.config.product;
+        Ok(Self {
+            release,
+            product: product.name.clone(),
+            version: product.version.to_string(),
+            identifier: product.identifier.clone(),
+            target: release.target.clone(),
+            target_name: release.target.name.clone(),
+            commit: release.commit.id.clone(),
+            tag: release.commit.tag.clone(),
+            dirty: release.is_dirty(run, &history)?,
+            epoch: release.epoch,
+            identity: release.identity,
+            public_key: release.signer.as_ref().map(|it| it.public_key().line()),
+            gpg_key: release.config.sign.gpg.as_ref().map(|it| it.key.clone()),
+            kept: kept.map(|(record, _)| record.step.clone()).collect(),
+            sidecars: code.output.sidecars.clone(),
+            installers,
+            archive,
+        })
+    }
+
+    /// Copies what is released into the folder.
+    fn gather(&self, out: &Staging) -> Result<Vec<schema::Artifact>> {
+        let mut products = Vec::new();
+        for signed in &self.installers.output.installers {
+            let installer = &signed.installer;
+            let record = self.installers.artifact(&installer.file)?;
+            for signature in &signed.signatures {
+                let file = signature.file.as_deref().context("a signature is a file here")?;
+                copy(&self.installers.path(file), &out.file(file)?)?;
+            }
+            copy(&self.installers.path(&installer.file), &out.file(&installer.file)?)?;
+            products.push(schema::Artifact {
+                path: installer.file.clone(),
+                kind: ArtifactKind::Installer,
+                format: installer.kind.clone(),
+                size: record.size,
+                sha256: record.sha256.clone(),
+                signatures: signed.signatures.clone(),
+                contents: installer.contents.clone(),
+            });
+        }
+        if let Some(archive) = &self.archive {
+            for artifact in &archive.artifacts {
+                copy(&archive.path(&artifact.path), &out.file(&artifact.path)?)?;
+            }
+            let packed = &archive.output;
+            let record = archive.artifact(&packed.file)?;
+            products.push(schema::Artifact {
+                path: packed.file.clone(),
+                kind: ArtifactKind::Archive,
+                format: packed.format.clone(),
+                size: record.size,
+                sha256: record.sha256.clone(),
+                signatures: packed.signatures.clone(),
+                contents: Vec::new(),
+            });
+        }
+        Ok(products)
+    }
+
+    fn manifest(&self, cx: &Context, products: Vec<schema::Artifact>) -> Result<Manifest> {
+        let history = cx.history();
+        let mut tools = BTreeMap::new();
+        for (record, _) in &history {
+            tools.extend(tools_of(record));
+        }
+        let key = self.release.signer.as_ref().map(|it| it.public_key());
+        Ok(Manifest {
+            schema: schema::MANIFEST_SCHEMA.to_owned(),
+            product: schema::Product {
+                name: self.product.clone(),
+                version: self.version.clone(),
+                identifier: self.identifier.clone(),
+            },
+            source: schema::Source {
+                commit: self.commit.clone().unwrap_or_else(|| "none".to_owned()),
+                tag: self.tag.clone(),
+                dirty: self.dirty,
+                epoch: self.epoch,
+                committed_at: rfc3339(self.release.commit.time.unwrap_or(self.epoch))?,
+            },
+            target: schema::Target {
+                name: self.target_name.clone(),
+                triple: self.target.triple.clone(),
+            },
+            builder: schema::Builder {
+                os: std::env::consts::OS.to_owned(),
+                arch: std::env::consts::ARCH.to_owned(),
+                xtask: env!("CARGO_PKG_VERSION").to_owned(),
+                tools,
+            },
+            signing: schema::Signing {
+                identity: self.identity,
+                minisign: key.map(|it| schema::MinisignKey {
+                    key_id: it.key_id(),
+                    public_key: it.line(),
+                }),
+                gpg: self.gpg_key.clone().filter(|_| key.is_some()).map(|fingerprint| {
+                    schema::GpgKey { fingerprint }
+                }),
+            },
+            steps: history.iter().map(|(record, origin)| step(record, *origin)).collect(),
+            sidecars: self.sidecars.iter().map(sidecar).collect(),
+            artifacts: products,
+            gaps: Vec::new(),
+        })
+    }
+
+    fn write_sums(&self, cx: &Context, out: &Staging) -> Result<()> {
+        let mut sums = BTreeMap::new();
+        for entry in fs_err::read_dir(out.path())? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            sums.insert(name, sha256(&entry.path())?);
+        }
+        fs_err::write(out.file(schema::SUMS_NAME)?, Sums(sums).to_text())?;
+        self.sign_detached(out, schema::SUMS_NAME)?;
+        if let (Some(key), Some(_)) = (&self.gpg_key, &self.release.signer) {
+            let shell = cx.shell()?;
+            let passphrase = self.release.gpg_passphrase.as_ref().map(|it| it.expose());
+            let (file, into) = (out.file(schema::SUMS_NAME)?, out.file(schema::SUMS_ASC)?);
+            let (command, stdin) = gpg::sign_cmd(&shell, key, passphrase, &file, &into);
+            cx.exec(command).stdin(stdin).run().context(
+                "the checksums cannot be signed with GPG\n\
+                 hint: the secret key must be in the key ring; export its passphrase under the \
+                 name that `sign.gpg.passphrase-env` gives, or let gpg-agent know it",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Signs with minisign only: no updater ever reads a signature of these.
+    fn sign_detached(&self, out: &Staging, name: &str) -> Result<()> {
+        sign(self.release, out, name, None, &[schema::SignatureKind::Minisign]).map(drop)
+    }
+}
+
+fn rfc3339(seconds: i64) -> Result<String> {
+    Ok(jiff::Timestamp::from_second(seconds)?.to_string())
+}
+
+fn tools_of(record: &Record) -> BTreeMap<String, String> {
+    let parts = record.fingerprint.parts().iter();
+    let tools = parts.filter_map(|(name, it)| Some((name.strip_prefix("tool ")?, it)));
+    tools.map(|(name, version)| (name.to_owned(), version.clone())).collect()
+}
+
+fn step(record: &Record, origin: Origin) -> schema::Step {
+    let names = |prefix: &str| {
+        let names = record.fingerprint.parts().keys().filter_map(|it| it.strip_prefix(prefix));
+        names.map(str::to_owned).collect()
+    };
+    let (files, bytes) = record.fingerprint.sources();
+    schema::Step {
+        id: record.step.clone(),
+        version: record.version,
+        fingerprint: record.fingerprint.digest(),
+        seconds: record.seconds,
+        status: match origin {
+            Origin::Ran => schema::StepStatus::Ran,
+            Origin::Reused => schema::StepStatus::Reused,
+            Origin::Kept => schema::StepStatus::Kept,
+        },
+        why: record.why.clone(),
+        facts: record.facts.clone(),
+        commands: record.commands.iter().map(command).collect(),
+        inputs: schema::Inputs {
+            files,
+            bytes,
+            tools: tools_of(record),
+            environment: names("variable "),
+        },
+    }
+}
+
+fn command(run: &crate::engine::journal::CommandRun) -> schema::Command {
+    let (command, status, seconds) = (run.command.clone(), run.status.clone(), run.seconds);
+    schema::Command { command, status, seconds }
+}
+
+fn sidecar(frozen: &Frozen) -> schema::Sidecar {
+    schema::Sidecar {
+        name: frozen.name.clone(),
+        version: frozen.version.clone(),
+        freezer: format!("{:?}", frozen.freezer).to_lowercase(),
+        because: frozen.because.clone(),
+        layout: match frozen.layout {
+            Layout::Onefile => schema::Layout::Onefile,
+        },
+    }
+}
+
+impl Step for Seal<'_> {
+    const ID: &'static str = "seal";
+    const VERSION: u32 = 1;
+    type Output = Sealed;
+
+    fn inputs(&self, _: &Context) -> Result<Inputs> {
+        Ok(Inputs::new())
+    }
+
+    fn run(&self, cx: &Context, out: &Staging) -> Result<Sealed> {
+        let products = self.gather(out)?;
+        if products.is_empty() {
+            bail!("there is nothing to release: no installer and no archive is configured");
+        }
+        let manifest = self.manifest(cx, products.clone())?;
+        fs_err::write(out.file(schema::MANIFEST_NAME)?, manifest.to_json())?;
+        self.sign_detached(out, schema::MANIFEST_NAME)?;
+        self.write_sums(cx, out)?;
+        for entry in fs_err::read_dir(out.path())? {
+            set_time(&entry?.path(), self.epoch)?;
+        }
+        Ok(Sealed { products })
+    }
+}

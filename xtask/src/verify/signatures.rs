@@ -1,0 +1,225 @@
+//! Who signed, and whether they signed this.
+
+use anyhow::{Result, anyhow, bail, ensure};
+use fs_err as fs;
+
+use super::{Release, Report, Trust};
+use crate::{
+    manifest::{
+        Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, SUMS_ASC, SUMS_MINISIG,
+        SUMS_NAME, SignatureKind,
+    },
+    tools::{
+        gpg,
+        minisign::{PublicKey, Signature},
+    },
+};
+
+/// The keys whose signatures count.
+pub(super) struct Keys {
+    accepted: Vec<PublicKey>,
+    /// Whether they come from elsewhere than the release itself.
+    pub(super) trusted: bool,
+}
+
+impl Keys {
+    /// Compares the release's claim with whom the caller trusts.
+    pub(super) fn new(manifest: &Manifest, trust: &Trust, report: &mut Report) -> Self {
+        let identity = manifest.signing.identity;
+        let least = identity.max(trust.require);
+        report.check(MANIFEST_NAME, "identity", least.as_str(), identity.as_str());
+        let own = manifest.signing.minisign.as_ref();
+        let parsed = own.and_then(|own| match PublicKey::parse(&own.public_key) {
+            Ok(key) => {
+                report.check(MANIFEST_NAME, "key id", &key.key_id(), &own.key_id);
+                Some(key)
+            }
+            Err(e) => {
+                report.check(MANIFEST_NAME, "public key", "minisign's", &format!("{e:#}"));
+                None
+            }
+        });
+        let trusted = !trust.public_keys.is_empty();
+        if !trusted {
+            return Self {
+                accepted: parsed.into_iter().collect(),
+                trusted,
+            };
+        }
+        let known = parsed
+            .as_ref()
+            .is_some_and(|key| trust.public_keys.contains(key));
+        let ids: Vec<String> = trust.public_keys.iter().map(PublicKey::key_id).collect();
+        let expected = match (&parsed, known) {
+            (Some(key), true) => key.key_id(),
+            _ => ids.join(" or "),
+        };
+        let actual = own.map_or("unsigned", |own| own.key_id.as_str());
+        report.check(MANIFEST_NAME, "trusted key", &expected, actual);
+        Self {
+            accepted: trust.public_keys.clone(),
+            trusted,
+        }
+    }
+
+    fn find(&self, id: &str) -> Result<&PublicKey> {
+        let key = self.accepted.iter().find(|key| key.key_id() == id);
+        let why = if self.trusted {
+            "which is not trusted"
+        } else {
+            "not by the manifest's"
+        };
+        key.ok_or_else(|| anyhow!("signed by key {id}, {why}"))
+    }
+}
+
+/// The detached signatures of one artifact; a signature inside it becomes a note.
+pub(super) fn of_artifact(
+    release: &Release<'_>,
+    artifact: &Artifact,
+    report: &mut Report,
+) -> Result<()> {
+    // Both forms usually hold the same text: the file is then read once.
+    let mut verified = None;
+    for signature in &artifact.signatures {
+        let kind = signature.kind;
+        let Some(file) = &signature.file else {
+            let (path, kind) = (&artifact.path, kind.as_str());
+            report.note(format!(
+                "{path}: the {kind} signature inside was not looked at"
+            ));
+            continue;
+        };
+        if !release.has(file) || !release.has(&artifact.path) {
+            continue;
+        }
+        if kind == SignatureKind::Gpg {
+            check_gpg(release, &artifact.path, file, report)?;
+            continue;
+        }
+        let outcome =
+            check_minisign(release, &artifact.path, file, kind, &mut verified).and_then(|by| {
+                ensure!(
+                    by == signature.key_id,
+                    "by {by}, the manifest says {}",
+                    signature.key_id
+                );
+                Ok(())
+            });
+        add(report, file, kind.as_str(), outcome);
+    }
+    Ok(())
+}
+
+/// The signatures of the manifest and of the checksums.
+pub(super) fn of_release(release: &Release<'_>, report: &mut Report) -> Result<()> {
+    for (file, signature) in [(MANIFEST_NAME, MANIFEST_MINISIG), (SUMS_NAME, SUMS_MINISIG)] {
+        if release.manifest.signing.minisign.is_some()
+            && release.has(file)
+            && release.has(signature)
+        {
+            let kind = SignatureKind::Minisign;
+            let outcome = check_minisign(release, file, signature, kind, &mut None).map(drop);
+            add(report, signature, kind.as_str(), outcome);
+        }
+    }
+    let signing = &release.manifest.signing;
+    if signing.gpg.is_some() && release.has(SUMS_NAME) && release.has(SUMS_ASC) {
+        check_gpg(release, SUMS_NAME, SUMS_ASC, report)?;
+    }
+    // With a key to check by, a release without that signature may have lost it on purpose.
+    let expected = release.trust.gpg_key.is_some() && signing.identity == Identity::Release;
+    if expected && signing.gpg.is_none() {
+        report.check(SUMS_ASC, "gpg", "signed", "unsigned");
+    }
+    Ok(())
+}
+
+fn add(report: &mut Report, file: &str, kind: &str, outcome: Result<()>) {
+    let actual = outcome.err().map(|e| format!("{e:#}"));
+    report.check(
+        file,
+        kind,
+        "good signature",
+        actual.as_deref().unwrap_or("good signature"),
+    );
+}
+
+/// Returns the id of the key that signed. `verified` holds the text of a signature that was already
+/// found good for this file.
+fn check_minisign(
+    release: &Release<'_>,
+    file: &str,
+    signature: &str,
+    kind: SignatureKind,
+    verified: &mut Option<String>,
+) -> Result<String> {
+    let text = fs::read_to_string(release.folder.join(signature))?;
+    let parsed = Signature::parse(&text)?;
+    let form = if kind == SignatureKind::TauriUpdater {
+        parsed.tauri()
+    } else {
+        parsed.minisig()
+    };
+    ensure!(text == form, "not in the form of {}", kind.as_str());
+    let key = release.keys.find(&parsed.key_id())?;
+    let minisig = parsed.minisig();
+    if verified.as_ref() != Some(&minisig) {
+        key.verify(&release.folder.join(file), &parsed)?;
+        *verified = Some(minisig);
+    }
+    // An old file with its good signature under a new name is still an old file.
+    let name = file.rsplit('/').next().unwrap_or(file);
+    for (field, expected) in [
+        ("file", name),
+        ("version", &release.manifest.product.version),
+    ] {
+        if let Some(actual) = parsed.field(field).filter(|actual| actual != expected) {
+            bail!("signed as {field} {actual}, not {expected}");
+        }
+    }
+    Ok(parsed.key_id())
+}
+
+/// With a key, gpgv decides; without, only the frame is looked at, and a note says so.
+fn check_gpg(
+    release: &Release<'_>,
+    file: &str,
+    signature: &str,
+    report: &mut Report,
+) -> Result<()> {
+    let armor = fs::read_to_string(release.folder.join(signature))
+        .map_err(anyhow::Error::from)
+        .and_then(|text| gpg::check_armor(&text));
+    if armor.is_err() {
+        add(report, signature, "gpg", armor);
+        return Ok(());
+    }
+    let Some(exported) = &release.trust.gpg_key else {
+        report.note(format!("{signature}: not checked, no GPG key given"));
+        return Ok(());
+    };
+    let scratch = tempfile::tempdir()?;
+    let ring = scratch.path().join("key.gpg");
+    fs::write(&ring, gpg::keyring(&fs::read(exported)?)?)?;
+    // gpgv takes what begins with a dash for an option.
+    let folder = std::path::absolute(release.folder)?;
+    let sh = xshell::Shell::new()?;
+    let cmd = gpg::verify_cmd(&sh, &ring, &folder.join(signature), &folder.join(file));
+    let (success, output) = (release.run)(cmd)?;
+    let by = gpg::signed_by(&output).filter(|_| success);
+    let expected = release
+        .manifest
+        .signing
+        .gpg
+        .as_ref()
+        .map(|key| key.fingerprint.as_str());
+    let (expected, actual) = (expected.unwrap_or("a key"), by.as_deref());
+    report.check(
+        signature,
+        "gpg",
+        expected,
+        actual.unwrap_or("bad signature, or another key"),
+    );
+    Ok(())
+}
