@@ -1,6 +1,6 @@
 //! `app`: cargo builds the Tauri host as a production build.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{copy, frontend::Web, tree_without, with_sources};

@@ -1,6 +1,9 @@
 //! `bundle`: Tauri's bundler packs the executables that were built before; nothing is rebuilt.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -10,6 +13,7 @@ use super::{copy, frontend::Web, sidecar::Frozen, sign_code::Code};
 use crate::{
     config::{BundleKind, TauriCli},
     engine::{
+        exec::Finished,
         files::{Tree, hex},
         fingerprint::Inputs,
         staging::{self, Staging},
@@ -112,7 +116,7 @@ impl<'r> Bundle<'r> {
         for Frozen { name, executable, .. } in &code.sidecars {
             copy(&self.code.path(executable), &binaries.join(self.target.external_bin(name)))?;
         }
-        let finished = cx.exec(bundling.command()?).checked()?;
+        let finished = self.keeping_the_manifest(cx, bundling.command()?)?;
         let output = format!(
             "{}\n{}",
             String::from_utf8_lossy(&finished.stdout),
@@ -126,6 +130,18 @@ impl<'r> Bundle<'r> {
         let name = package.file_name().context("a package has a name")?.to_string_lossy();
         copy(&package, &out.file(&*name)?)?;
         Ok(Installer { file: name.into_owned(), kind: tauri::kind_name(kind), contents })
+    }
+
+    /// Tauri's command line rewrites the features in `Cargo.toml`, even when it only bundles. That
+    /// would make the checkout dirty and the host stale.
+    fn keeping_the_manifest(&self, cx: &Context, command: Command) -> Result<Finished> {
+        let manifest = self.release.config.app.dir.join("Cargo.toml");
+        let before = fs_err::read(&manifest)?;
+        let finished = cx.exec(command).checked();
+        if fs_err::read(&manifest)? != before {
+            fs_err::write(&manifest, before)?;
+        }
+        finished
     }
 
     /// The executables inside the package must be those that were built and tried out: a bundler

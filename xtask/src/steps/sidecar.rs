@@ -22,7 +22,7 @@ use crate::{
     target::Target,
     tools::{
         nuitka, pyinstaller,
-        python::{self, Environment, Interpreter},
+        python::{self, Entry, Environment, Interpreter},
         versions,
     },
 };
@@ -109,7 +109,7 @@ impl<'r> Sidecar<'r> {
         let sources: Vec<PathBuf> = python.map(|it| self.config.dir.join(&it.path)).collect();
         python::check_syntax(cx, environment, &sources)?;
         let mut command = environment.command()?;
-        command.arg(&self.config.entry);
+        Entry::of(&self.config.entry).start(&mut command);
         self.start(cx, command, "under plain Python").with_context(|| {
             format!("{} does not work before it is frozen; no freezer would help", self.entry)
         })?;

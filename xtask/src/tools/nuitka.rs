@@ -2,6 +2,7 @@
 
 use std::{ffi::OsString, path::Path};
 
+use super::python::Entry;
 use crate::config::Sidecar;
 
 /// The arguments after `python -m nuitka`. `--assume-yes-for-downloads` is missing on purpose: it
@@ -47,7 +48,11 @@ pub fn arguments(sidecar: &Sidecar, executable: &str, work: &Path, jobs: usize) 
         arguments.push(argument);
     }
     arguments.extend(sidecar.nuitka_args.iter().cloned().map(text));
-    arguments.push(sidecar.entry.clone().into());
+    let entry = match Entry::of(&sidecar.entry) {
+        Entry::Package { dir, .. } => dir,
+        Entry::Script(script) => script,
+    };
+    arguments.push(path("--main=", &entry));
     arguments
 }
 

@@ -2,6 +2,7 @@
 
 use std::{ffi::OsString, path::Path};
 
+use super::python::Entry;
 use crate::config::Sidecar;
 
 /// The arguments after `python -m PyInstaller`.
@@ -17,6 +18,9 @@ pub fn arguments(sidecar: &Sidecar, name: &str, work: &Path) -> Vec<OsString> {
     option("--distpath", work.join("dist").into());
     option("--workpath", work.join("build").into());
     option("--specpath", work.into());
+    if let Entry::Package { root, .. } = Entry::of(&sidecar.entry) {
+        option("--paths", root.into());
+    }
     for package in &sidecar.packages {
         option("--collect-all", package.into());
     }

@@ -18,6 +18,43 @@ use crate::{
     tools::versions,
 };
 
+/// How the program is started: a package by its `__main__.py`, or a script.
+pub enum Entry {
+    /// `python -m name`, with `root` on the module path; `dir` is the package's own folder.
+    Package { root: PathBuf, dir: PathBuf, name: String },
+    /// `python path`.
+    Script(PathBuf),
+}
+
+impl Entry {
+    /// A `__main__.py` beside an `__init__.py` starts the package that both belong to: imported
+    /// any other way its own imports would not find it.
+    pub fn of(entry: &Path) -> Self {
+        let is_package = |dir: &Path| dir.join("__init__.py").is_file();
+        let dir = entry.parent().unwrap_or(Path::new(""));
+        if entry.file_name().is_none_or(|it| it != "__main__.py") || !is_package(dir) {
+            return Self::Script(entry.to_owned());
+        }
+        let packages: Vec<&Path> = dir.ancestors().take_while(|it| is_package(it)).collect();
+        let names = packages.iter().rev().filter_map(|it| it.file_name());
+        let name = names.map(|it| it.to_string_lossy()).collect::<Vec<_>>().join(".");
+        let root = packages.last().and_then(|it| it.parent()).unwrap_or(dir);
+        Self::Package { root: root.to_owned(), dir: dir.to_owned(), name }
+    }
+
+    /// Adds what starts it to an interpreter's command.
+    pub fn start(&self, command: &mut Command) {
+        match self {
+            Self::Package { root, name, .. } => {
+                command.env("PYTHONPATH", root).args(["-m", name]);
+            }
+            Self::Script(path) => {
+                command.arg(path);
+            }
+        }
+    }
+}
+
 /// A virtual environment with a sidecar's locked packages.
 pub struct Environment {
     /// Its folder; the same in every run, because C caches key on it.
