@@ -446,7 +446,7 @@ fn own_group(wrap: &mut CommandWrap) {
 pub fn quiet(command: Command) -> Result<(bool, String)> {
     let program = command.get_program().to_string_lossy().into_owned();
     let exec = Exec {
-        root: PathBuf::from("."),
+        root: std::env::current_dir()?,
         events: Events::default(),
         redactor: Redactor::default(),
         interrupted: Arc::default(),
