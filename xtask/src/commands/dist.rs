@@ -147,7 +147,7 @@ fn release_from(session: &Session, release: &Release) -> Result<()> {
     session.publish(&sealed, &folder)?;
     session.emit(Event::Released {
         files: released_files(&sealed),
-        identity: release.identity.as_str().to_owned(),
+        identity: release.identity_text(),
         folder,
     });
     Ok(())
