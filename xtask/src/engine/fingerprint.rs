@@ -204,7 +204,10 @@ impl Fingerprint {
         let trees = self.0.iter().filter(|(name, _)| name.starts_with("files "));
         trees.fold((0, 0), |(files, bytes), (_, text)| {
             let mut numbers = text.split(' ').filter_map(|it| it.parse::<u64>().ok());
-            (files + numbers.next().unwrap_or(0), bytes + numbers.next().unwrap_or(0))
+            (
+                files + numbers.next().unwrap_or(0),
+                bytes + numbers.next().unwrap_or(0),
+            )
         })
     }
 
@@ -328,7 +331,11 @@ fn artifact_text(artifact: &Value) -> String {
 /// `<digest> <n> files <n> bytes`.
 fn tree_text(found: &[Found]) -> String {
     let bytes: u64 = found.iter().map(|it| it.size).sum();
-    format!("{} {} files {bytes} bytes", files::hex(&files::digest(found)), found.len())
+    format!(
+        "{} {} files {bytes} bytes",
+        files::hex(&files::digest(found)),
+        found.len()
+    )
 }
 
 fn list_file(folder: &Path, tree: &str) -> PathBuf {
