@@ -200,7 +200,8 @@ fn checksums_signed_with_gpg() {
         SHA256SUMS.asc | gpg | signed | unsigned
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         NOT verified: 1 of 51 checks failed in FOLDER
-    "#]].assert_eq(&stripped);
+    "#]]
+    .assert_eq(&stripped);
 
     fake.manifest.signing.gpg = Some(GpgKey {
         fingerprint: fingerprint.clone(),
@@ -225,7 +226,8 @@ fn checksums_signed_with_gpg() {
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         note: SHA256SUMS.asc: not checked, no GPG key given
         verified: 4 files, 51 checks passed, trusted release key KEY
-    "#]].assert_eq(&shown(&fake.trust()));
+    "#]]
+    .assert_eq(&shown(&fake.trust()));
     let other = Trust {
         gpg_key: Some(export("other")),
         ..fake.trust()
@@ -235,7 +237,8 @@ fn checksums_signed_with_gpg() {
         SHA256SUMS.asc | gpg | FINGERPRINT | bad signature, or another key
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         NOT verified: 1 of 52 checks failed in FOLDER
-    "#]].assert_eq(&shown(&other));
+    "#]]
+    .assert_eq(&shown(&other));
     let good = fs::read(&asc).unwrap();
     for at in (0..good.len()).step_by(9).chain([good.len() - 1]) {
         let mut bad = good.clone();
