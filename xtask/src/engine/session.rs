@@ -171,7 +171,7 @@ impl Session {
         }
         let orphans = Orphans::new(state.join("running"));
         if lock.is_some() {
-            staging::remove(&state.join("staging"))?;
+            // First of all: what still runs would go on writing into what is cleared away.
             if let ended @ 1.. = orphans.end_all() {
                 let text = format!("ended {ended} process group(s) that a killed run left behind");
                 events.emit(Event::Note {
@@ -180,6 +180,7 @@ impl Session {
                     text,
                 });
             }
+            staging::remove(&state.join("staging"))?;
         }
         let gathered = Arc::new(Mutex::new(Gathered::default()));
         events.add(Box::new(Gather(gathered.clone())));
@@ -517,7 +518,10 @@ impl Session {
             let into = staging.file(&artifact.path)?;
             fs_err::copy(done.path(&artifact.path), &into)?;
             let time = fs_err::metadata(done.path(&artifact.path))?.modified()?;
-            fs_err::OpenOptions::new().append(true).open(&into)?.set_modified(time)?;
+            fs_err::OpenOptions::new()
+                .append(true)
+                .open(&into)?
+                .set_modified(time)?;
         }
         staging.publish(folder)
     }
