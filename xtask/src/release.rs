@@ -119,7 +119,11 @@ impl Release {
 
     /// Who vouches for the release, for people.
     pub fn identity_text(&self) -> String {
-        let key = self.signer.as_ref().map(|it| it.public_key().key_id()).unwrap_or_default();
+        let key = self
+            .signer
+            .as_ref()
+            .map(|it| it.public_key().key_id())
+            .unwrap_or_default();
         match self.identity {
             Identity::Release => format!("minisign key {key}"),
             Identity::Development => format!(

@@ -63,13 +63,21 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     )]);
     events.add(Box::new(report::Recorder::new(&world.state(&target))));
     let command = resume_command(&wish, &target);
-    let outcome = doctor::before(world, &target, &events, Scope { fix: *setup, ..Scope::default() })
-        .and_then(|()| open(world, &wish, &target, events.clone()))
-        .and_then(|(session, release)| {
-            let outcome = release_from(&session, &release);
-            session.close();
-            outcome
-        });
+    let outcome = doctor::before(
+        world,
+        &target,
+        &events,
+        Scope {
+            fix: *setup,
+            ..Scope::default()
+        },
+    )
+    .and_then(|()| open(world, &wish, &target, events.clone()))
+    .and_then(|(session, release)| {
+        let outcome = release_from(&session, &release);
+        session.close();
+        outcome
+    });
     let (code, failure) = match outcome {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(error) if error.is::<Stopped>() => (ExitCode::SUCCESS, None),

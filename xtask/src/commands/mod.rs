@@ -21,9 +21,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     cli::{Cli, Command, Global, OnTarget},
     config::{self, Config},
-    engine::{
-        event::Events, exec::Exec, orphans::Orphans, probe::Probes, secret::Redactor,
-    },
+    engine::{event::Events, exec::Exec, orphans::Orphans, probe::Probes, secret::Redactor},
     manifest, pipeline, report,
     target::Target,
 };

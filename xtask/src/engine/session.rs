@@ -535,7 +535,9 @@ impl Session {
     /// keeps what was learned of the files.
     pub fn close(&self) {
         let outcomes = lock(&self.outcomes).clone();
-        let planned = outcomes.iter().filter(|(_, it)| matches!(it, Outcome::Planned));
+        let planned = outcomes
+            .iter()
+            .filter(|(_, it)| matches!(it, Outcome::Planned));
         let after: Vec<String> = planned.map(|(step, _)| step.clone()).collect();
         for step in self.steps.iter().filter(|it| !outcomes.contains_key(*it)) {
             match self.selection.decide(step, &self.steps) {
