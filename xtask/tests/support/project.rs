@@ -18,7 +18,7 @@ const INHERITED: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TMPDIR"];
 const COMMITTED: &str = "1767323045 +0000";
 
 /// The files of the project, relative to its top folder.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     (".gitignore", "node_modules\ntarget\n/dist\n/release\n"),
     ("README.md", "# Small\n"),
     (
@@ -77,6 +77,7 @@ name = "tauri"
 version = "2.0.0"
 "#,
     ),
+    ("src-tauri/build.rs", BUILD_SCRIPT),
     ("src-tauri/src/main.rs", MAIN),
     (
         "src-tauri/stub/Cargo.toml",
@@ -100,8 +101,19 @@ mkdirSync("dist", { recursive: true });
 writeFileSync("dist/index.html", page);
 "#;
 
-const MAIN: &str = r#"//! A host that only says what package it was installed from.
+/// Embeds the page, as Tauri's build script does.
+const BUILD_SCRIPT: &str = r#"fn main() {
+    let config = std::env::var("TAURI_CONFIG").unwrap_or_default();
+    let dist = config.split("\"frontendDist\":\"").nth(1).and_then(|it| it.split('"').next());
+    let page = format!("{}/index.html", dist.unwrap_or("../static"));
+    println!("cargo::rerun-if-env-changed=TAURI_CONFIG\ncargo::rerun-if-changed={page}");
+    std::fs::copy(page, std::env::var("OUT_DIR").unwrap() + "/index.html").unwrap();
+}
+"#;
+
+const MAIN: &str = r#"//! A host that only says what it shows and what package it was installed from.
 fn main() {
+    print!("{}", include_str!(concat!(env!("OUT_DIR"), "/index.html")));
     println!("{}", tauri::bundle_type());
 }
 "#;
