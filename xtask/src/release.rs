@@ -108,6 +108,19 @@ impl Release {
         Ok(Self { config, target, commit, epoch, strict, identity, signer, gpg_passphrase })
     }
 
+    /// Who vouches for the release, for people.
+    pub fn identity_text(&self) -> String {
+        let key = self.signer.as_ref().map(|it| it.public_key().key_id()).unwrap_or_default();
+        match self.identity {
+            Identity::Release => format!("minisign key {key}"),
+            Identity::Development => format!(
+                "development key {key} was made on this machine; for a real one see `sign` in \
+                 docs/configuration.md"
+            ),
+            Identity::Unsigned => "unsigned, because --unsigned was given".to_owned(),
+        }
+    }
+
     /// All variables that no process may inherit.
     pub fn withheld(config: &Config) -> Vec<String> {
         let minisign = &config.sign.minisign;
