@@ -575,5 +575,11 @@ fn program_of(line: &str) -> String {
 }
 
 fn quote(word: &str) -> String {
+    // `=` needs no quotes in an argument, and options full of quotes are hard to read. A word
+    // before the program would be an assignment, but no program is named so.
+    let plain = |it: char| it.is_ascii_alphanumeric() || "_-./:=,@%+".contains(it);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), |it| it.into_owned())
 }

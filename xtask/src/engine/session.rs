@@ -227,6 +227,10 @@ impl Session {
                 return error;
             }
             lock(&self.outcomes).insert(name.clone(), Outcome::Failed);
+            if error.is::<Interrupted>() {
+                // Nothing failed: the reporters show what still ran as interrupted.
+                return error;
+            }
             let seconds = started.elapsed().as_secs_f64();
             let failure = self.failure(&error, &name);
             self.events.emit(Event::StepFailed {
@@ -234,11 +238,7 @@ impl Session {
                 seconds,
                 failure,
             });
-            if error.is::<Interrupted>() {
-                error
-            } else {
-                Reported(name).into()
-            }
+            Reported(name).into()
         })
     }
 
