@@ -117,6 +117,23 @@ impl Release {
         })
     }
 
+    /// Who vouches for the release, for people.
+    pub fn identity_text(&self) -> String {
+        let key = self
+            .signer
+            .as_ref()
+            .map(|it| it.public_key().key_id())
+            .unwrap_or_default();
+        match self.identity {
+            Identity::Release => format!("minisign key {key}"),
+            Identity::Development => format!(
+                "development key {key} was made on this machine; for a real one see `sign` in \
+                 docs/configuration.md"
+            ),
+            Identity::Unsigned => "unsigned, because --unsigned was given".to_owned(),
+        }
+    }
+
     /// All variables that no process may inherit.
     pub fn withheld(config: &Config) -> Vec<String> {
         let minisign = &config.sign.minisign;
@@ -217,7 +234,7 @@ fn identity(
     let names = &config.sign.minisign;
     let password = secret(&names.password_env);
     if let Some(key) = secret(&names.key_env) {
-        let signer = Signer::from_text(key.expose(), password.as_ref().map(Secret::expose))
+        let signer = Signer::from_text(&key, password.as_ref())
             .with_context(|| format!("the key in {}", names.key_env))?;
         matches_published_key(config, &signer)?;
         return Ok((Identity::Release, Some(signer)));

@@ -15,7 +15,6 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
-use xshell::Cmd;
 
 pub use self::report::{Report, Row, Table};
 use self::{
@@ -53,9 +52,6 @@ impl Default for Trust {
     }
 }
 
-/// Runs a command and returns whether it succeeded and what it printed on stdout: for `gpgv`.
-pub type Run<'a> = &'a (dyn Fn(Cmd<'_>) -> Result<(bool, String)> + Sync);
-
 /// What every check needs.
 struct Release<'a> {
     folder: &'a Path,
@@ -64,7 +60,6 @@ struct Release<'a> {
     hashes: &'a BTreeMap<String, String>,
     keys: &'a Keys,
     trust: &'a Trust,
-    run: Run<'a>,
 }
 
 impl Release<'_> {
@@ -79,7 +74,7 @@ impl Release<'_> {
 /// # Errors
 /// When there is no such folder, a trusted key cannot be read, or a command cannot be started.
 /// What is wrong with the release is in the report.
-pub fn verify(path: &Path, trust: &Trust, run: Run<'_>) -> Result<Report> {
+pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     let folder = folder_of(path)?;
     let mut report = Report::new(folder);
     let found = files::walk(folder)?;
@@ -101,7 +96,6 @@ pub fn verify(path: &Path, trust: &Trust, run: Run<'_>) -> Result<Report> {
         hashes: &hashes,
         keys: &keys,
         trust,
-        run,
     };
     check_artifacts(&release, &mut report);
     check_sums(&release, &covered, &mut report);

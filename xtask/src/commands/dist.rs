@@ -4,7 +4,11 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, ensure};
 
-use super::{INTERRUPTED, World, doctor, print, target};
+use super::{
+    INTERRUPTED, World,
+    doctor::{self, Scope},
+    print, target,
+};
 use crate::{
     cli::{Dist, OnTarget, Plan, Select, Signing},
     engine::{
@@ -59,13 +63,21 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     )]);
     events.add(Box::new(report::Recorder::new(&world.state(&target))));
     let command = resume_command(&wish, &target);
-    let outcome = doctor::before_dist(world, &target, &events, *setup)
-        .and_then(|()| open(world, &wish, &target, events.clone()))
-        .and_then(|(session, release)| {
-            let outcome = release_from(&session, &release);
-            session.close();
-            outcome
-        });
+    let outcome = doctor::before(
+        world,
+        &target,
+        &events,
+        Scope {
+            fix: *setup,
+            ..Scope::default()
+        },
+    )
+    .and_then(|()| open(world, &wish, &target, events.clone()))
+    .and_then(|(session, release)| {
+        let outcome = release_from(&session, &release);
+        session.close();
+        outcome
+    });
     let (code, failure) = match outcome {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(error) if error.is::<Stopped>() => (ExitCode::SUCCESS, None),
@@ -211,7 +223,7 @@ fn release_from(session: &Session, release: &Release) -> Result<()> {
     session.publish(&sealed, &folder)?;
     session.emit(Event::Released {
         files: released_files(&sealed),
-        identity: release.identity.as_str().to_owned(),
+        identity: release.identity_text(),
         folder,
     });
     Ok(())

@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -20,13 +21,16 @@ use anyhow::{Context as _, Result};
 use crate::{
     cli::{Cli, Command, Global, OnTarget},
     config::{self, Config},
-    engine::probe::Probes,
+    engine::{event::Events, exec::Exec, orphans::Orphans, probe::Probes, secret::Redactor},
     manifest, pipeline, report,
     target::Target,
 };
 
 /// Ended by Ctrl-C, as shells count it: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
+
+/// How long an installation of packages may take.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// What every command starts from.
 struct World {
@@ -45,6 +49,19 @@ impl World {
 
     fn probes(&self) -> Probes {
         Probes::open(self.root.join("target/dist/probes.v1.json"))
+    }
+
+    /// What runs commands outside of a step.
+    fn exec(&self, state: &Path, events: Events, withheld: Vec<String>) -> Exec {
+        Exec {
+            root: self.root.clone(),
+            events,
+            redactor: Redactor::default(),
+            interrupted: self.interrupted.clone(),
+            withheld,
+            orphans: Orphans::new(state.join("running")),
+            timeout: SETUP_TIMEOUT,
+        }
     }
 
     fn state(&self, target: &Target) -> PathBuf {

@@ -7,7 +7,6 @@ use anyhow::{Context as _, Result};
 use super::{World, print};
 use crate::{
     cli::Verify,
-    engine::exec,
     manifest::Identity,
     report,
     target::Target,
@@ -54,7 +53,7 @@ pub(super) fn verify(world: &World, options: &Verify) -> Result<ExitCode> {
         gpg_key,
         require,
     };
-    let checked = verify::verify(&release, &trust, &|command| exec::quiet(command.into()))?;
+    let checked = verify::verify(&release, &trust)?;
     print(&checked.render(&report::table))?;
     Ok(if checked.ok() {
         ExitCode::SUCCESS

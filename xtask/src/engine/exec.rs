@@ -7,6 +7,7 @@
 
 use std::{
     collections::VecDeque,
+    ffi::OsStr,
     fmt,
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
@@ -446,7 +447,7 @@ fn own_group(wrap: &mut CommandWrap) {
 pub fn quiet(command: Command) -> Result<(bool, String)> {
     let program = command.get_program().to_string_lossy().into_owned();
     let exec = Exec {
-        root: PathBuf::new(),
+        root: std::env::current_dir()?,
         events: Events::default(),
         redactor: Redactor::default(),
         interrupted: Arc::default(),
@@ -510,23 +511,43 @@ pub fn pasteable(command: &Command, root: &Path) -> String {
     if !words.is_empty() {
         words.insert(0, "env".to_owned());
     }
+    let folder = command.get_current_dir().unwrap_or(root);
+    let word = |it: &OsStr| match folder == root {
+        true => quote(&from_here(&it.to_string_lossy(), root)),
+        false => quote(&it.to_string_lossy()),
+    };
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
-            words.push(format!(
-                "{}={}",
-                name.to_string_lossy(),
-                quote(&value.to_string_lossy())
-            ));
+            let value = added_to_path(name, value).map_or_else(
+                || word(value),
+                |added| format!("{}\"$PATH\"", word(OsStr::new(&added))),
+            );
+            words.push(format!("{}={value}", name.to_string_lossy()));
         }
     }
-    words.push(quote(&command.get_program().to_string_lossy()));
-    words.extend(command.get_args().map(|it| quote(&it.to_string_lossy())));
+    words.push(word(command.get_program()));
+    words.extend(command.get_args().map(word));
     let line = words.join(" ");
-    let folder = command.get_current_dir().unwrap_or(root);
     match folder.strip_prefix(root).unwrap_or(folder) {
         here if here == Path::new("") => line,
         there => format!("(cd {} && {line})", quote(&there.to_string_lossy())),
     }
+}
+
+/// A path below the folder that the command runs in, or an option with one, made relative: it
+/// means the same and can be read.
+fn from_here(word: &str, here: &Path) -> String {
+    let here = format!("{}/", here.to_string_lossy());
+    match word.strip_prefix(&here) {
+        Some(rest) => rest.to_owned(),
+        None => word.replacen(&format!("={here}"), "=", 1),
+    }
+}
+
+/// What a value of PATH puts before the PATH that we have ourselves, if that is all it does.
+fn added_to_path(name: &OsStr, value: &OsStr) -> Option<String> {
+    let own = std::env::var("PATH").ok().filter(|_| name == "PATH")?;
+    value.to_str()?.strip_suffix(&own).map(str::to_owned)
 }
 
 /// The program in a line that [`pasteable`] wrote.

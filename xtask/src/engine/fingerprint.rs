@@ -79,7 +79,10 @@ impl fmt::Display for Change {
         // The kind of input is plain from its name for files and tools.
         let what = match self.what.split_once(": ") {
             Some((kind, file)) if kind.starts_with("files ") => file,
-            _ => self.what.strip_prefix("tool ").unwrap_or(&self.what),
+            _ => ["tool ", "file ", "parameter "]
+                .iter()
+                .find_map(|kind| self.what.strip_prefix(kind))
+                .unwrap_or(&self.what),
         };
         match (&self.from, &self.to) {
             (None, Some(_)) => write!(f, "{what} added"),

@@ -15,7 +15,6 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     fs::Metadata,
-    io::Write,
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -24,7 +23,7 @@ use std::{
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::exec;
+use super::{exec, files::write_atomically};
 
 /// The cache's name below the folder that all targets share. Its layout never changes: a new
 /// layout gets a new name.
@@ -63,6 +62,8 @@ impl Probe {
         let dir = self.dir.to_string_lossy();
         let mut words = vec![&*dir, &*self.program];
         words.extend(self.args.iter().map(String::as_str));
+        // Two who ask alike but watch different things must not overwrite each other's answer.
+        words.extend(self.env.iter().map(String::as_str));
         words.join("\u{1f}")
     }
 }
@@ -232,12 +233,7 @@ impl Probes {
     }
 
     fn save(&self, known: &BTreeMap<String, Answer>) -> Result<()> {
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&serde_json::to_vec_pretty(known)?)?;
-        file.persist(&self.file)?;
-        Ok(())
+        write_atomically(&self.file, &serde_json::to_vec_pretty(known)?)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Answer>> {
@@ -263,55 +259,62 @@ impl Given {
 struct Stamp {
     size: u64,
     /// Nanoseconds since 1970.
-    modified: u128,
+    modified: i64,
     /// Nanoseconds since 1970: package managers set the time of modification to what they like.
-    changed: i128,
+    changed: i64,
     inode: u64,
 }
 
 impl Stamp {
     fn of(path: &Path) -> Option<Self> {
-        let meta = std::fs::metadata(path).ok()?;
-        let modified = meta.modified().ok();
-        let modified = modified.and_then(|it| it.duration_since(std::time::UNIX_EPOCH).ok());
-        let (changed, inode) = more(&meta);
-        Some(Self {
-            size: meta.len(),
-            modified: modified.unwrap_or_default().as_nanos(),
-            changed,
-            inode,
-        })
+        std::fs::metadata(path).ok().map(|meta| Self::from(&meta))
     }
 }
 
-#[cfg(unix)]
-fn more(meta: &Metadata) -> (i128, u64) {
-    use std::os::unix::fs::MetadataExt;
-    let changed = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
-    (changed, meta.ino())
-}
+impl From<&Metadata> for Stamp {
+    #[cfg(unix)]
+    fn from(meta: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000) + nanos;
+        Self {
+            size: meta.len(),
+            modified: nanos(meta.mtime(), meta.mtime_nsec()),
+            changed: nanos(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+        }
+    }
 
-#[cfg(not(unix))]
-fn more(_: &Metadata) -> (i128, u64) {
-    (0, 0)
+    #[cfg(not(unix))]
+    fn from(meta: &Metadata) -> Self {
+        let modified = meta.modified().ok();
+        let modified = modified.and_then(|it| it.duration_since(std::time::UNIX_EPOCH).ok());
+        let modified = modified.unwrap_or_default().as_nanos();
+        Self {
+            size: meta.len(),
+            modified: i64::try_from(modified).unwrap_or_default(),
+            changed: 0,
+            inode: 0,
+        }
+    }
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
     use tempfile::TempDir;
 
-    /// A program that says its version and leaves a line in `calls`.
+    /// A program that says its version and leaves a line in `calls`. A child writes it: while
+    /// this process had it open, a process started by another test would hold it open too, and
+    /// the system refuses to run a file that is open for writing.
     fn stand_in(dir: &TempDir, version: &str) {
-        let path = dir.path().join("tool");
         let calls = dir.path().join("calls");
         let text = format!("#!/bin/sh\necho x >> '{}'\n{version}\n", calls.display());
         // A new file each time, as package managers do it.
-        let new = dir.path().join("new");
-        fs_err::write(&new, text).unwrap();
-        fs_err::set_permissions(&new, PermissionsExt::from_mode(0o755)).unwrap();
-        fs_err::rename(new, path).unwrap();
+        let script = r#"printf %s "$1" > "$0.new" && chmod 755 "$0.new" && mv "$0.new" "$0""#;
+        let mut write = Command::new("/bin/sh");
+        write.args(["-c", script]);
+        write.arg(dir.path().join("tool")).arg(text);
+        assert!(exec::quiet(write).unwrap().0);
     }
 
     fn calls(dir: &TempDir) -> usize {
@@ -372,6 +375,7 @@ mod tests {
         probes.version(&tool).unwrap();
         // The environment of a test process cannot be changed safely: change the record.
         for answer in probes.lock().values_mut() {
+            assert_eq!(answer.given.env[0].1, env::var("HOME").ok());
             answer.given.env[0].1 = Some("elsewhere".into());
         }
         probes.version(&tool).unwrap();

@@ -276,11 +276,7 @@ impl Session {
     fn try_step<S: Step>(&self, step: &S, name: &str) -> Result<Done<S::Output>> {
         self.check_interrupted()?;
         let decision = self.selection.decide(name, &self.steps);
-        if let Decision::LeaveOut(why) = decision {
-            self.events.emit(Event::StepLeftOut {
-                step: name.into(),
-                why,
-            });
+        if let Decision::LeaveOut(_) = decision {
             bail!(Stopped);
         }
         let record = lock(&self.journal).get(name).cloned();
@@ -535,34 +531,29 @@ impl Session {
         self.events.emit(event);
     }
 
-    /// Reports what a plan could not reach, and keeps what was learned of the files.
+    /// Reports the steps that were left out, in a plan also those that it could not reach, and
+    /// keeps what was learned of the files.
     pub fn close(&self) {
-        if self.plan {
-            self.plan_the_rest();
-        } else {
-            self.cache.save();
-        }
-    }
-
-    fn plan_the_rest(&self) {
         let outcomes = lock(&self.outcomes).clone();
-        let after: Vec<String> = outcomes
+        let planned = outcomes
             .iter()
-            .filter(|(_, outcome)| matches!(outcome, Outcome::Planned))
-            .map(|(step, _)| step.clone())
-            .collect();
+            .filter(|(_, it)| matches!(it, Outcome::Planned));
+        let after: Vec<String> = planned.map(|(step, _)| step.clone()).collect();
         for step in self.steps.iter().filter(|it| !outcomes.contains_key(*it)) {
-            let event = match self.selection.decide(step, &self.steps) {
-                Decision::LeaveOut(why) => Event::StepLeftOut {
-                    step: step.clone(),
-                    why,
-                },
-                _ => Event::StepPending {
-                    step: step.clone(),
-                    after: after.clone(),
-                },
-            };
-            self.events.emit(event);
+            match self.selection.decide(step, &self.steps) {
+                Decision::LeaveOut(why) => {
+                    let step = step.clone();
+                    self.events.emit(Event::StepLeftOut { step, why });
+                }
+                _ if self.plan => {
+                    let (step, after) = (step.clone(), after.clone());
+                    self.events.emit(Event::StepPending { step, after });
+                }
+                _ => {}
+            }
+        }
+        if !self.plan {
+            self.cache.save();
         }
     }
 

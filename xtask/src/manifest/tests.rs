@@ -53,90 +53,98 @@ fn a_manifest_that_cannot_be_relied_on_is_refused() {
     let check = |from: &str, to: &str, expected: Expect| {
         assert!(EXAMPLE.contains(from), "{from}");
         let error = Manifest::parse(&EXAMPLE.replacen(from, to, 1)).unwrap_err();
-        expected.assert_eq(&format!("{error:#}"));
+        expected.assert_eq(&format!("{error:#}\n"));
     };
     check(
         r#""schema": "1""#,
         r#""schema": "2""#,
-        expect![[
-            r#"manifest schema "2", but xtask 0.1.0 reads "1": use the xtask that made the release"#
-        ]],
+        expect![[r#"
+            manifest schema "2", but xtask 0.1.0 reads "1": use the xtask that made the release
+        "#]],
     );
     check(
         r#""schema": "1""#,
         r#""schema": 1"#,
-        expect![[
-            r#"manifest schema 1, but xtask 0.1.0 reads "1": use the xtask that made the release"#
-        ]],
+        expect![[r#"
+            manifest schema 1, but xtask 0.1.0 reads "1": use the xtask that made the release
+        "#]],
     );
     check(
         r#""schema": "1","#,
         "",
-        expect!["not a manifest: it has no field `schema`"],
+        expect![[r#"
+        not a manifest: it has no field `schema`
+    "#]],
     );
     check(
         r#""dirty""#,
         r#""clean""#,
-        expect![
-            "damaged manifest: unknown field `clean`, expected one of `commit`, `tag`, `dirty`, `epoch`, `committed_at` at line 11 column 11"
-        ],
+        expect![[r#"
+        damaged manifest: unknown field `clean`, expected one of `commit`, `tag`, `dirty`, `epoch`, `committed_at` at line 11 column 11
+    "#]],
     );
     check(
         r#""identity": "release""#,
         r#""identity": "unsigned""#,
-        expect!["damaged manifest: identity `unsigned` does not fit the keys"],
+        expect![[r#"
+            damaged manifest: identity `unsigned` does not fit the keys
+        "#]],
     );
     check(
         r#""path": "Reference"#,
         r#""path": "../Reference"#,
-        expect![
-            "damaged manifest: `../Reference-0.1.0-1.x86_64.rpm` is not a path inside the release folder"
-        ],
+        expect![[r#"
+            damaged manifest: `../Reference-0.1.0-1.x86_64.rpm` is not a path inside the release folder
+        "#]],
     );
     check(
         r#""path": "Reference"#,
         r#""path": "/Reference"#,
-        expect![
-            "damaged manifest: `/Reference-0.1.0-1.x86_64.rpm` is not a path inside the release folder"
-        ],
+        expect![[r#"
+            damaged manifest: `/Reference-0.1.0-1.x86_64.rpm` is not a path inside the release folder
+        "#]],
     );
     check(
         r#""path": "Reference"#,
         r#""path": "C:\\Reference"#,
-        expect![[
-            r#"damaged manifest: `C:\\Reference-0.1.0-1.x86_64.rpm` is not a path inside the release folder"#
-        ]],
+        expect![[r#"
+            damaged manifest: `C:\\Reference-0.1.0-1.x86_64.rpm` is not a path inside the release folder
+        "#]],
     );
     check(
         r#""path": "Reference"#,
         r#""path": "a//Reference"#,
-        expect![
-            "damaged manifest: `a//Reference-0.1.0-1.x86_64.rpm` is not a path inside the release folder"
-        ],
+        expect![[r#"
+            damaged manifest: `a//Reference-0.1.0-1.x86_64.rpm` is not a path inside the release folder
+        "#]],
     );
     check(
         r#".deb.minisig""#,
         r#".deb.sig""#,
-        expect!["damaged manifest: `Reference_0.1.0_amd64.deb.sig` is named twice"],
+        expect![[r#"
+        damaged manifest: `Reference_0.1.0_amd64.deb.sig` is named twice
+    "#]],
     );
     check(
         r#""path": "latest.json""#,
         r#""path": "SHA256SUMS""#,
-        expect!["damaged manifest: `SHA256SUMS` is named twice"],
+        expect![[r#"
+            damaged manifest: `SHA256SUMS` is named twice
+        "#]],
     );
     check(
         r#""sha256": ""#,
         r#""sha256": "A"#,
-        expect![
-            "damaged manifest: `A2f8d3641f8daa52141f6318ca37f7daa0597610ba21ca9d98967e8eb6da902c9` is not a SHA-256"
-        ],
+        expect![[r#"
+        damaged manifest: `A2f8d3641f8daa52141f6318ca37f7daa0597610ba21ca9d98967e8eb6da902c9` is not a SHA-256
+    "#]],
     );
     check(
         "{",
         "",
-        expect![[
-            r#"not a manifest: invalid type: string "schema", expected struct Version at line 2 column 10"#
-        ]],
+        expect![[r#"
+            not a manifest: invalid type: string "schema", expected struct Version at line 2 column 10
+        "#]],
     );
 }
 
@@ -199,31 +207,43 @@ fn sums_are_those_of_sha256sum() {
 #[test]
 fn sums_that_sha256sum_would_not_check_are_refused() {
     let check = |text: String, expected: Expect| {
-        expected.assert_eq(&format!("{:#}", Sums::parse(&text).unwrap_err()));
+        expected.assert_eq(&format!("{:#}\n", Sums::parse(&text).unwrap_err()));
     };
     let hash = "0".repeat(64);
     check(
         format!("{hash} a\n"),
-        expect!["line 1: expected 64 hex digits, two spaces and a path"],
+        expect![[r#"
+        line 1: expected 64 hex digits, two spaces and a path
+    "#]],
     );
     check(
         format!("{hash}  a\n{hash}  a\n"),
-        expect!["line 2: `a` comes twice"],
+        expect![[r#"
+        line 2: `a` comes twice
+    "#]],
     );
     check(
         format!("{hash}  a\n\n"),
-        expect!["line 2: expected 64 hex digits, two spaces and a path"],
+        expect![[r#"
+        line 2: expected 64 hex digits, two spaces and a path
+    "#]],
     );
     check(
         format!("{}x  a\n", &hash[1..]),
-        expect!["line 1: expected 64 hex digits, two spaces and a path"],
+        expect![[r#"
+        line 1: expected 64 hex digits, two spaces and a path
+    "#]],
     );
     check(
         format!("\\{hash}  a\\t\n"),
-        expect![[r#"line 1: unknown escape in `a\t`"#]],
+        expect![[r#"
+        line 1: unknown escape in `a\t`
+    "#]],
     );
     check(
         "é".repeat(40),
-        expect!["line 1: expected 64 hex digits, two spaces and a path"],
+        expect![[r#"
+        line 1: expected 64 hex digits, two spaces and a path
+    "#]],
     );
 }

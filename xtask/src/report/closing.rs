@@ -271,8 +271,9 @@ pub(super) fn released(release: &Release, width: Option<usize>) -> Vec<String> {
 
 /// What people download, with its size: the installers and the archives.
 pub(super) fn downloads(release: &Release) -> Vec<[String; 2]> {
-    let installers = release.files.iter().filter(|file| file.kind == "installer");
-    installers
+    let wanted = |kind: &str| matches!(kind, "installer" | "archive");
+    let files = release.files.iter().filter(|file| wanted(&file.kind));
+    files
         .map(|file| [file.path.clone(), bytes(file.size)])
         .collect()
 }

@@ -201,10 +201,9 @@ impl<'r> Seal<'r> {
         fs_err::write(out.file(schema::SUMS_NAME)?, Sums(sums).to_text())?;
         self.sign_detached(out, schema::SUMS_NAME)?;
         if let (Some(key), Some(_)) = (&self.gpg_key, &self.release.signer) {
-            let shell = cx.shell()?;
-            let passphrase = self.release.gpg_passphrase.as_ref().map(|it| it.expose());
+            let passphrase = self.release.gpg_passphrase.as_ref();
             let (file, into) = (out.file(schema::SUMS_NAME)?, out.file(schema::SUMS_ASC)?);
-            let (command, stdin) = gpg::sign_cmd(&shell, key, passphrase, &file, &into);
+            let (command, stdin) = gpg::sign_cmd(key, passphrase, &file, &into);
             cx.exec(command).stdin(stdin).run().context(
                 "the checksums cannot be signed with GPG\n\
                  hint: the secret key must be in the key ring; export its passphrase under the \

@@ -195,7 +195,6 @@ impl<'r> Sidecar<'r> {
         };
         staging::remove(&made)?;
         let mut command = environment.command()?;
-        command.current_dir(&self.config.dir);
         match freezer {
             Freezer::Nuitka => {
                 let arguments = nuitka::arguments(self.config, &executable, &work, cx.jobs());

@@ -4,49 +4,45 @@
 //! Signing uses the user's own key ring and agent. Checking uses neither: `gpgv` with one public
 //! key in a file of its own trusts nothing else that happens to be on the machine.
 
-use std::{ffi::OsStr, path::Path};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use ct_codecs::{Base64, Decoder as _};
-use xshell::{Cmd, Shell};
+
+use crate::engine::secret::Secret;
 
 /// Signs `file` into `signature` (armored) with the key that `key` names: fingerprint, key id or
 /// mail address. Returns the command and what it reads from stdin.
 ///
 /// A passphrase goes through stdin, never as an argument. Without one gpg's agent decides: a key
 /// without passphrase, one that the agent remembers and a smart card work, and a terminal is asked.
-pub fn sign_cmd<'a>(
-    sh: &'a Shell,
+pub fn sign_cmd(
     key: &str,
-    passphrase: Option<&str>,
+    passphrase: Option<&Secret>,
     file: &Path,
     signature: &Path,
-) -> (Cmd<'a>, Vec<u8>) {
-    let mut cmd = sh.cmd("gpg").args(["--batch", "--yes", "--no-tty"]);
+) -> (Command, Vec<u8>) {
+    let mut command = Command::new("gpg");
+    command.args(["--batch", "--yes", "--no-tty"]);
     if passphrase.is_some() {
-        cmd = cmd.args(["--pinentry-mode", "loopback", "--passphrase-fd", "0"]);
+        command.args(["--pinentry-mode", "loopback", "--passphrase-fd", "0"]);
     }
-    cmd = cmd
+    command
         .args(["--local-user", key, "--armor", "--output"])
         .arg(signature);
-    let stdin = passphrase.map(|words| format!("{words}\n").into_bytes());
-    (
-        cmd.args(["--detach-sign", "--"]).arg(file),
-        stdin.unwrap_or_default(),
-    )
+    command.args(["--detach-sign", "--"]).arg(file);
+    let stdin = passphrase.map(|words| format!("{}\n", words.expose()).into_bytes());
+    (command, stdin.unwrap_or_default())
 }
 
 /// Checks `signature` over `file` with the keys in `keyring`, a file that holds [`keyring`]'s
 /// bytes. Its path needs a `/`, or gpgv looks in its home. What it prints on stdout is for
 /// [`signed_by`].
-pub fn verify_cmd<'a>(sh: &'a Shell, keyring: &Path, signature: &Path, file: &Path) -> Cmd<'a> {
-    let arguments: [&OsStr; 3] = [keyring.as_ref(), signature.as_ref(), file.as_ref()];
-    let [keyring, signature, file] = arguments;
-    let cmd = sh
-        .cmd("gpgv")
-        .args(["--status-fd", "1", "--keyring"])
-        .arg(keyring);
-    cmd.arg("--").arg(signature).arg(file)
+pub fn verify_cmd(keyring: &Path, signature: &Path, file: &Path) -> Command {
+    let mut command = Command::new("gpgv");
+    command.args(["--status-fd", "1", "--keyring"]).arg(keyring);
+    command.arg("--").args([signature, file]);
+    command
 }
 
 /// The primary key's fingerprint in `gpgv`'s status lines (GnuPG's doc/DETAILS: the last field of

@@ -20,11 +20,17 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use fs_err as fs;
 use minisign::{KeyPair, SecretKey, SecretKeyBox};
 
+use crate::engine::secret::Secret;
+
 pub use self::signature::{PublicKey, Signature, trusted_comment};
 use self::signature::{UNTRUSTED_COMMENT, decode, plain_text};
 
 /// The file of [`Signer::development`]'s secret key inside the folder given.
 pub const DEVELOPMENT_KEY: &str = "development.key";
+
+/// Where the password comes from, for error messages.
+const PASSWORD_VARIABLE: &str = "the variable that `sign.minisign.password-env` names \
+    (TAURI_SIGNING_PRIVATE_KEY_PASSWORD unless set)";
 
 /// The size of the decoded second line of a key file.
 const SECRET_KEY_BYTES: usize = 158;
@@ -41,8 +47,8 @@ impl Signer {
     /// # Errors
     /// When the text is no secret key, is damaged, or the password is missing or wrong; each error
     /// says what to do.
-    pub fn from_text(key: &str, password: Option<&str>) -> Result<Self> {
-        let text = plain_text(key, "untrusted comment:").ok_or_else(not_a_secret_key)?;
+    pub fn from_text(key: &Secret, password: Option<&Secret>) -> Result<Self> {
+        let text = plain_text(key.expose(), "untrusted comment:").ok_or_else(not_a_secret_key)?;
         let line = text.lines().nth(1).ok_or_else(not_a_secret_key)?;
         let bytes = decode(line).map_err(|_| damaged("its base64 cannot be read"))?;
         if bytes.len() != SECRET_KEY_BYTES {
@@ -77,7 +83,7 @@ impl Signer {
     pub fn development(folder: &Path) -> Result<Self> {
         let path = folder.join(DEVELOPMENT_KEY);
         if path.try_exists()? {
-            let text = fs::read_to_string(&path)?;
+            let text = Secret::new(fs::read_to_string(&path)?);
             return Self::from_text(&text, None).with_context(|| {
                 format!(
                     "{} cannot be used: delete it, and a new one is made",
@@ -158,18 +164,16 @@ impl fmt::Debug for Signer {
 }
 
 /// Tauri encrypts with an empty password when it was given none, so that is tried.
-fn decrypt(text: &str, password: Option<&str>) -> Result<SecretKey> {
-    let given = password.unwrap_or_default().to_owned();
+fn decrypt(text: &str, password: Option<&Secret>) -> Result<SecretKey> {
+    let given = password.map_or("", Secret::expose).to_owned();
     SecretKeyBox::from(text.to_owned())
         .into_secret_key(Some(given))
         .map_err(|_| match password {
             Some(_) => anyhow!(
                 "wrong password for the minisign secret key, or the key is damaged: correct \
-             TAURI_SIGNING_PRIVATE_KEY_PASSWORD"
+             {PASSWORD_VARIABLE}"
             ),
-            None => anyhow!(
-                "the minisign secret key is encrypted: set TAURI_SIGNING_PRIVATE_KEY_PASSWORD"
-            ),
+            None => anyhow!("the minisign secret key is encrypted: set {PASSWORD_VARIABLE}"),
         })
 }
 

@@ -8,6 +8,7 @@ pub mod gpg;
 pub mod minisign;
 pub mod node;
 pub mod nuitka;
+pub mod packages;
 pub mod pyinstaller;
 pub mod python;
 pub mod tauri;

@@ -222,8 +222,11 @@ sys.exit(1 if bad else 0)
 
 /// Refuses sources that are no Python.
 pub fn check_syntax(cx: &Context, environment: &Environment, sources: &[PathBuf]) -> Result<()> {
+    // A file, so that the printed command can be pasted.
+    let script = cx.cache("python")?.join("check_syntax.py");
+    fs_err::write(&script, CHECK_SYNTAX)?;
     let mut command = environment.command()?;
-    command.args(["-I", "-c", CHECK_SYNTAX]).args(sources);
+    command.arg("-I").arg(script).args(sources);
     let finished = cx.exec(command).output()?;
     ensure!(
         finished.status.success(),

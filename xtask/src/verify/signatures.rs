@@ -5,6 +5,7 @@ use fs_err as fs;
 
 use super::{Release, Report, Trust};
 use crate::{
+    engine::exec,
     manifest::{
         Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, SUMS_ASC, SUMS_MINISIG,
         SUMS_NAME, SignatureKind,
@@ -204,9 +205,8 @@ fn check_gpg(
     fs::write(&ring, gpg::keyring(&fs::read(exported)?)?)?;
     // gpgv takes what begins with a dash for an option.
     let folder = std::path::absolute(release.folder)?;
-    let sh = xshell::Shell::new()?;
-    let cmd = gpg::verify_cmd(&sh, &ring, &folder.join(signature), &folder.join(file));
-    let (success, output) = (release.run)(cmd)?;
+    let cmd = gpg::verify_cmd(&ring, &folder.join(signature), &folder.join(file));
+    let (success, output) = exec::quiet(cmd)?;
     let by = gpg::signed_by(&output).filter(|_| success);
     let expected = release
         .manifest

@@ -97,6 +97,29 @@ fn a_signature_in_the_form_of_the_other_kind() {
 }
 
 #[test]
+fn key_ids_that_are_not_those_of_the_keys() {
+    let change = |fake: &mut Fake| {
+        let other = "0123456789ABCDEF".to_owned();
+        fake.manifest.artifacts[0].signatures[0]
+            .key_id
+            .clone_from(&other);
+        fake.manifest.signing.minisign.as_mut().unwrap().key_id = other;
+        fake.seal();
+    };
+    check(
+        change,
+        expect![[r#"
+        file | check | expected | actual
+        manifest.json | key id | KEY | 0123456789ABCDEF
+        manifest.json | trusted key | KEY | 0123456789ABCDEF
+        App_1.2.3_amd64.deb.minisig | minisign | good signature | by KEY, the manifest says 0123456789ABCDEF
+        note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
+        NOT verified: 3 of 50 checks failed in FOLDER
+    "#]],
+    );
+}
+
+#[test]
 fn an_old_file_under_a_new_name() {
     let change = |fake: &mut Fake| {
         fake.manifest.product.version = "1.2.2".into();

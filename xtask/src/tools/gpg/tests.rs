@@ -10,9 +10,8 @@ use fs_err as fs;
 use super::*;
 
 /// Runs a command as `engine::exec` would.
-fn run(cmd: Cmd<'_>, stdin: &[u8], home: &Path) -> Option<Output> {
+fn run(mut command: Command, stdin: &[u8], home: &Path) -> Option<Output> {
     use std::io::Write as _;
-    let mut command = Command::from(cmd);
     command.env("GNUPGHOME", home).stdin(Stdio::piped());
     let spawned = command
         .stdout(Stdio::piped())
@@ -25,6 +24,12 @@ fn run(cmd: Cmd<'_>, stdin: &[u8], home: &Path) -> Option<Output> {
     Some(child.wait_with_output().unwrap())
 }
 
+fn gpg(arguments: &[&str]) -> Command {
+    let mut command = Command::new("gpg");
+    command.args(arguments);
+    command
+}
+
 /// A home with one key that has a passphrase, ended with its agent.
 struct Home(tempfile::TempDir);
 
@@ -35,17 +40,15 @@ impl Home {
 
     fn with_key() -> Option<Self> {
         let home = Self(tempfile::tempdir().unwrap());
-        let sh = Shell::new().unwrap();
-        let generate = sh
-            .cmd("gpg")
-            .args([
-                "--batch",
-                "--pinentry-mode",
-                "loopback",
-                "--passphrase-fd",
-                "0",
-            ])
-            .args(["--quick-gen-key", "Test <t@example.org>", "ed25519", "sign"]);
+        let generate = gpg(&[
+            "--batch",
+            "--pinentry-mode=loopback",
+            "--passphrase-fd=0",
+            "--quick-gen-key",
+            "Test <t@example.org>",
+            "ed25519",
+            "sign",
+        ]);
         let output = run(generate, b"se cret\n", &home.path())?;
         assert!(output.status.success(), "{output:?}");
         Some(home)
@@ -54,35 +57,31 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        let sh = Shell::new().unwrap();
-        run(
-            sh.cmd("gpgconf").args(["--kill", "gpg-agent"]),
-            b"",
-            &self.path(),
-        );
+        let mut end = Command::new("gpgconf");
+        end.args(["--kill", "gpg-agent"]);
+        run(end, b"", &self.path());
     }
 }
 
 #[test]
 fn a_signature_is_checked_by_the_exported_key_alone() {
     let Some(home) = Home::with_key() else { return };
-    let sh = Shell::new().unwrap();
     let (file, asc) = (home.path().join("a file"), home.path().join("a file.asc"));
     fs::write(&file, "data").unwrap();
-    let wrong = sign_cmd(&sh, "t@example.org", Some("wrong"), &file, &asc);
+    let wrong = sign_cmd("t@example.org", Some(&Secret::new("wrong")), &file, &asc);
     assert!(
         !run(wrong.0, &wrong.1, &home.path())
             .unwrap()
             .status
             .success()
     );
-    let (cmd, stdin) = sign_cmd(&sh, "t@example.org", Some("se cret"), &file, &asc);
-    assert!(!cmd.to_string().contains("se cret"));
+    let (cmd, stdin) = sign_cmd("t@example.org", Some(&Secret::new("se cret")), &file, &asc);
+    assert!(!format!("{cmd:?}").contains("se cret"));
     let output = run(cmd, &stdin, &home.path()).unwrap();
     assert!(output.status.success(), "{output:?}");
 
     let export = |armor: &[&str]| {
-        run(sh.cmd("gpg").args(armor).arg("--export"), b"", &home.path())
+        run(gpg(&[armor, &["--export"]].concat()), b"", &home.path())
             .unwrap()
             .stdout
     };
@@ -91,7 +90,7 @@ fn a_signature_is_checked_by_the_exported_key_alone() {
     fs::write(&ring, export(&[])).unwrap();
 
     let empty = tempfile::tempdir().unwrap();
-    let verify = || run(verify_cmd(&sh, &ring, &asc, &file), b"", empty.path()).unwrap();
+    let verify = || run(verify_cmd(&ring, &asc, &file), b"", empty.path()).unwrap();
     let good = verify();
     assert!(good.status.success(), "{good:?}");
     let by = signed_by(&String::from_utf8(good.stdout).unwrap()).unwrap();
