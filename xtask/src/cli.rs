@@ -9,7 +9,12 @@ use crate::report::{ColorWhen, Format};
 /// Build, freeze, bundle, sign and checksum a Tauri app with Python sidecars; resume where it
 /// stopped.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, propagate_version = true)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    propagate_version = true
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

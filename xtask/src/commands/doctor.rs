@@ -29,8 +29,16 @@ pub(super) struct Scope {
 pub(super) fn doctor(world: &World, options: &cli::Doctor) -> Result<ExitCode> {
     let target = target(&options.on)?;
     let global = &world.global;
-    let events = Events::new(vec![report::reporter(global.format, global.color, global.verbose)]);
-    let scope = Scope { fix: options.fix, tests: options.tests, thorough: true };
+    let events = Events::new(vec![report::reporter(
+        global.format,
+        global.color,
+        global.verbose,
+    )]);
+    let scope = Scope {
+        fix: options.fix,
+        tests: options.tests,
+        thorough: true,
+    };
     let found = look(world, &target, &events, scope)?;
     print(&found.text())?;
     if found.ok() {
@@ -61,10 +69,17 @@ fn look(world: &World, target: &Target, events: &Events, scope: Scope) -> Result
     let mut needs = Needs::of(&config, target);
     needs.for_tests = scope.tests;
     needs.disk = scope.thorough.then(|| world.root.join("target"));
-    let doctor = Doctor { needs: &needs, system: System::detect(&probes), probes: &probes };
+    let doctor = Doctor {
+        needs: &needs,
+        system: System::detect(&probes),
+        probes: &probes,
+    };
     if !scope.fix {
         return Ok(doctor.check());
     }
     let state = world.state(target);
-    doctor.fix(&world.exec(&state, events.clone(), withheld), state.join("logs/doctor.log"))
+    doctor.fix(
+        &world.exec(&state, events.clone(), withheld),
+        state.join("logs/doctor.log"),
+    )
 }

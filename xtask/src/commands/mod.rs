@@ -21,9 +21,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     cli::{Cli, Command, Global, OnTarget},
     config::{self, Config},
-    engine::{
-        event::Events, exec::Exec, orphans::Orphans, probe::Probes, secret::Redactor,
-    },
+    engine::{event::Events, exec::Exec, orphans::Orphans, probe::Probes, secret::Redactor},
     manifest, pipeline, report,
     target::Target,
 };
@@ -72,7 +70,9 @@ impl World {
 }
 
 fn target(on: &OnTarget) -> Result<Target> {
-    on.target.as_deref().map_or_else(|| Ok(Target::host()), str::parse)
+    on.target
+        .as_deref()
+        .map_or_else(|| Ok(Target::host()), str::parse)
 }
 
 /// Runs the command line to its exit code.
@@ -82,7 +82,11 @@ fn target(on: &OnTarget) -> Result<Target> {
 pub fn run(cli: Cli) -> Result<ExitCode> {
     report::init_color(cli.global.color);
     let root = repository(&env::current_dir()?)?;
-    let world = World { root, global: cli.global, interrupted: interruptible()? };
+    let world = World {
+        root,
+        global: cli.global,
+        interrupted: interruptible()?,
+    };
     match cli.command {
         Command::Dist(options) => dist::dist(&world, &options),
         Command::Plan(options) => dist::plan(&world, &options),
@@ -91,7 +95,10 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Verify(options) => verify::verify(&world, &options),
         Command::Doctor(options) => doctor::doctor(&world, &options),
         Command::Test(options) => test::test(&world, &options),
-        Command::Config => print(&format!("{}\n", serde_json::to_string_pretty(&world.config()?)?)),
+        Command::Config => print(&format!(
+            "{}\n",
+            serde_json::to_string_pretty(&world.config()?)?
+        )),
         Command::Schema => print(&manifest::schema()),
         Command::Bench(_) => anyhow::bail!("bench"),
     }

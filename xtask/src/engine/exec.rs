@@ -225,7 +225,7 @@ impl<'a> Run<'a> {
 
     /// Runs; a bad exit status is the caller's to judge.
     pub fn output(mut self) -> Result<Finished> {
-        if self.command.get_current_dir().is_none() {
+        if self.command.get_current_dir().is_none() && self.exec.root != Path::new("") {
             self.command.current_dir(&self.exec.root);
         }
         let line = self

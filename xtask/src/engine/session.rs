@@ -171,7 +171,7 @@ impl Session {
         }
         let orphans = Orphans::new(state.join("running"));
         if lock.is_some() {
-            staging::remove(&state.join("staging"))?;
+            // First of all: what still runs would go on writing into what is cleared away.
             if let ended @ 1.. = orphans.end_all() {
                 let text = format!("ended {ended} process group(s) that a killed run left behind");
                 events.emit(Event::Note {
@@ -180,6 +180,7 @@ impl Session {
                     text,
                 });
             }
+            staging::remove(&state.join("staging"))?;
         }
         let gathered = Arc::new(Mutex::new(Gathered::default()));
         events.add(Box::new(Gather(gathered.clone())));
@@ -516,7 +517,10 @@ impl Session {
             let into = staging.file(&artifact.path)?;
             fs_err::copy(done.path(&artifact.path), &into)?;
             let time = fs_err::metadata(done.path(&artifact.path))?.modified()?;
-            fs_err::OpenOptions::new().append(true).open(&into)?.set_modified(time)?;
+            fs_err::OpenOptions::new()
+                .append(true)
+                .open(&into)?
+                .set_modified(time)?;
         }
         staging.publish(folder)
     }
@@ -530,7 +534,9 @@ impl Session {
     /// keeps what was learned of the files.
     pub fn close(&self) {
         let outcomes = lock(&self.outcomes).clone();
-        let planned = outcomes.iter().filter(|(_, it)| matches!(it, Outcome::Planned));
+        let planned = outcomes
+            .iter()
+            .filter(|(_, it)| matches!(it, Outcome::Planned));
         let after: Vec<String> = planned.map(|(step, _)| step.clone()).collect();
         for step in self.steps.iter().filter(|it| !outcomes.contains_key(*it)) {
             match self.selection.decide(step, &self.steps) {

@@ -212,7 +212,11 @@ pub(super) fn failed(step: &str, failure: &Failure, width: Option<usize>) -> Vec
 
 /// `error:` outside of a step.
 fn label(step: &str) -> String {
-    if step.is_empty() { "error:".to_owned() } else { format!("{step} failed:") }
+    if step.is_empty() {
+        "error:".to_owned()
+    } else {
+        format!("{step} failed:")
+    }
 }
 
 /// `  hint: text`, wrapped. Further lines of the text keep their form: errors of parsers show the

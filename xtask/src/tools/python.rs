@@ -21,7 +21,11 @@ use crate::{
 /// How the program is started: a package by its `__main__.py`, or a script.
 pub enum Entry {
     /// `python -m name`, with `root` on the module path; `dir` is the package's own folder.
-    Package { root: PathBuf, dir: PathBuf, name: String },
+    Package {
+        root: PathBuf,
+        dir: PathBuf,
+        name: String,
+    },
     /// `python path`.
     Script(PathBuf),
 }
@@ -37,9 +41,16 @@ impl Entry {
         }
         let packages: Vec<&Path> = dir.ancestors().take_while(|it| is_package(it)).collect();
         let names = packages.iter().rev().filter_map(|it| it.file_name());
-        let name = names.map(|it| it.to_string_lossy()).collect::<Vec<_>>().join(".");
+        let name = names
+            .map(|it| it.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(".");
         let root = packages.last().and_then(|it| it.parent()).unwrap_or(dir);
-        Self::Package { root: root.to_owned(), dir: dir.to_owned(), name }
+        Self::Package {
+            root: root.to_owned(),
+            dir: dir.to_owned(),
+            name,
+        }
     }
 
     /// Adds what starts it to an interpreter's command.
