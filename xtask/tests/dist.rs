@@ -22,7 +22,9 @@ fn check_steps(ran: Ran, expected: Expect) {
 #[test]
 fn first_run_makes_a_release() {
     let project = Project::new();
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
         frontend  $ npm ci --no-audit --no-fund
@@ -61,8 +63,11 @@ fn first_run_makes_a_release() {
         DEVELOPMENT-SIGNED: not for distribution; development
         next: cargo xtask verify
         exit code 0
-    "#]]);
-    check(project.run("dist"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  reused
         app  reused
@@ -78,8 +83,11 @@ fn first_run_makes_a_release() {
         DEVELOPMENT-SIGNED: not for distribution; development
         next: cargo xtask verify
         exit code 0
-    "#]]);
-    check(project.run("verify"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("verify"),
+        expect![[r#"
         file  kind  size  sha256  signatures
         small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
@@ -88,13 +96,16 @@ fn first_run_makes_a_release() {
         note: self-attested: no trusted key given, checked with the manifest's own
         verified: 3 files, 40 checks passed, self-attested development key [KEY]
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_copied_checkout_is_as_good_as_built() {
     let project = Project::built();
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -103,7 +114,8 @@ fn a_copied_checkout_is_as_good_as_built() {
         archive  reused
         seal  reused
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// The front end runs, and after it only what its output reaches.
@@ -111,7 +123,9 @@ fn a_copied_checkout_is_as_good_as_built() {
 fn a_changed_source_runs_what_depends_on_it() {
     let project = Project::built();
     project.replace("src/index.html", "<h1>Small", "<h1>Smaller");
-    check(project.run("plan"), expect![[r#"
+    check(
+        project.run("plan"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -122,8 +136,11 @@ fn a_changed_source_runs_what_depends_on_it() {
         seal  may run  if the output of archive or sign-installers changes
         1 would run, 6 may run
         exit code 0
-    "#]]);
-    check(project.run("dist --dry-run"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("dist --dry-run"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -134,8 +151,11 @@ fn a_changed_source_runs_what_depends_on_it() {
         seal  may run  if the output of archive or sign-installers changes
         1 would run, 6 may run
         exit code 0
-    "#]]);
-    check(project.run("plan --explain frontend"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("plan --explain frontend"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -150,8 +170,11 @@ fn a_changed_source_runs_what_depends_on_it() {
         what  recorded  now
         files frontend: src/index.html  [HASH]  [HASH]
         exit code 0
-    "#]]);
-    check(project.run("plan --explain app"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("plan --explain app"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -164,8 +187,11 @@ fn a_changed_source_runs_what_depends_on_it() {
 
         app: nothing in its own inputs differs from its record, or there is none
         exit code 0
-    "#]]);
-    check(project.run("plan --explain nothing"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("plan --explain nothing"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -178,8 +204,11 @@ fn a_changed_source_runs_what_depends_on_it() {
         error: there is no step `nothing`
           hint: the steps are frontend, app, sign-code, bundle, sign-installers, archive, seal
         exit code 1
-    "#]]);
-    check_steps(project.run("dist"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  runs: src/index.html changed
         app  runs: output of frontend: index.html changed
         sign-code  runs: output of app: small changed
@@ -188,7 +217,8 @@ fn a_changed_source_runs_what_depends_on_it() {
         archive  runs: output of sign-code: small changed
         seal  runs: parameter dirty false -> true (and 9 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// The comment does not reach the page: nothing after the front end has to run but the seal,
@@ -197,7 +227,9 @@ fn a_changed_source_runs_what_depends_on_it() {
 fn an_unchanged_output_stops_the_ripple() {
     let project = Project::built();
     project.replace("src/index.html", "a comment", "another comment");
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: src/index.html changed
         frontend  $ npm ci --no-audit --no-fund
@@ -226,14 +258,21 @@ fn an_unchanged_output_stops_the_ripple() {
         DEVELOPMENT-SIGNED: not for distribution; development
         next: cargo xtask verify
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_changed_tauri_configuration_says_what_changed() {
     let project = Project::built();
-    project.replace("src-tauri/tauri.conf.json", "com.example.small", "com.example.other");
-    check_steps(project.run("dist"), expect![[r#"
+    project.replace(
+        "src-tauri/tauri.conf.json",
+        "com.example.small",
+        "com.example.other",
+    );
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  runs: tauri.conf.json changed
         sign-code  reused
@@ -242,14 +281,17 @@ fn a_changed_tauri_configuration_says_what_changed() {
         archive  reused
         seal  runs: parameter dirty false -> true (and 6 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_changed_crate_says_what_changed() {
     let project = Project::built();
     project.replace("src-tauri/stub/src/lib.rs", "not a", "no");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  runs: src/lib.rs changed
         sign-code  reused
@@ -258,7 +300,8 @@ fn a_changed_crate_says_what_changed() {
         archive  reused
         seal  runs: parameter dirty false -> true
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// Commit and time stand in installers, archive and manifest, but in no executable.
@@ -266,7 +309,9 @@ fn a_changed_crate_says_what_changed() {
 fn a_new_commit_runs_only_what_names_it() {
     let project = Project::built();
     project.commit("Nothing");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -275,9 +320,12 @@ fn a_new_commit_runs_only_what_names_it() {
         archive  reused
         seal  runs: parameter commit [HASH] -> [HASH]
         exit code 0
-    "#]]);
+    "#]],
+    );
     project.git(&["tag", "v0.1.0"]);
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -286,7 +334,8 @@ fn a_new_commit_runs_only_what_names_it() {
         archive  reused
         seal  runs: parameter tag null -> v0.1.0
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.manifest()["source"]["tag"], "v0.1.0");
 }
 
@@ -294,7 +343,9 @@ fn a_new_commit_runs_only_what_names_it() {
 fn another_time_reaches_what_carries_times() {
     let mut project = Project::built();
     project.set("SOURCE_DATE_EPOCH", "1000000000");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -303,31 +354,45 @@ fn another_time_reaches_what_carries_times() {
         archive  runs: parameter epoch 1767323045 -> 1000000000
         seal  runs: parameter epoch 1767323045 -> 1000000000 (and 8 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.manifest()["source"]["epoch"], 1_000_000_000);
     let mut tar = std::process::Command::new("tar");
     tar.args(["--utc", "-tvzf"]).arg(project.product(".tar.gz"));
     let listed = project::read(tar);
-    assert!(listed.lines().all(|it| it.contains("2001-09-09 01:46")), "{listed}");
+    assert!(
+        listed.lines().all(|it| it.contains("2001-09-09 01:46")),
+        "{listed}"
+    );
     let mut dpkg = std::process::Command::new("dpkg-deb");
-    dpkg.env("TZ", "UTC").arg("--contents").arg(project.product(".deb"));
+    dpkg.env("TZ", "UTC")
+        .arg("--contents")
+        .arg(project.product(".deb"));
     let listed = project::read(dpkg);
-    assert!(listed.lines().all(|it| it.contains("2001-09-09 01:46")), "{listed}");
+    assert!(
+        listed.lines().all(|it| it.contains("2001-09-09 01:46")),
+        "{listed}"
+    );
     project.set("SOURCE_DATE_EPOCH", "yesterday");
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: SOURCE_DATE_EPOCH is `yesterday`, not seconds since 1970
           resume: cargo xtask dist
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn selected_steps() {
     let project = Project::built();
     project.replace("src/index.html", "<h1>Small", "<h1>Smaller");
-    check_steps(project.run("dist --from app"), expect![[r#"
+    check_steps(
+        project.run("dist --from app"),
+        expect![[r#"
         frontend  kept: --from app
         app  reused
         sign-code  reused
@@ -336,14 +401,20 @@ fn selected_steps() {
         archive  reused
         seal  runs: parameter kept removed (and 1 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.manifest()["steps"][0]["status"], "kept");
-    check_steps(project.run("dist --until frontend"), expect![[r#"
+    check_steps(
+        project.run("dist --until frontend"),
+        expect![[r#"
         frontend  runs: src/index.html changed
         app  left out: --until frontend
         exit code 0
-    "#]]);
-    check_steps(project.run("dist --skip app"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --skip app"),
+        expect![[r#"
         frontend  reused
         app  kept: --skip app
         sign-code  reused
@@ -352,8 +423,11 @@ fn selected_steps() {
         archive  reused
         seal  runs: parameter dirty false -> true (and 6 more)
         exit code 0
-    "#]]);
-    check_steps(project.run("dist --only archive"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --only archive"),
+        expect![[r#"
         frontend  kept: --from archive
         app  kept: --from archive
         sign-code  kept: --from archive
@@ -362,8 +436,11 @@ fn selected_steps() {
         archive  reused
         seal  left out: --until archive
         exit code 0
-    "#]]);
-    check_steps(project.run("dist --force=archive"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --force=archive"),
+        expect![[r#"
         frontend  reused
         app  runs: output of frontend: index.html changed
         sign-code  runs: output of app: small changed
@@ -372,8 +449,11 @@ fn selected_steps() {
         archive  runs: --force
         seal  runs: parameter kept.0 removed (and 10 more)
         exit code 0
-    "#]]);
-    check_steps(project.run("dist --force"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --force"),
+        expect![[r#"
         frontend  runs: --force
         app  runs: --force
         sign-code  runs: --force
@@ -382,51 +462,69 @@ fn selected_steps() {
         archive  runs: --force
         seal  runs: --force
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn refused_selections() {
     let project = Project::new();
     for (line, expected) in [
-        ("dist --from bundel", expect![[r#"
+        (
+            "dist --from bundel",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: there is no step `bundel` here
               hint: the steps are frontend, app, sign-code, bundle, sign-installers, archive, seal
               resume: cargo xtask dist --from bundel
             exit code 1
-        "#]]),
-        ("dist --from seal --until app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --from seal --until app",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: --from seal --until app selects nothing: app comes before seal
               resume: cargo xtask dist --from seal --until app
             exit code 1
-        "#]]),
-        ("dist --skip app --force=app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --skip app --force=app",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: --force app and --skip app contradict each other
               resume: cargo xtask dist --skip app
             exit code 1
-        "#]]),
-        ("dist --until app --force=seal", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --until app --force=seal",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: --force seal contradicts --until app, which leaves that step out
               resume: cargo xtask dist --until app
             exit code 1
-        "#]]),
-        ("dist --only app --until app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --only app --until app",
+            expect![[r#"
             error: the argument '--only <STEP>' cannot be used with '--until <STEP>'
 
             Usage: cargo xtask dist --only <STEP>
 
             For more information, try '--help'.
             exit code 2
-        "#]]),
-        ("dist --from app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --from app",
+            expect![[r#"
             cargo xtask dist --from app for linux: 7 steps, [JOBS] at a time
             frontend  failed after [TIME]: --from app takes step frontend as recorded, but it never ran here
 
@@ -444,16 +542,22 @@ fn refused_selections() {
               hint: run it first: cargo xtask dist --from app --until frontend
               resume: cargo xtask dist --from app
             exit code 1
-        "#]]),
-        ("dist --release --from app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --release --from app",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: --release wants a real signing key, but TAURI_SIGNING_PRIVATE_KEY is not set
               hint: make one with `npx tauri signer generate`, keep it secret, and export it as TAURI_SIGNING_PRIVATE_KEY
               resume: cargo xtask dist --release --from app
             exit code 1
-        "#]]),
-        ("dist --allow-dirty", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --allow-dirty",
+            expect![[r#"
             error: the following required arguments were not provided:
               --release
 
@@ -461,20 +565,27 @@ fn refused_selections() {
 
             For more information, try '--help'.
             exit code 2
-        "#]]),
-        ("dist --release --unsigned", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --release --unsigned",
+            expect![[r#"
             error: the argument '--release' cannot be used with '--unsigned'
 
             Usage: cargo xtask dist --release
 
             For more information, try '--help'.
             exit code 2
-        "#]]),
-        ("clean nothing", expect![[r#"
+        "#]],
+        ),
+        (
+            "clean nothing",
+            expect![[r#"
             error: there is no step `nothing`
               hint: the steps are frontend, app, sign-code, bundle, sign-installers, archive, seal
             exit code 1
-        "#]]),
+        "#]],
+        ),
     ] {
         check(project.run(line), expected);
     }
@@ -483,11 +594,16 @@ fn refused_selections() {
 #[test]
 fn forgotten_steps_run_again() {
     let project = Project::built();
-    check(project.run("clean archive"), expect![[r#"
+    check(
+        project.run("clean archive"),
+        expect![[r#"
         forgot archive of linux; the next `dist` runs it again
         exit code 0
-    "#]]);
-    check_steps(project.run("dist"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -496,12 +612,18 @@ fn forgotten_steps_run_again() {
         archive  runs: it never ran here
         seal  runs: output of archive: small-0.1.0-[TRIPLE].tar.gz.minisig changed
         exit code 0
-    "#]]);
-    check(project.run("clean"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("clean"),
+        expect![[r#"
         forgot everything about linux; finished releases stay where they are
         exit code 0
-    "#]]);
-    check_steps(project.run("dist"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  runs: it never ran here
         app  runs: it never ran here
         sign-code  runs: it never ran here
@@ -510,19 +632,25 @@ fn forgotten_steps_run_again() {
         archive  runs: it never ran here
         seal  runs: it never ran here
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn status_tells_the_last_run() {
     let project = Project::new();
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         no run for linux is recorded here
         next: cargo xtask dist --target linux
         exit code 0
-    "#]]);
+    "#]],
+    );
     project.succeed("dist --until frontend");
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         cargo xtask dist --until frontend for linux succeeded
         began 2026-11-21 12:07:28 UTC, 2 seconds ago
 
@@ -537,10 +665,13 @@ fn status_tells_the_last_run() {
         1 ran, 1 left out, 5 not reached in [TIME]
         next: cargo xtask dist
         exit code 0
-    "#]]);
+    "#]],
+    );
     project.write("src-tauri/src/main.rs", "fn main() { missing(); }");
     assert_eq!(project.run("dist").code, 1);
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         cargo xtask dist for linux failed
         began 2026-11-21 12:07:30 UTC, 0 seconds ago
 
@@ -573,5 +704,6 @@ fn status_tells_the_last_run() {
           log: [ROOT]/target/dist/linux/logs/app.log
           resume: cargo xtask dist
         exit code 0
-    "#]]);
+    "#]],
+    );
 }

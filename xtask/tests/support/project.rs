@@ -193,7 +193,11 @@ impl Project {
         // As the program sees it, where /tmp is a link.
         let root = folder.path().canonicalize().unwrap().join("repo");
         fs::create_dir(&root).unwrap();
-        Self { folder, root, variables: Vec::new() }
+        Self {
+            folder,
+            root,
+            variables: Vec::new(),
+        }
     }
 
     /// A second checkout of the same commit, elsewhere.
@@ -201,7 +205,11 @@ impl Project {
         let other = Self::empty();
         let root = other.folder.path().canonicalize().unwrap().join(folder);
         self.git(&["clone", "--quiet", ".", root.to_str().unwrap()]);
-        Self { root, variables: self.variables.clone(), ..other }
+        Self {
+            root,
+            variables: self.variables.clone(),
+            ..other
+        }
     }
 
     /// A folder beside the repository, for keys and the like.
@@ -249,21 +257,33 @@ impl Project {
     /// Runs git in the repository, with a fixed identity and time.
     pub fn git(&self, args: &[&str]) -> String {
         let mut git = Command::new("git");
-        git.current_dir(&self.root).args(["-c", "user.name=Test", "-c", "user.email=t@example.com"]);
+        git.current_dir(&self.root).args([
+            "-c",
+            "user.name=Test",
+            "-c",
+            "user.email=t@example.com",
+        ]);
         git.args(["-c", "commit.gpgsign=false"]).args(args);
-        git.env("GIT_AUTHOR_DATE", COMMITTED).env("GIT_COMMITTER_DATE", COMMITTED);
+        git.env("GIT_AUTHOR_DATE", COMMITTED)
+            .env("GIT_COMMITTER_DATE", COMMITTED);
         read(git)
     }
 
     /// A run of `cargo xtask` with the words of this line as arguments.
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(line.split_whitespace()).current_dir(&self.root).env_clear();
+        command
+            .args(line.split_whitespace())
+            .current_dir(&self.root)
+            .env_clear();
         for name in INHERITED {
             command.envs(std::env::var_os(name).map(|it| (name, it)));
         }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -314,9 +334,13 @@ impl Project {
 
     /// The file of the release with this ending.
     pub fn product(&self, ending: &str) -> PathBuf {
-        let files = fs::read_dir(self.release()).unwrap().map(|it| it.unwrap().path());
+        let files = fs::read_dir(self.release())
+            .unwrap()
+            .map(|it| it.unwrap().path());
         let mut found = files.filter(|it| it.to_str().unwrap().ends_with(ending));
-        found.next().unwrap_or_else(|| panic!("no {ending} in the release"))
+        found
+            .next()
+            .unwrap_or_else(|| panic!("no {ending} in the release"))
     }
 
     /// Text without what differs from run to run: see [`filtered`].
@@ -351,7 +375,11 @@ impl Ran {
 pub fn read(mut command: Command) -> String {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        text(&output.stderr)
+    );
     text(&output.stdout)
 }
 
@@ -359,7 +387,10 @@ pub fn read(mut command: Command) -> String {
 pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(30), "{what} did not come");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "{what} did not come"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -390,7 +421,10 @@ pub fn holds(bytes: &[u8], text: &str) -> bool {
 
 /// Tauri's command line as the reference app has it; installed once if it is not.
 pub fn tauri_cli() -> PathBuf {
-    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../app").canonicalize().unwrap();
+    let app = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../app")
+        .canonicalize()
+        .unwrap();
     let cli = app.join("node_modules/@tauri-apps/cli/tauri.js");
     let _lock = locked("npm");
     if !cli.is_file() {
@@ -415,7 +449,10 @@ fn template() -> PathBuf {
         let metadata = fs::metadata(path).unwrap();
         format!("{} {:?}", metadata.len(), metadata.modified().unwrap())
     };
-    let programs = [PathBuf::from(env!("CARGO_BIN_EXE_xtask")), std::env::current_exe().unwrap()];
+    let programs = [
+        PathBuf::from(env!("CARGO_BIN_EXE_xtask")),
+        std::env::current_exe().unwrap(),
+    ];
     let wanted = programs.map(|it| age(&it)).join("\n");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-template");
     let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-template.made");
@@ -439,7 +476,9 @@ fn png() -> Vec<u8> {
     let raw = vec![0; 32 * (1 + 32 * 4)];
     let mut data = Vec::new();
     let level = flate2::Compression::best();
-    flate2::read::ZlibEncoder::new(&*raw, level).read_to_end(&mut data).unwrap();
+    flate2::read::ZlibEncoder::new(&*raw, level)
+        .read_to_end(&mut data)
+        .unwrap();
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     let header = [&[0, 0, 0, 32, 0, 0, 0, 32][..], &[8, 6, 0, 0, 0]].concat();
     for (kind, data) in [(b"IHDR", &header), (b"IDAT", &data), (b"IEND", &Vec::new())] {
@@ -456,7 +495,10 @@ fn png() -> Vec<u8> {
 /// Masks paths, times, sizes, hashes, key ids, process numbers and the machine's architecture;
 /// several spaces become two, because what they align has other widths each time.
 pub fn filtered(text: &str, root: &Path) -> String {
-    let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("../app").canonicalize().unwrap();
+    let cli = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../app")
+        .canonicalize()
+        .unwrap();
     let arch = std::env::consts::ARCH;
     let text = text
         .replace(root.to_str().unwrap(), "[ROOT]")
@@ -522,7 +564,11 @@ fn masked(word: &str) -> String {
     }
     let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
     let hex = core.bytes().all(|it| it.is_ascii_hexdigit());
-    let mask = if core.strip_suffix('s').or(core.strip_suffix('m')).is_some_and(number) {
+    let mask = if core
+        .strip_suffix('s')
+        .or(core.strip_suffix('m'))
+        .is_some_and(number)
+    {
         "[TIME]"
     } else if core.len() == 20 && core.ends_with('Z') && digits(&core[..4]) {
         "[NOW]"
