@@ -57,8 +57,9 @@ fn first_run_makes_a_release() {
         7 ran in [TIME]
         released [ROOT]/release/0.1.0/linux
           small-0.1.0-1.[ARCH].rpm  [SIZE]
+          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
           small_0.1.0_[ARCH].deb  [SIZE]
-        DEVELOPMENT-SIGNED: not for distribution; development
+        DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
         next: cargo xtask verify
         exit code 0
     "#]]);
@@ -74,8 +75,9 @@ fn first_run_makes_a_release() {
         nothing to do: 7 steps reused in [TIME]
         released [ROOT]/release/0.1.0/linux
           small-0.1.0-1.[ARCH].rpm  [SIZE]
+          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
           small_0.1.0_[ARCH].deb  [SIZE]
-        DEVELOPMENT-SIGNED: not for distribution; development
+        DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
         next: cargo xtask verify
         exit code 0
     "#]]);
@@ -186,7 +188,7 @@ fn a_changed_source_runs_what_depends_on_it() {
         bundle  runs: output of frontend: index.html changed (and 1 more)
         sign-installers  runs: output of bundle, installers.0.contents.usr/bin/small changed (and 2 more)
         archive  runs: output of sign-code: small changed
-        seal  runs: parameter dirty false -> true (and 9 more)
+        seal  runs: dirty false -> true (and 9 more)
         exit code 0
     "#]]);
 }
@@ -208,7 +210,7 @@ fn an_unchanged_output_stops_the_ripple() {
         bundle  reused
         sign-installers  reused
         archive  reused
-        seal  runs: parameter dirty false -> true
+        seal  runs: dirty false -> true
         seal  done in [TIME], [SIZE]
 
         step  status  why  time  size
@@ -218,12 +220,13 @@ fn an_unchanged_output_stops_the_ripple() {
         bundle  reused  [SIZE]
         sign-installers  reused  [SIZE]
         archive  reused  [SIZE]
-        seal  ran  parameter dirty false -> true  [TIME]  [SIZE]
+        seal  ran  dirty false -> true  [TIME]  [SIZE]
         2 ran, 5 reused in [TIME]
         released [ROOT]/release/0.1.0/linux
           small-0.1.0-1.[ARCH].rpm  [SIZE]
+          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
           small_0.1.0_[ARCH].deb  [SIZE]
-        DEVELOPMENT-SIGNED: not for distribution; development
+        DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
         next: cargo xtask verify
         exit code 0
     "#]]);
@@ -237,10 +240,10 @@ fn a_changed_tauri_configuration_says_what_changed() {
         frontend  reused
         app  runs: tauri.conf.json changed
         sign-code  reused
-        bundle  runs: file src-tauri/tauri.conf.json changed
+        bundle  runs: src-tauri/tauri.conf.json changed
         sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed
         archive  reused
-        seal  runs: parameter dirty false -> true (and 6 more)
+        seal  runs: dirty false -> true (and 6 more)
         exit code 0
     "#]]);
 }
@@ -256,7 +259,7 @@ fn a_changed_crate_says_what_changed() {
         bundle  reused
         sign-installers  reused
         archive  reused
-        seal  runs: parameter dirty false -> true
+        seal  runs: dirty false -> true
         exit code 0
     "#]]);
 }
@@ -273,7 +276,7 @@ fn a_new_commit_runs_only_what_names_it() {
         bundle  reused
         sign-installers  reused
         archive  reused
-        seal  runs: parameter commit [HASH] -> [HASH]
+        seal  runs: commit [HASH] -> [HASH]
         exit code 0
     "#]]);
     project.git(&["tag", "v0.1.0"]);
@@ -284,7 +287,7 @@ fn a_new_commit_runs_only_what_names_it() {
         bundle  reused
         sign-installers  reused
         archive  reused
-        seal  runs: parameter tag null -> v0.1.0
+        seal  runs: tag null -> v0.1.0
         exit code 0
     "#]]);
     assert_eq!(project.manifest()["source"]["tag"], "v0.1.0");
@@ -298,10 +301,10 @@ fn another_time_reaches_what_carries_times() {
         frontend  reused
         app  reused
         sign-code  reused
-        bundle  runs: parameter epoch 1767323045 -> 1000000000
-        sign-installers  runs: parameter epoch 1767323045 -> 1000000000 (and 2 more)
-        archive  runs: parameter epoch 1767323045 -> 1000000000
-        seal  runs: parameter epoch 1767323045 -> 1000000000 (and 8 more)
+        bundle  runs: epoch 1767323045 -> 1000000000
+        sign-installers  runs: epoch 1767323045 -> 1000000000 (and 2 more)
+        archive  runs: epoch 1767323045 -> 1000000000
+        seal  runs: epoch 1767323045 -> 1000000000 (and 8 more)
         exit code 0
     "#]]);
     assert_eq!(project.manifest()["source"]["epoch"], 1_000_000_000);
@@ -334,13 +337,18 @@ fn selected_steps() {
         bundle  reused
         sign-installers  reused
         archive  reused
-        seal  runs: parameter kept removed (and 1 more)
+        seal  runs: kept removed (and 1 more)
         exit code 0
     "#]]);
     assert_eq!(project.manifest()["steps"][0]["status"], "kept");
     check_steps(project.run("dist --until frontend"), expect![[r#"
         frontend  runs: src/index.html changed
         app  left out: --until frontend
+        sign-code  left out: --until frontend
+        bundle  left out: --until frontend
+        sign-installers  left out: --until frontend
+        archive  left out: --until frontend
+        seal  left out: --until frontend
         exit code 0
     "#]]);
     check_steps(project.run("dist --skip app"), expect![[r#"
@@ -350,7 +358,7 @@ fn selected_steps() {
         bundle  runs: output of frontend: index.html changed
         sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed
         archive  reused
-        seal  runs: parameter dirty false -> true (and 6 more)
+        seal  runs: dirty false -> true (and 6 more)
         exit code 0
     "#]]);
     check_steps(project.run("dist --only archive"), expect![[r#"
@@ -370,7 +378,7 @@ fn selected_steps() {
         bundle  runs: output of sign-code: small changed
         sign-installers  runs: output of bundle, installers.0.contents.usr/bin/small changed (and 2 more)
         archive  runs: --force
-        seal  runs: parameter kept.0 removed (and 10 more)
+        seal  runs: kept.0 removed (and 10 more)
         exit code 0
     "#]]);
     check_steps(project.run("dist --force"), expect![[r#"
@@ -441,7 +449,7 @@ fn refused_selections() {
             1 failed, 6 not reached in [TIME]
 
             frontend failed: --from app takes step frontend as recorded, but it never ran here
-              hint: run it first: cargo xtask dist --from app --until frontend
+              hint: run without --from app
               resume: cargo xtask dist --from app
             exit code 1
         "#]]),
@@ -524,17 +532,17 @@ fn status_tells_the_last_run() {
     project.succeed("dist --until frontend");
     check(project.run("status"), expect![[r#"
         cargo xtask dist --until frontend for linux succeeded
-        began 2026-11-21 12:07:28 UTC, 2 seconds ago
+        began [NOW]
 
         step  status  why  time  size
         frontend  ran  it never ran here  [TIME]  [SIZE]
         app  left out  --until frontend
-        sign-code  not reached
-        bundle  not reached
-        sign-installers  not reached
-        archive  not reached
-        seal  not reached
-        1 ran, 1 left out, 5 not reached in [TIME]
+        sign-code  left out  --until frontend
+        bundle  left out  --until frontend
+        sign-installers  left out  --until frontend
+        archive  left out  --until frontend
+        seal  left out  --until frontend
+        1 ran, 6 left out in [TIME]
         next: cargo xtask dist
         exit code 0
     "#]]);
@@ -542,7 +550,7 @@ fn status_tells_the_last_run() {
     assert_eq!(project.run("dist").code, 1);
     check(project.run("status"), expect![[r#"
         cargo xtask dist for linux failed
-        began 2026-11-21 12:07:30 UTC, 0 seconds ago
+        began [NOW]
 
         step  status  why  time  size
         frontend  reused  [SIZE]
@@ -559,19 +567,594 @@ fn status_tells_the_last_run() {
           exit status: 101
           |  Compiling small v0.1.0 ([ROOT]/src-tauri)
           |  Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)
-          | {"reason":"compiler-artifact","package_id":"path+file://[ROOT]/src-tauri/stub#tauri@2.0.0","manifest_path":"[ROOT]/src-tauri/stub/Cargo.toml","target":{"kind":["lib"],"crate_types":["lib"],"name":"tauri","src_path":"[ROOT]/src-tauri/stub/src/lib.rs","edition":"2024","doc":true,"doctest":true,"test":true},"profile":{"opt_level":"3","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":["custom-protocol"],"filenames":["[ROOT]/src-tauri/target/release/deps/libtauri-0f251cb9a93da298.rlib","[ROOT]/src-tauri/target/release/deps/libtauri-0f251cb9a93da298.rmeta"],"executable":null,"fresh":false}
-          | {"reason":"compiler-artifact","package_id":"path+file://[ROOT]/src-tauri#small@0.1.0","manifest_path":"[ROOT]/src-tauri/Cargo.toml","target":{"kind":["custom-build"],"crate_types":["bin"],"name":"build-script-build","src_path":"[ROOT]/src-tauri/build.rs","edition":"2024","doc":false,"doctest":false,"test":false},"profile":{"opt_level":"0","debuginfo":0,"debug_assertions":false,"overflow_checks":false,"test":false},"features":[],"filenames":["[ROOT]/src-tauri/target/release/build/small-797f404c2c967bfd/build-script-build"],"executable":null,"fresh":false}
-          | {"reason":"build-script-executed","package_id":"path+file://[ROOT]/src-tauri#small@0.1.0","linked_libs":[],"linked_paths":[],"cfgs":[],"env":[],"out_dir":"[ROOT]/src-tauri/target/release/build/small-51aaa2b52be43815/out"}
           | error[E0425]: cannot find function `missing` in this scope
           |  --> src/main.rs:1:13
           |  |
           | 1 | fn main() { missing(); }
           |  |  ^^^^^^^ not found in this scope
           | For more information about this error, try `rustc --explain E0425`.
-          | {"reason":"build-finished","success":false}
           | error: could not compile `small` (bin "small") due to 1 previous error
           log: [ROOT]/target/dist/linux/logs/app.log
           resume: cargo xtask dist
         exit code 0
+    "#]]);
+}
+
+/// The script's own words reach the reader, and the same command goes on once it is mended.
+#[test]
+fn a_failing_build_script_is_shown_and_resumed() {
+    let project = Project::new();
+    let build = project.read("build.mjs");
+    project.write("build.mjs", "console.error('no such colour'); process.exit(3);");
+    check(project.run("dist"), expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  failed after [TIME]: `npm` failed: exit status: 3
+
+        step  status  why  time
+        frontend  failed  it never ran here  [TIME]
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 6 not reached in [TIME]
+
+        frontend failed: `npm` failed: exit status: 3
+          $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+          exit status: 3
+          | npm warn Unknown user config "nodedir". This will stop working in the next major version of npm. See `npm help npmrc` for supported config options.
+          | > small@0.1.0 build
+          | > node build.mjs
+          | no such colour
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          resume: cargo xtask dist
+        exit code 1
+    "#]]);
+    project.write("build.mjs", build);
+    check_steps(project.run("dist"), expect![[r#"
+        frontend  runs: it never ran here
+        app  runs: it never ran here
+        sign-code  runs: it never ran here
+        bundle  runs: it never ran here
+        sign-installers  runs: it never ran here
+        archive  runs: it never ran here
+        seal  runs: it never ran here
+        exit code 0
+    "#]]);
+}
+
+#[test]
+fn a_compile_error_is_shown_and_resumed() {
+    let project = Project::built();
+    let main = project.read("src-tauri/src/main.rs");
+    project.write("src-tauri/src/main.rs", "fn main() { missing(); }");
+    check(project.run("dist"), expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  reused
+        app  runs: src/main.rs changed
+        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+        app  failed after [TIME]: `cargo` failed: exit status: 101
+
+        step  status  why  time  size
+        frontend  reused  [SIZE]
+        app  failed  src/main.rs changed  [TIME]
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 1 reused, 5 not reached in [TIME]
+
+        app failed: `cargo` failed: exit status: 101
+          $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+          exit status: 101
+          |  Compiling small v0.1.0 ([ROOT]/src-tauri)
+          | error[E0425]: cannot find function `missing` in this scope
+          |  --> src/main.rs:1:13
+          |  |
+          | 1 | fn main() { missing(); }
+          |  |  ^^^^^^^ not found in this scope
+          | For more information about this error, try `rustc --explain E0425`.
+          | error: could not compile `small` (bin "small") due to 1 previous error
+          log: [ROOT]/target/dist/linux/logs/app.log
+          resume: cargo xtask dist
+        exit code 1
+    "#]]);
+    project.write("src-tauri/src/main.rs", main);
+    check_steps(project.run("dist"), expect![[r#"
+        frontend  reused
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  reused
+        exit code 0
+    "#]]);
+}
+
+#[test]
+fn a_script_that_builds_nothing_fails() {
+    let project = Project::new();
+    project.write("build.mjs", "");
+    check(project.run("dist"), expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  failed after [TIME]: script `build` ended well but left no folder [ROOT]/dist
+
+        step  status  why  time
+        frontend  failed  it never ran here  [TIME]
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 6 not reached in [TIME]
+
+        frontend failed: script `build` ended well but left no folder [ROOT]/dist
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          hint: `frontend.out` in packaging/dist.toml must name the folder that the script fills; by default it is `build.frontendDist` of the Tauri configuration
+          resume: cargo xtask dist
+        exit code 1
+    "#]]);
+    project.write("build.mjs", "require('fs')");
+    check(project.run("dist"), expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  failed after [TIME]: `npm` failed: exit status: 1
+
+        step  status  why  time
+        frontend  failed  it never ran here  [TIME]
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 6 not reached in [TIME]
+
+        frontend failed: `npm` failed: exit status: 1
+          $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+          exit status: 1
+          | npm warn Unknown user config "nodedir". This will stop working in the next major version of npm. See `npm help npmrc` for supported config options.
+          | > small@0.1.0 build
+          | > node build.mjs
+          | file://[ROOT]/build.mjs:1
+          | require('fs')
+          | ^
+          | ReferenceError: require is not defined in ES module scope, you can use import instead
+          |  at file://[ROOT]/build.mjs:1:1
+          |  at ModuleJob.run (node:internal/modules/esm/module_job:325:25)
+          |  at async ModuleLoader.import (node:internal/modules/esm/loader:606:24)
+          |  at async asyncRunEntryPointWithESMLoader (node:internal/modules/run_main:117:5)
+          | Node.js v20.20.2
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          resume: cargo xtask dist
+        exit code 1
+    "#]]);
+    project.write("build.mjs", "import fs from 'fs'; fs.mkdirSync('dist'); fs.writeFileSync('dist/index.html', '');");
+    check(project.run("dist"), expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  failed after [TIME]: script `build` ended well but [ROOT]/dist/index.html is missing or empty
+
+        step  status  why  time
+        frontend  failed  it never ran here  [TIME]
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 6 not reached in [TIME]
+
+        frontend failed: script `build` ended well but [ROOT]/dist/index.html is missing or empty
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          hint: `frontend.out` in packaging/dist.toml must name the folder that the script fills; by default it is `build.frontendDist` of the Tauri configuration
+          resume: cargo xtask dist
+        exit code 1
+    "#]]);
+}
+
+/// A lock file that does not fit: npm says so, and nothing is built.
+#[test]
+fn a_lock_that_does_not_fit_fails() {
+    let project = Project::new();
+    project.replace("package.json", "\"private\"", "\"dependencies\": { \"left-pad\": \"1.0.0\" },\n  \"private\"");
+    check(project.run("dist --until frontend"), expect![[r#"
+        cargo xtask dist --until frontend for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  failed after [TIME]: `npm` failed: exit status: 1
+        app  left out: --until frontend
+        sign-code  left out: --until frontend
+        bundle  left out: --until frontend
+        sign-installers  left out: --until frontend
+        archive  left out: --until frontend
+        seal  left out: --until frontend
+
+        step  status  why  time
+        frontend  failed  it never ran here  [TIME]
+        app  left out  --until frontend
+        sign-code  left out  --until frontend
+        bundle  left out  --until frontend
+        sign-installers  left out  --until frontend
+        archive  left out  --until frontend
+        seal  left out  --until frontend
+        1 failed, 6 left out in [TIME]
+
+        frontend failed: `npm` failed: exit status: 1
+          $ npm ci --no-audit --no-fund
+          exit status: 1
+          | npm error  --dry-run
+          | npm error  Indicates that you don't want npm to make any changes and that it should
+          | npm error
+          | npm error  -w|--workspace
+          | npm error  Enable running a command in the context of the configured workspaces of the
+          | npm error
+          | npm error  --workspaces
+          | npm error  Set to true to run the command in the context of **all** configured
+          | npm error
+          | npm error  --include-workspace-root
+          | npm error  Include the workspace root when workspaces are enabled for a command.
+          | npm error
+          | npm error  --install-links
+          | npm error  When set file: protocol dependencies will be packed and installed as
+          | npm error
+          | npm error
+          | npm error aliases: clean-install, ic, install-clean, isntall-clean
+          | npm error
+          | npm error Run "npm help ci" for more info
+          | npm error A complete log of this run can be found in: /root/.npm/_logs/2026-11-21T12_10_12_836Z-debug-0.log
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          resume: cargo xtask dist --until frontend
+        exit code 1
+    "#]]);
+}
+
+#[test]
+fn json_is_one_event_a_line() {
+    let project = Project::new();
+    let ran = project.succeed("dist --format json");
+    assert_eq!(ran.stderr, "");
+    let events: Vec<serde_json::Value> =
+        ran.stdout.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    let kinds: Vec<_> = events.iter().map(|it| it["event"].as_str().unwrap()).collect();
+    let mut counted: Vec<(&str, usize)> = Vec::new();
+    for kind in kinds {
+        match counted.iter_mut().find(|it| it.0 == kind) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((kind, 1)),
+        }
+    }
+    counted.retain(|it| it.0 != "command-output");
+    expect![[r#"
+        [
+            (
+                "run-started",
+                1,
+            ),
+            (
+                "step-started",
+                7,
+            ),
+            (
+                "command-started",
+                5,
+            ),
+            (
+                "command-finished",
+                5,
+            ),
+            (
+                "step-finished",
+                7,
+            ),
+            (
+                "fact",
+                2,
+            ),
+            (
+                "released",
+                1,
+            ),
+            (
+                "run-finished",
+                1,
+            ),
+        ]
+    "#]].assert_debug_eq(&counted);
+    let ran = project.succeed("status --format json");
+    assert!(ran.stdout.lines().all(|it| serde_json::from_str::<serde_json::Value>(it).is_ok()));
+    let ran = project.succeed("plan --format json");
+    assert!(ran.stdout.lines().all(|it| serde_json::from_str::<serde_json::Value>(it).is_ok()));
+}
+
+#[test]
+fn json_of_a_failure() {
+    let project = Project::new();
+    project.write("build.mjs", "process.exit(3);");
+    let ran = project.run("dist --format json");
+    assert_eq!((ran.code, &*ran.stderr), (1, ""));
+    let events = ran.stdout.lines().map(|it| serde_json::from_str::<serde_json::Value>(it).unwrap());
+    let failed: Vec<_> = events.filter(|it| it["event"] == "step-failed").collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["failure"]["status"], "exit status: 3");
+    let refused = project.run("dist --format json --from nothing");
+    assert_eq!((refused.code, &*refused.stderr), (1, ""));
+    assert!(refused.stdout.contains("\"event\":\"run-failed\""), "{}", refused.stdout);
+}
+
+#[test]
+fn github_actions_get_groups_annotations_and_a_summary() {
+    let mut project = Project::new();
+    let summary = project.beside().join("summary.md");
+    project.set("GITHUB_ACTIONS", "true");
+    project.set("GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
+    project.write("src-tauri/src/main.rs", "fn main() { missing(); }");
+    check(project.run("dist"), expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        logs in [ROOT]/target/dist/linux/logs
+        frontend  runs: it never ran here
+        ::group::frontend done in [TIME], [SIZE]
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  | npm warn Unknown user config "nodedir". This will stop working in the next major version of npm. See `npm help npmrc` for supported config options.
+        frontend  |
+        frontend  | up to date in 317ms
+        frontend  exit status: 0 after [TIME]
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  | npm warn Unknown user config "nodedir". This will stop working in the next major version of npm. See `npm help npmrc` for supported config options.
+        frontend  |
+        frontend  | > small@0.1.0 build
+        frontend  | > node build.mjs
+        frontend  |
+        frontend  exit status: 0 after [TIME]
+        ::endgroup::
+        app  runs: it never ran here
+        ::group::app failed after [TIME]: `cargo` failed: exit status: 101
+        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+        app  |  Compiling small v0.1.0 ([ROOT]/src-tauri)
+        app  |  Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)
+        app  | error[E0425]: cannot find function `missing` in this scope
+        app  |  --> src/main.rs:1:13
+        app  |  |
+        app  | 1 | fn main() { missing(); }
+        app  |  |  ^^^^^^^ not found in this scope
+        app  |
+        app  | For more information about this error, try `rustc --explain E0425`.
+        app  | error: could not compile `small` (bin "small") due to 1 previous error
+        app  exit status: 101 after [TIME]
+        ::endgroup::
+        ::error title=app failed::`cargo` failed: exit status: 101%0A$ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)%0A|  Compiling small v0.1.0 ([ROOT]/src-tauri)%0A|  Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)%0A| error[E0425]: cannot find function `missing` in this scope%0A|  --> src/main.rs:1:13%0A|  |%0A| 1 | fn main() { missing(); }%0A|  |  ^^^^^^^ not found in this scope%0A| For more information about this error, try `rustc --explain E0425`.%0A| error: could not compile `small` (bin "small") due to 1 previous error
+
+        step  status  why  time  size
+        frontend  ran  it never ran here  [TIME]  [SIZE]
+        app  failed  it never ran here  [TIME]
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 1 ran, 5 not reached in [TIME]
+
+        app failed: `cargo` failed: exit status: 101
+          $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+          exit status: 101
+          |  Compiling small v0.1.0 ([ROOT]/src-tauri)
+          |  Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)
+          | error[E0425]: cannot find function `missing` in this scope
+          |  --> src/main.rs:1:13
+          |  |
+          | 1 | fn main() { missing(); }
+          |  |  ^^^^^^^ not found in this scope
+          | For more information about this error, try `rustc --explain E0425`.
+          | error: could not compile `small` (bin "small") due to 1 previous error
+          log: [ROOT]/target/dist/linux/logs/app.log
+          resume: cargo xtask dist
+        exit code 1
+    "#]]);
+    let page = std::fs::read_to_string(&summary).unwrap();
+    expect![[r####"
+        ### cargo xtask dist for linux failed
+
+        1 failed, 1 ran, 5 not reached in [TIME]
+
+        **app failed:** \`cargo\` failed: exit status: 101
+
+        ```text
+        $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+           Compiling small v0.1.0 ([ROOT]/src-tauri)
+           Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)
+        error[E0425]: cannot find function `missing` in this scope
+         --> src/main.rs:1:13
+          |
+        1 | fn main() { missing(); }
+          |  ^^^^^^^ not found in this scope
+        For more information about this error, try `rustc --explain E0425`.
+        error: could not compile `small` (bin "small") due to 1 previous error
+        exit status: 101
+        ```
+
+        resume: `cargo xtask dist`
+
+        | step | status | why | time | size |
+        |---|---|---|---|---|
+        | frontend | ran | it never ran here | [TIME] | [SIZE] |
+        | app | failed | it never ran here | [TIME] |  |
+        | sign-code | not reached |  |  |  |
+        | bundle | not reached |  |  |  |
+        | sign-installers | not reached |  |  |  |
+        | archive | not reached |  |  |  |
+        | seal | not reached |  |  |  |
+
+    "####]].assert_eq(&project.filtered(&page));
+}
+
+/// Colour only where it is wanted; the words are the same.
+#[test]
+fn colours_follow_the_conventions() {
+    let mut project = Project::built();
+    let mut coloured = |variables: &[(&str, &str)], line: &str| {
+        project.variables.clear();
+        variables.iter().for_each(|(name, value)| project.set(name, *value));
+        project.succeed(line).stderr.contains('\x1b')
+    };
+    assert!(!coloured(&[], "dist"));
+    assert!(coloured(&[("CLICOLOR_FORCE", "1")], "dist"));
+    assert!(!coloured(&[("CLICOLOR_FORCE", "0")], "dist"));
+    assert!(!coloured(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], "dist"));
+    assert!(coloured(&[], "dist --color always"));
+    assert!(coloured(&[("NO_COLOR", "1")], "dist --color always"));
+    assert!(!coloured(&[("CLICOLOR_FORCE", "1")], "dist --color never"));
+}
+
+#[test]
+fn unsigned_is_recorded() {
+    let project = Project::built();
+    check_steps(project.run("dist --unsigned"), expect![[r#"
+        frontend  reused
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  runs: identity development -> unsigned (and 1 more)
+        archive  runs: public_key RWT5EUcDSvQmFfX74whCwkOmQ9ePBgwJoDpmBDmlgbsU/MIgdSFL7v8Z -> null
+        seal  runs: identity development -> unsigned (and 24 more)
+        exit code 0
+    "#]]);
+    expect![[r#"
+        Object {
+            "identity": String("unsigned"),
+        }
+    "#]].assert_debug_eq(&project.manifest()["signing"]);
+    check(project.run("verify"), expect![[r#"
+        file  kind  size  sha256  signatures
+        small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…
+        small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…
+        small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…
+        note: unsigned: the checksums find accidents, not someone who replaces all files
+        verified: 3 files, 19 checks passed, unsigned
+        exit code 0
+    "#]]);
+    check(project.run("verify --require-release"), expect![[r#"
+        file  check  expected  actual
+        manifest.json  identity  release  unsigned
+        note: unsigned: the checksums find accidents, not someone who replaces all files
+        NOT verified: 1 of 19 checks failed in [ROOT]/release/0.1.0/linux
+        exit code 1
+    "#]]);
+}
+
+#[test]
+fn a_dirty_checkout_is_not_for_publishing() {
+    let mut project = Project::built();
+    project.set("TAURI_SIGNING_PRIVATE_KEY", project::KEY);
+    project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", project::PASSWORD);
+    project.write("README.md", "# Changed\n");
+    check(project.run("dist --release"), expect![[r#"
+        no step was reached in [TIME]
+
+        error: --release refuses a checkout that differs from its commit
+          hint: see `git status`; commit, or say --allow-dirty
+          resume: cargo xtask dist --release
+        exit code 1
+    "#]]);
+    check_steps(project.run("dist --release --allow-dirty"), expect![[r#"
+        frontend  runs: README.md changed
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  runs: identity development -> release (and 1 more)
+        archive  runs: README.md changed (and 1 more)
+        seal  runs: dirty false -> true (and 13 more)
+        exit code 0
+    "#]]);
+    assert_eq!(project.manifest()["source"]["dirty"], true);
+    project.git(&["checkout", "--", "README.md"]);
+    check(project.run("dist --release"), expect![[r#"
+        cargo xtask dist --release for linux: 7 steps, [JOBS] at a time
+        frontend  runs: README.md changed
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  done in [TIME], [SIZE], unchanged output
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  runs: README.md changed
+        archive  done in [TIME], [SIZE]
+        seal  runs: dirty true -> false (and 2 more)
+        seal  done in [TIME], [SIZE]
+
+        step  status  why  time  size
+        frontend  ran, unchanged  README.md changed  [TIME]  [SIZE]
+        app  reused  [SIZE]
+        sign-code  reused  [SIZE]
+        bundle  reused  [SIZE]
+        sign-installers  reused  [SIZE]
+        archive  ran  README.md changed  [TIME]  [SIZE]
+        seal  ran  dirty true -> false (and 2 more)  [TIME]  [SIZE]
+        3 ran, 4 reused in [TIME]
+        released [ROOT]/release/0.1.0/linux
+          small-0.1.0-1.[ARCH].rpm  [SIZE]
+          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
+          small_0.1.0_[ARCH].deb  [SIZE]
+          signed: minisign key [KEY]
+        next: cargo xtask verify
+        exit code 0
+    "#]]);
+    assert_eq!(project.manifest()["source"]["dirty"], false);
+    check(project.run("dist --release --from bundle"), expect![[r#"
+        no step was reached in [TIME]
+
+        error: --release does not go with --from, --only or --skip: what they take as recorded may be stale
+          resume: cargo xtask dist --release --from bundle
+        exit code 1
+    "#]]);
+}
+
+#[test]
+fn an_unknown_target_and_a_foreign_one() {
+    let project = Project::built();
+    check(project.run("dist --target plan9"), expect![[r#"
+        error: `plan9` is no target
+          hint: linux, windows, macos, or a Rust target triple such as [TRIPLE]
+        exit code 1
+    "#]]);
+    check(project.run("dist --target x86_64-apple-darwin"), expect![[r#"
+        no step was reached in [TIME]
+
+        error: something that this needs is missing
+          tool  found  needed for  fix
+          target x86_64-apple-darwin  cannot be built on Linux  app  run `cargo xtask dist --target x86_64-apple-darwin` on macOS, or in CI: `cargo xtask ci generate`
+
+          By hand:
+            run `cargo xtask dist --target x86_64-apple-darwin` on macOS, or in CI: `cargo xtask ci generate`
+          hint: install it with `cargo xtask doctor --fix`, or add --setup to the command
+          resume: cargo xtask dist --target x86_64-apple-darwin
+        exit code 1
+    "#]]);
+    check(project.run("dist --target windows"), expect![[r#"
+        no step was reached in [TIME]
+
+        error: something that this needs is missing
+          tool  found  needed for  fix
+          target windows  cannot be built on Linux  app  run `cargo xtask dist --target windows` on Windows, or in CI: `cargo xtask ci generate`
+
+          By hand:
+            run `cargo xtask dist --target windows` on Windows, or in CI: `cargo xtask ci generate`
+          hint: install it with `cargo xtask doctor --fix`, or add --setup to the command
+          resume: cargo xtask dist --target windows
+        exit code 1
     "#]]);
 }

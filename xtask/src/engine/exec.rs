@@ -149,6 +149,7 @@ pub struct Run<'a> {
     command: Command,
     stdin: Option<Vec<u8>>,
     hold_stdin: Option<String>,
+    stdout_is_data: bool,
     timeout: Duration,
 }
 
@@ -163,6 +164,7 @@ impl<'a> Run<'a> {
             command: command.into(),
             stdin: None,
             hold_stdin: None,
+            stdout_is_data: false,
             timeout,
         }
     }
@@ -177,6 +179,13 @@ impl<'a> Run<'a> {
     /// that a vanished parent would leave.
     pub fn hold_stdin_until(mut self, line: &str) -> Self {
         self.hold_stdin = Some(line.to_owned());
+        self
+    }
+
+    /// What it prints to stdout is for a program to read: it goes to the log, but it would only
+    /// crowd out the last lines of a failure that a person can read.
+    pub fn stdout_is_data(mut self) -> Self {
+        self.stdout_is_data = true;
         self
     }
 
@@ -355,20 +364,25 @@ impl<'a> Run<'a> {
     ) -> thread::JoinHandle<()> {
         let (exec, log, step) = (self.exec.clone(), self.log.clone(), self.step.to_owned());
         let lines = lines.clone();
+        let for_people = !(keep && self.stdout_is_data);
         thread::spawn(move || {
             let Some(stream) = stream else { return };
             let mut reader = BufReader::new(stream);
             let mut raw = Vec::new();
             while reader.read_until(b'\n', &mut raw).is_ok_and(|n| n > 0) {
                 let text = String::from_utf8_lossy(&raw);
-                let text = exec
+                let mut text = exec
                     .redactor
                     .redact(console::strip_ansi_codes(text.trim_end()).as_ref());
                 let log_error = log.line(&text).err();
-                exec.events.emit(Event::CommandOutput {
-                    step: step.clone(),
-                    line: text.clone(),
-                });
+                if for_people {
+                    exec.events.emit(Event::CommandOutput {
+                        step: step.clone(),
+                        line: text.clone(),
+                    });
+                } else {
+                    text.clear();
+                }
                 let stdout = if keep {
                     std::mem::take(&mut raw)
                 } else {

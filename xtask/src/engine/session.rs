@@ -432,8 +432,7 @@ impl Session {
     ) -> Result<Done<T>> {
         let Some(record) = record else {
             bail!(
-                "{why} takes step {name} as recorded, but it never ran here\nhint: run it first: {} --until {name}",
-                self.command
+                "{why} takes step {name} as recorded, but it never ran here\nhint: run without {why}"
             );
         };
         if let Some(damage) = artifact::damage(&self.stage(name), &record.artifacts, &self.cache)? {

@@ -140,7 +140,7 @@ impl Step for App<'_> {
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Host> {
-        let built = cx.exec(self.command(cx)?).checked()?;
+        let built = cx.exec(self.command(cx)?).stdout_is_data().checked()?;
         let executables = cargo::executables(&built.stdout);
         let wanted = &self.release.config.tauri.cargo_binary;
         let mut others = Vec::new();

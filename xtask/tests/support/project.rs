@@ -17,6 +17,11 @@ const INHERITED: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TMPDIR"];
 /// The time of every commit, so that clones and runs agree: 2026-01-02T03:04:05Z.
 const COMMITTED: &str = "1767323045 +0000";
 
+/// A key for tests only, as `tauri signer generate` wrote it, and its password.
+pub const KEY: &str = "dW50cnVzdGVkIGNvbW1lbnQ6IHJzaWduIGVuY3J5cHRlZCBzZWNyZXQga2V5ClJXUlRZMEl5a1JLWm1iVC9KRTBlQzhrRkdrL2Z6bEZibytGRDUydlRIbUY4VzA5WGJLZ0FBQkFBQUFBQUFBQUFBQUlBQUFBQVBmVy9lNGtsMlpVTnJ0bjBOQmF2M2dtaVFKVDFmSlFzSzdGODN6c25zcDRuVU91QzU3QnEvMTB5ZDlLaElXRnB1VXNDSHJLamtTZmwrWXpDWlNFeXEvSElsNnd4Tm9xUWhhKzNjeThuTUxTcUVCdEt3TGNZL2hUZlZ2MTdVWkRhakVlbE9vMkI2ODQ9Cg==";
+/// See [`KEY`].
+pub const PASSWORD: &str = "correct horse";
+
 /// The files of the project, relative to its top folder.
 const FILES: [(&str, &str); 14] = [
     (".gitignore", "node_modules\ntarget\n/dist\n/release\n"),
@@ -492,6 +497,9 @@ fn masked_line(line: &str) -> String {
         if ["B", "kB", "MB"].contains(&&*unit) && number(&words[at - 1]) {
             words[at] = words[at].replacen(&unit, "[SIZE]", 1);
             words[at - 1].clear();
+        }
+        if body.starts_with("began ") {
+            words[at] = if at == 1 { "[NOW]".to_owned() } else { String::new() };
         }
         if words[at - 1] == "process" {
             words[at] = "[PID],".to_owned();
