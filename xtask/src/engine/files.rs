@@ -270,6 +270,8 @@ pub struct Tree {
     pub exclude: Vec<String>,
     /// Globs of the only files that count; all if empty.
     pub only: Vec<String>,
+    /// Whether files that git ignores count as well.
+    pub ignored: bool,
 }
 
 /// A file that the walk found.
@@ -294,6 +296,7 @@ impl Tree {
             root: root.into(),
             exclude: Vec::new(),
             only: Vec::new(),
+            ignored: false,
         }
     }
 
@@ -314,9 +317,10 @@ impl Tree {
         let filter = Filter {
             exclude: exclude.build()?,
             only: only.build()?,
-            git: true,
+            git: !self.ignored,
         };
-        Walker::run(&self.root, Some(rules), &filter, cache)
+        let rules = (!self.ignored).then_some(rules);
+        Walker::run(&self.root, rules, &filter, cache)
     }
 }
 
