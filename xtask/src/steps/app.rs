@@ -7,6 +7,7 @@ use super::{copy, frontend::Web, tree_without, with_sources};
 use crate::{
     binary,
     engine::{
+        files::Tree,
         fingerprint::Inputs,
         staging::Staging,
         step::{Context, Done, Step},
@@ -135,6 +136,12 @@ impl Step for App<'_> {
         }
         for file in local.files {
             inputs = inputs.file(file);
+        }
+        if let (None, Some(dist)) = (&self.web, &config.tauri.frontend_dist) {
+            // Embedded as it lies there, built by whatever built it.
+            let mut tree = Tree::new(dist);
+            tree.ignored = true;
+            inputs = inputs.tree(&self.release.relative(dist), tree);
         }
         Ok(with_sources(inputs, self.release, &app.sources))
     }

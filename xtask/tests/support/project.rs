@@ -267,6 +267,7 @@ impl Project {
         for name in INHERITED {
             command.envs(std::env::var_os(name).map(|it| (name, it)));
         }
+        command.env("npm_config_userconfig", "/dev/null");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -463,7 +464,7 @@ fn png() -> Vec<u8> {
 pub fn filtered(text: &str, root: &Path) -> String {
     let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("../app").canonicalize().unwrap();
     let arch = std::env::consts::ARCH;
-    let text = text
+    let text = without_number_after(text, "/staging/seal.")
         .replace(root.to_str().unwrap(), "[ROOT]")
         .replace(root.parent().unwrap().to_str().unwrap(), "[BESIDE]")
         .replace(cli.to_str().unwrap(), "[APP]")
@@ -474,6 +475,14 @@ pub fn filtered(text: &str, root: &Path) -> String {
         .replace("_amd64.deb", "_[ARCH].deb")
         .replace("_arm64.deb", "_[ARCH].deb");
     text.lines().map(|line| masked_line(line) + "\n").collect()
+}
+
+/// The staging folders carry the number of the process.
+fn without_number_after(text: &str, words: &str) -> String {
+    let mut parts = text.split(words);
+    let first = parts.next().unwrap_or_default().to_owned();
+    let masked = |it: &str| it.trim_start_matches(|it: char| it.is_ascii_digit()).to_owned();
+    parts.fold(first, |text, part| text + words + "[PID]" + &masked(part))
 }
 
 fn masked_line(line: &str) -> String {
@@ -501,7 +510,7 @@ fn masked_line(line: &str) -> String {
         if body.starts_with("began ") {
             words[at] = if at == 1 { "[NOW]".to_owned() } else { String::new() };
         }
-        if words[at - 1] == "process" {
+        if words[at - 1] == "process" && number(words[at].trim_end_matches(',')) {
             words[at] = "[PID],".to_owned();
         }
         if words[at] == "at" && words.get(at + 1).is_some_and(|it| it == "a") {
@@ -530,7 +539,7 @@ fn masked(word: &str) -> String {
     }
     let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
     let hex = core.bytes().all(|it| it.is_ascii_hexdigit());
-    let mask = if core.strip_suffix('s').or(core.strip_suffix('m')).is_some_and(number) {
+    let mask = if ["ms", "s", "m"].iter().any(|it| core.strip_suffix(it).is_some_and(number)) {
         "[TIME]"
     } else if core.len() == 20 && core.ends_with('Z') && digits(&core[..4]) {
         "[NOW]"
