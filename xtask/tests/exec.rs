@@ -262,11 +262,23 @@ fn printed_commands_can_be_pasted() {
         &|it| drop(it.args(["it's", "a b", "$HOME", "", "x"])),
         expect![[r#"printenv "it's" 'a b' '$HOME' '' x"#]],
     );
-    check(&|it| drop(it.env("A", "b c").arg("A")), expect!["A='b c' printenv A"]);
-    check(&|it| drop(it.current_dir(root.join("a b"))), expect!["(cd 'a b' && printenv)"]);
+    check(
+        &|it| drop(it.env("A", "b c").arg("A")),
+        expect!["A='b c' printenv A"],
+    );
+    check(
+        &|it| drop(it.current_dir(root.join("a b"))),
+        expect!["(cd 'a b' && printenv)"],
+    );
     check(&|it| drop(it.current_dir(root)), expect!["printenv"]);
-    check(&|it| drop(it.current_dir("/usr")), expect!["(cd /usr && printenv)"]);
-    check(&|it| drop(it.env_remove("LANG").env("A", "b")), expect!["env -u LANG A=b printenv"]);
+    check(
+        &|it| drop(it.current_dir("/usr")),
+        expect!["(cd /usr && printenv)"],
+    );
+    check(
+        &|it| drop(it.env_remove("LANG").env("A", "b")),
+        expect!["env -u LANG A=b printenv"],
+    );
     let mut command = Command::new("sh");
     command.args([
         "-c",
