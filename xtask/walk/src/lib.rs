@@ -728,8 +728,12 @@ impl Walker<'_> {
             let mut state = self.queue.state();
             state.busy -= 1;
             state.failed |= outcome.is_err();
+            // Else nobody waits in vain: who adds folders wakes the others.
+            let over = state.failed || (state.busy == 0 && state.folders.is_empty());
             drop(state);
-            self.queue.changed.notify_all();
+            if over {
+                self.queue.changed.notify_all();
+            }
             outcome?;
         }
         Ok(found)
