@@ -27,6 +27,7 @@ use xtask::engine::{
     event::{Event, Events, Reporter, Stamped},
     files::Tree,
     fingerprint::Inputs,
+    probe::Probes,
     secret::Redactor,
     select::Selection,
     session::{Options, Session, Stopped},
@@ -308,6 +309,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
     let flag = interrupted.clone();
     ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst))?;
     let events = Events::new(vec![Box::new(JsonLines)]);
+    let probes = root.join("target/dist/small-probes");
     let session = Session::open(Options {
         state: root.join("target/dist/small"),
         root,
@@ -321,6 +323,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
         rehash: false,
         timeout: Duration::from_secs(600),
         withheld: Vec::new(),
+        probes: Probes::open(probes),
         redactor: Redactor::default(),
         interrupted,
         at_commit: Some(crash),

@@ -9,11 +9,18 @@ use crate::report::{ColorWhen, Format};
 /// Build, freeze, bundle, sign and checksum a Tauri app with Python sidecars; resume where it
 /// stopped.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, propagate_version = true)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    propagate_version = true
+)]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
 }
@@ -119,12 +126,15 @@ pub struct Signing {
 /// Options of `dist`.
 #[derive(Args, Debug)]
 pub struct Dist {
+    /// For which target.
     #[command(flatten)]
     pub on: OnTarget,
 
+    /// Which steps.
     #[command(flatten)]
     pub select: Select,
 
+    /// How the release is signed.
     #[command(flatten)]
     pub signing: Signing,
 
@@ -144,12 +154,15 @@ pub struct Dist {
 /// Options of `plan`.
 #[derive(Args, Debug)]
 pub struct Plan {
+    /// For which target.
     #[command(flatten)]
     pub on: OnTarget,
 
+    /// Which steps.
     #[command(flatten)]
     pub select: Select,
 
+    /// How the release is signed.
     #[command(flatten)]
     pub signing: Signing,
 
@@ -164,6 +177,7 @@ pub struct Clean {
     /// The step to forget; without it all steps, their files and caches
     pub step: Option<String>,
 
+    /// For which target.
     #[command(flatten)]
     pub on: OnTarget,
 }
@@ -186,6 +200,7 @@ pub struct Verify {
 /// Options of `doctor`.
 #[derive(Args, Debug)]
 pub struct Doctor {
+    /// For which target.
     #[command(flatten)]
     pub on: OnTarget,
 

@@ -25,17 +25,29 @@ pub fn dist(run: &Session, release: &Release) -> Result<Done<Sealed>> {
     let config = &release.config;
     let ((web, app), sidecars): (_, Vec<_>) = run.join(
         || {
-            let web = config.frontend.as_ref().map(|it| run.step(Frontend::new(release, it)));
+            let web = config
+                .frontend
+                .as_ref()
+                .map(|it| run.step(Frontend::new(release, it)));
             let web = web.transpose()?;
             let app = run.step(App::new(release, web.clone()))?;
             Ok((web, app))
         },
-        || config.sidecars.iter().map(|it| run.step(Sidecar::new(release, it))).collect(),
+        || {
+            config
+                .sidecars
+                .iter()
+                .map(|it| run.step(Sidecar::new(release, it)))
+                .collect()
+        },
     )?;
     let code = run.step(SignCode::new(release, app, sidecars))?;
     let bundles = run.step(Bundle::new(release, &code, web))?;
     let installers = run.step(SignInstallers::new(release, bundles))?;
-    let archive = config.archive.as_ref().map(|it| Archive::new(release, &code, &it.files));
+    let archive = config
+        .archive
+        .as_ref()
+        .map(|it| Archive::new(release, &code, &it.files));
     let archive = archive.map(|it| run.step(it)).transpose()?;
     run.step(Seal::new(release, run, &code, installers, archive)?)
 }
@@ -43,7 +55,10 @@ pub fn dist(run: &Session, release: &Release) -> Result<Done<Sealed>> {
 /// All steps that the pipeline has for this configuration, in order.
 pub fn steps(config: &crate::config::Config) -> Vec<String> {
     let frontend = config.frontend.iter().map(|_| "frontend".to_owned());
-    let sidecars = config.sidecars.iter().map(|it| format!("sidecar:{}", it.name));
+    let sidecars = config
+        .sidecars
+        .iter()
+        .map(|it| format!("sidecar:{}", it.name));
     let archive = config.archive.iter().map(|_| "archive".to_owned());
     let fixed = |names: &'static [&str]| names.iter().map(|&it| it.to_owned());
     frontend

@@ -105,7 +105,33 @@ impl Release {
         let gpg = config.sign.gpg.as_ref();
         let gpg_passphrase = gpg.and_then(|it| secret(&it.passphrase_env));
         let strict = wish == SigningWish::Release;
-        Ok(Self { config, target, commit, epoch, strict, identity, signer, gpg_passphrase })
+        Ok(Self {
+            config,
+            target,
+            commit,
+            epoch,
+            strict,
+            identity,
+            signer,
+            gpg_passphrase,
+        })
+    }
+
+    /// Who vouches for the release, for people.
+    pub fn identity_text(&self) -> String {
+        let key = self
+            .signer
+            .as_ref()
+            .map(|it| it.public_key().key_id())
+            .unwrap_or_default();
+        match self.identity {
+            Identity::Release => format!("minisign key {key}"),
+            Identity::Development => format!(
+                "development key {key} was made on this machine; for a real one see `sign` in \
+                 docs/configuration.md"
+            ),
+            Identity::Unsigned => "unsigned, because --unsigned was given".to_owned(),
+        }
     }
 
     /// All variables that no process may inherit.
@@ -120,7 +146,11 @@ impl Release {
     /// `<release dir>/<version>/<target>`.
     pub fn folder(&self) -> PathBuf {
         let version = self.config.product.version.to_string();
-        self.config.release.dir.join(version).join(&self.target.name)
+        self.config
+            .release
+            .dir
+            .join(version)
+            .join(&self.target.name)
     }
 
     /// Refuses what must not be published. `recorded` says that steps were asked to be taken as
@@ -159,8 +189,12 @@ impl Release {
     /// then is in no release. With `strict` git is always asked.
     pub fn is_dirty(&self, run: &Session, history: &[(Record, Origin)]) -> Result<bool> {
         const MEMO: &str = "clean.v1";
-        let Some(commit) = &self.commit.id else { return Ok(true) };
-        let steps = history.iter().map(|(record, _)| record.fingerprint.digest());
+        let Some(commit) = &self.commit.id else {
+            return Ok(true);
+        };
+        let steps = history
+            .iter()
+            .map(|(record, _)| record.fingerprint.digest());
         let key = format!("{commit} {}", steps.collect::<Vec<_>>().join(" "));
         if !self.strict && run.memo(MEMO).is_some_and(|it| it == key) {
             return Ok(false);
@@ -178,7 +212,10 @@ impl Release {
 }
 
 fn epoch(commit: &Commit) -> Result<i64> {
-    let Some(text) = std::env::var("SOURCE_DATE_EPOCH").ok().filter(|it| !it.is_empty()) else {
+    let Some(text) = std::env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .filter(|it| !it.is_empty())
+    else {
         return Ok(commit.time.unwrap_or(FIRST_ZIP_TIME));
     };
     let seconds = text.trim().parse().ok().filter(|it| *it >= 0);
@@ -210,7 +247,10 @@ fn identity(
             names.key_env
         );
     }
-    Ok((Identity::Development, Some(Signer::development(&state.join("identity"))?)))
+    Ok((
+        Identity::Development,
+        Some(Signer::development(&state.join("identity"))?),
+    ))
 }
 
 /// A release signed with another key than the one that installed apps know is a release that they
@@ -218,10 +258,19 @@ fn identity(
 fn matches_published_key(config: &Config, signer: &Signer) -> Result<()> {
     let own = signer.public_key();
     let published = [
-        ("plugins.updater.pubkey of the Tauri configuration", config.tauri.updater_pubkey.clone()),
+        (
+            "plugins.updater.pubkey of the Tauri configuration",
+            config.tauri.updater_pubkey.clone(),
+        ),
         (
             "sign.minisign.public-key of dist.toml",
-            config.sign.minisign.public_key.as_ref().map(fs_err::read_to_string).transpose()?,
+            config
+                .sign
+                .minisign
+                .public_key
+                .as_ref()
+                .map(fs_err::read_to_string)
+                .transpose()?,
         ),
     ];
     for (place, text) in published {

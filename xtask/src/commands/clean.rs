@@ -33,7 +33,10 @@ pub(super) fn clean(world: &World, options: &Clean) -> Result<ExitCode> {
     let steps = pipeline::steps(&world.config()?);
     let named: Vec<_> = steps.iter().filter(|it| step_matches(step, it)).collect();
     if named.is_empty() {
-        bail!("there is no step `{step}`\nhint: the steps are {}", steps.join(", "));
+        bail!(
+            "there is no step `{step}`\nhint: the steps are {}",
+            steps.join(", ")
+        );
     }
     let (mut journal, _) = Journal::open(&state, &target.triple);
     for step in &named {
@@ -41,5 +44,8 @@ pub(super) fn clean(world: &World, options: &Clean) -> Result<ExitCode> {
         staging::remove(&state.join("stages").join(staging::file_name(step)))?;
     }
     let names: Vec<_> = named.iter().map(|it| it.as_str()).collect();
-    print(&format!("forgot {} of {target}; the next `dist` runs it again\n", names.join(", ")))
+    print(&format!(
+        "forgot {} of {target}; the next `dist` runs it again\n",
+        names.join(", ")
+    ))
 }

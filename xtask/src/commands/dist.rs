@@ -4,7 +4,11 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, ensure};
 
-use super::{INTERRUPTED, World, doctor, print, target};
+use super::{
+    INTERRUPTED, World,
+    doctor::{self, Scope},
+    print, target,
+};
 use crate::{
     cli::{Dist, OnTarget, Plan, Select, Signing},
     engine::{
@@ -32,8 +36,21 @@ struct Wish<'a> {
 }
 
 pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
-    let Dist { on, select, signing, jobs, dry_run, setup } = options;
-    let wish = Wish { on, select, signing, jobs: *jobs, plan: *dry_run };
+    let Dist {
+        on,
+        select,
+        signing,
+        jobs,
+        dry_run,
+        setup,
+    } = options;
+    let wish = Wish {
+        on,
+        select,
+        signing,
+        jobs: *jobs,
+        plan: *dry_run,
+    };
     if *dry_run {
         return show_plan(world, &wish, None);
     }
@@ -46,13 +63,21 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     )]);
     events.add(Box::new(report::Recorder::new(&world.state(&target))));
     let command = resume_command(&wish, &target);
-    let outcome = doctor::before_dist(world, &target, &events, *setup)
-        .and_then(|()| open(world, &wish, &target, events.clone()))
-        .and_then(|(session, release)| {
-            let outcome = release_from(&session, &release);
-            session.close();
-            outcome
-        });
+    let outcome = doctor::before(
+        world,
+        &target,
+        &events,
+        Scope {
+            fix: *setup,
+            ..Scope::default()
+        },
+    )
+    .and_then(|()| open(world, &wish, &target, events.clone()))
+    .and_then(|(session, release)| {
+        let outcome = release_from(&session, &release);
+        session.close();
+        outcome
+    });
     let (code, failure) = match outcome {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(error) if error.is::<Stopped>() => (ExitCode::SUCCESS, None),
@@ -62,22 +87,43 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     let ok = failure.is_none();
     let next = match &failure {
         None => next_after(&wish),
-        Some(_) => Some(command.clone()),
+        // Outside of a step there is nothing to resume; the hints say what to do.
+        Some(error) if error.is::<Reported>() || error.is::<Interrupted>() => Some(command),
+        Some(_) => None,
     };
     if let Some(error) = failure
         && !error.is::<Reported>()
         && !error.is::<Interrupted>()
     {
-        let failure = session::failure(&error, &command);
+        let failure = session::failure(&error, "");
         events.emit(Event::RunFailed { failure });
     }
-    events.emit(Event::RunFinished { ok, seconds: started.elapsed().as_secs_f64(), next });
+    events.emit(Event::RunFinished {
+        ok,
+        seconds: started.elapsed().as_secs_f64(),
+        next,
+    });
     Ok(code)
 }
 
 pub(super) fn plan(world: &World, options: &Plan) -> Result<ExitCode> {
-    let Plan { on, select, signing, explain } = options;
-    show_plan(world, &Wish { on, select, signing, jobs: None, plan: true }, explain.as_deref())
+    let Plan {
+        on,
+        select,
+        signing,
+        explain,
+    } = options;
+    show_plan(
+        world,
+        &Wish {
+            on,
+            select,
+            signing,
+            jobs: None,
+            plan: true,
+        },
+        explain.as_deref(),
+    )
 }
 
 /// Collects events instead of showing them.
@@ -85,16 +131,24 @@ struct Collected(std::sync::Arc<std::sync::Mutex<Vec<Event>>>);
 
 impl Reporter for Collected {
     fn report(&mut self, stamped: &Stamped) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(stamped.event.clone());
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(stamped.event.clone());
     }
 }
 
 fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCode> {
     let target = target(wish.on)?;
     let collected = std::sync::Arc::default();
-    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Collected(std::sync::Arc::clone(&collected)))];
+    let mut reporters: Vec<Box<dyn Reporter>> =
+        vec![Box::new(Collected(std::sync::Arc::clone(&collected)))];
     if world.global.format == report::Format::Json {
-        reporters.push(report::reporter(world.global.format, world.global.color, false));
+        reporters.push(report::reporter(
+            world.global.format,
+            world.global.color,
+            false,
+        ));
     }
     let (session, release) = open(world, wish, &target, Events::new(reporters))?;
     let outcome = pipeline::dist(&session, &release);
@@ -103,34 +157,62 @@ fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCo
         Err(error) if !error.is::<Stopped>() && !error.is::<Reported>() => return Err(error),
         _ => {}
     }
-    let events = collected.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-    let failed = events.iter().any(|it| matches!(it, Event::StepFailed { .. }));
+    let events = collected
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .clone();
+    let failed = events
+        .iter()
+        .any(|it| matches!(it, Event::StepFailed { .. }));
     if world.global.format != report::Format::Json {
         print(&report::plan(&events))?;
         if let Some(step) = explain {
-            print(&explained(&session, &pipeline::steps(&release.config), step)?)?;
+            print(&explained(
+                &session,
+                &pipeline::steps(&release.config),
+                step,
+            )?)?;
         }
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn explained(session: &Session, steps: &[String], step: &str) -> Result<String> {
-    let named = steps.iter().filter(|it| crate::engine::select::step_matches(step, it));
+    let named = steps
+        .iter()
+        .filter(|it| crate::engine::select::step_matches(step, it));
     let named: Vec<_> = named.collect();
-    ensure!(!named.is_empty(), "there is no step `{step}`\nhint: the steps are {}", steps.join(", "));
+    ensure!(
+        !named.is_empty(),
+        "there is no step `{step}`\nhint: the steps are {}",
+        steps.join(", ")
+    );
     let short = |text: Option<String>| {
         let text = text.unwrap_or_else(|| "-".to_owned());
-        let hash = text.get(..64).filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
+        let hash = text
+            .get(..64)
+            .filter(|it| it.bytes().all(|it| it.is_ascii_hexdigit()));
         hash.map_or_else(|| text.clone(), |it| it[..12].to_owned())
     };
     let mut text = String::new();
     for step in named {
         let changes = session.explained(step);
-        let rows: Vec<Vec<String>> =
-            changes.into_iter().map(|it| vec![it.what, short(it.from), short(it.to)]).collect();
+        let rows: Vec<Vec<String>> = changes
+            .into_iter()
+            .map(|it| vec![it.what, short(it.from), short(it.to)])
+            .collect();
         text += &match rows.is_empty() {
-            true => format!("\n{step}: nothing in its own inputs differs from its record, or there is none\n"),
-            false => format!("\n{step}\n{}", report::table(&["what", "recorded", "now"], &rows)),
+            true => format!(
+                "\n{step}: nothing in its own inputs differs from its record, or there is none\n"
+            ),
+            false => format!(
+                "\n{step}\n{}",
+                report::table(&["what", "recorded", "now"], &rows)
+            ),
         };
     }
     Ok(text)
@@ -143,7 +225,7 @@ fn release_from(session: &Session, release: &Release) -> Result<()> {
     session.publish(&sealed, &folder)?;
     session.emit(Event::Released {
         files: released_files(&sealed),
-        identity: release.identity.as_str().to_owned(),
+        identity: release.identity_text(),
         folder,
     });
     Ok(())
@@ -161,7 +243,11 @@ fn released_files(sealed: &Done<Sealed>) -> Vec<ReleasedFile> {
     };
     let files = sealed.artifacts.iter();
     files
-        .map(|it| ReleasedFile { kind: kind(&it.path).into(), path: it.path.clone(), size: it.size })
+        .map(|it| ReleasedFile {
+            kind: kind(&it.path).into(),
+            path: it.path.clone(),
+            size: it.size,
+        })
         .collect()
 }
 
@@ -207,7 +293,11 @@ fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(
         });
     }
     for text in warnings {
-        events.emit(Event::Note { step: String::new(), level: Level::Warning, text });
+        events.emit(Event::Note {
+            step: String::new(),
+            level: Level::Warning,
+            text,
+        });
     }
     Ok((session, release))
 }
@@ -225,7 +315,12 @@ fn selection(select: &Select) -> Selection {
         from: select.from.clone().or_else(|| select.only.clone()),
         until: select.until.clone().or_else(|| select.only.clone()),
         skip: select.skip.clone(),
-        force: select.force.iter().filter(|it| !it.is_empty()).cloned().collect(),
+        force: select
+            .force
+            .iter()
+            .filter(|it| !it.is_empty())
+            .cloned()
+            .collect(),
         force_all: select.force.iter().any(String::is_empty),
     }
 }
@@ -243,7 +338,11 @@ fn resume_command(wish: &Wish, target: &Target) -> String {
     ];
     words.extend(flags.iter().filter(|it| it.0).map(|it| it.1.to_owned()));
     let select = wish.select;
-    let named = [("--from", &select.from), ("--until", &select.until), ("--only", &select.only)];
+    let named = [
+        ("--from", &select.from),
+        ("--until", &select.until),
+        ("--only", &select.only),
+    ];
     for (flag, step) in named {
         words.extend(step.iter().map(|it| format!("{flag} {it}")));
     }

@@ -1,17 +1,88 @@
-//! `doctor`, and the short form of it that runs before `dist`.
+//! `doctor`, and the short form of it that runs before `dist` and `test`.
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use super::World;
-use crate::{cli::Doctor, engine::event::Events, target::Target};
+use super::{World, print, target};
+use crate::{
+    cli,
+    engine::event::Events,
+    preflight::{Doctor, Needs, Report},
+    release::Release,
+    report,
+    target::Target,
+    tools::packages::System,
+};
 
-pub(super) fn doctor(world: &World, options: &Doctor) -> Result<ExitCode> {
-    let _ = (world, options);
-    anyhow::bail!("doctor")
+/// What to look for, beyond what the target needs.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Scope {
+    /// Install what is missing.
+    pub(super) fix: bool,
+    /// What the tests need, too.
+    pub(super) tests: bool,
+    /// Also what takes a moment to ask.
+    pub(super) thorough: bool,
 }
 
-pub(super) fn before_dist(_: &World, _: &Target, _: &Events, _setup: bool) -> Result<()> {
+pub(super) fn doctor(world: &World, options: &cli::Doctor) -> Result<ExitCode> {
+    let target = target(&options.on)?;
+    let global = &world.global;
+    let events = Events::new(vec![report::reporter(
+        global.format,
+        global.color,
+        global.verbose,
+    )]);
+    let scope = Scope {
+        fix: options.fix,
+        tests: options.tests,
+        thorough: true,
+    };
+    let found = look(world, &target, &events, scope)?;
+    print(&found.text())?;
+    if found.ok() {
+        print(&format!("everything that {target} needs is here\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Refuses to start what cannot end well: all problems at once, with the command that mends them.
+pub(super) fn before(world: &World, target: &Target, events: &Events, scope: Scope) -> Result<()> {
+    let found = look(world, target, events, scope)?;
+    if !found.ok() {
+        if found.command().is_none() {
+            bail!("something that this needs is missing\n{}", found.text().trim_end());
+        }
+        let tests = if scope.tests { " --tests" } else { "" };
+        bail!(
+            "something that this needs is missing\n{}\n\
+             hint: install it with `cargo xtask doctor --fix{tests}`, or add --setup to the command",
+            found.text().trim_end()
+        );
+    }
     Ok(())
+}
+
+fn look(world: &World, target: &Target, events: &Events, scope: Scope) -> Result<Report> {
+    let config = world.config()?;
+    let withheld = Release::withheld(&config);
+    let probes = world.probes().withhold(withheld.clone());
+    let mut needs = Needs::of(&config, target);
+    needs.for_tests = scope.tests;
+    needs.disk = scope.thorough.then(|| world.root.join("target"));
+    let doctor = Doctor {
+        needs: &needs,
+        system: System::detect(&probes),
+        probes: &probes,
+    };
+    if !scope.fix {
+        return Ok(doctor.check());
+    }
+    let state = world.state(target);
+    doctor.fix(
+        &world.exec(&state, events.clone(), withheld),
+        state.join("logs/doctor.log"),
+    )
 }

@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
@@ -20,13 +21,16 @@ use anyhow::{Context as _, Result};
 use crate::{
     cli::{Cli, Command, Global, OnTarget},
     config::{self, Config},
-    engine::probe::Probes,
+    engine::{event::Events, exec::Exec, orphans::Orphans, probe::Probes, secret::Redactor},
     manifest, pipeline, report,
     target::Target,
 };
 
 /// Ended by Ctrl-C, as shells count it: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
+
+/// How long an installation of packages may take.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// What every command starts from.
 struct World {
@@ -47,13 +51,28 @@ impl World {
         Probes::open(self.root.join("target/dist/probes.v1.json"))
     }
 
+    /// What runs commands outside of a step.
+    fn exec(&self, state: &Path, events: Events, withheld: Vec<String>) -> Exec {
+        Exec {
+            root: self.root.clone(),
+            events,
+            redactor: Redactor::default(),
+            interrupted: self.interrupted.clone(),
+            withheld,
+            orphans: Orphans::new(state.join("running")),
+            timeout: SETUP_TIMEOUT,
+        }
+    }
+
     fn state(&self, target: &Target) -> PathBuf {
         pipeline::state(&self.root, target)
     }
 }
 
 fn target(on: &OnTarget) -> Result<Target> {
-    on.target.as_deref().map_or_else(|| Ok(Target::host()), str::parse)
+    on.target
+        .as_deref()
+        .map_or_else(|| Ok(Target::host()), str::parse)
 }
 
 /// Runs the command line to its exit code.
@@ -63,7 +82,11 @@ fn target(on: &OnTarget) -> Result<Target> {
 pub fn run(cli: Cli) -> Result<ExitCode> {
     report::init_color(cli.global.color);
     let root = repository(&env::current_dir()?)?;
-    let world = World { root, global: cli.global, interrupted: interruptible()? };
+    let world = World {
+        root,
+        global: cli.global,
+        interrupted: interruptible()?,
+    };
     match cli.command {
         Command::Dist(options) => dist::dist(&world, &options),
         Command::Plan(options) => dist::plan(&world, &options),
@@ -72,7 +95,10 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Verify(options) => verify::verify(&world, &options),
         Command::Doctor(options) => doctor::doctor(&world, &options),
         Command::Test(options) => test::test(&world, &options),
-        Command::Config => print(&format!("{}\n", serde_json::to_string_pretty(&world.config()?)?)),
+        Command::Config => print(&format!(
+            "{}\n",
+            serde_json::to_string_pretty(&world.config()?)?
+        )),
         Command::Schema => print(&manifest::schema()),
         Command::Bench(_) => anyhow::bail!("bench"),
     }

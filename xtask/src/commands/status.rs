@@ -15,7 +15,10 @@ pub(super) fn status(world: &World, target: &Target) -> Result<ExitCode> {
         ));
     };
     // A line that a crash cut short tells nothing; the rest does.
-    let events: Vec<Stamped> = text.lines().filter_map(|it| serde_json::from_str(it).ok()).collect();
+    let events: Vec<Stamped> = text
+        .lines()
+        .filter_map(|it| serde_json::from_str(it).ok())
+        .collect();
     if world.global.format == report::Format::Json {
         return print(&text);
     }

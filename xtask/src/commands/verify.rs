@@ -32,17 +32,32 @@ pub(super) fn verify(world: &World, options: &Verify) -> Result<ExitCode> {
         if files.is_empty() {
             files.extend(config.sign.minisign.public_key.clone());
         }
-        gpg_key = config.sign.gpg.as_ref().and_then(|it| it.public_key.clone());
+        gpg_key = config
+            .sign
+            .gpg
+            .as_ref()
+            .and_then(|it| it.public_key.clone());
     }
     let mut public_keys = Vec::new();
     for file in files {
         let text = fs_err::read_to_string(&file)?;
         public_keys.push(PublicKey::parse(&text).with_context(|| file.display().to_string())?);
     }
-    let require =
-        if options.require_release { Identity::Release } else { Identity::Unsigned };
-    let trust = Trust { public_keys, gpg_key, require };
+    let require = if options.require_release {
+        Identity::Release
+    } else {
+        Identity::Unsigned
+    };
+    let trust = Trust {
+        public_keys,
+        gpg_key,
+        require,
+    };
     let checked = verify::verify(&release, &trust)?;
     print(&checked.render(&report::table))?;
-    Ok(if checked.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if checked.ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

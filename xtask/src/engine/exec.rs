@@ -7,6 +7,7 @@
 
 use std::{
     collections::VecDeque,
+    ffi::OsStr,
     fmt,
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
@@ -148,6 +149,7 @@ pub struct Run<'a> {
     command: Command,
     stdin: Option<Vec<u8>>,
     hold_stdin: Option<String>,
+    stdout_is_data: bool,
     timeout: Duration,
 }
 
@@ -162,6 +164,7 @@ impl<'a> Run<'a> {
             command: command.into(),
             stdin: None,
             hold_stdin: None,
+            stdout_is_data: false,
             timeout,
         }
     }
@@ -176,6 +179,13 @@ impl<'a> Run<'a> {
     /// that a vanished parent would leave.
     pub fn hold_stdin_until(mut self, line: &str) -> Self {
         self.hold_stdin = Some(line.to_owned());
+        self
+    }
+
+    /// What it prints to stdout is for a program to read: it goes to the log, but it would only
+    /// crowd out the last lines of a failure that a person can read.
+    pub fn stdout_is_data(mut self) -> Self {
+        self.stdout_is_data = true;
         self
     }
 
@@ -215,7 +225,7 @@ impl<'a> Run<'a> {
 
     /// Runs; a bad exit status is the caller's to judge.
     pub fn output(mut self) -> Result<Finished> {
-        if self.command.get_current_dir().is_none() {
+        if self.command.get_current_dir().is_none() && self.exec.root != Path::new("") {
             self.command.current_dir(&self.exec.root);
         }
         let line = self
@@ -354,20 +364,26 @@ impl<'a> Run<'a> {
     ) -> thread::JoinHandle<()> {
         let (exec, log, step) = (self.exec.clone(), self.log.clone(), self.step.to_owned());
         let lines = lines.clone();
+        let for_people = !(keep && self.stdout_is_data);
         thread::spawn(move || {
             let Some(stream) = stream else { return };
             let mut reader = BufReader::new(stream);
             let mut raw = Vec::new();
             while reader.read_until(b'\n', &mut raw).is_ok_and(|n| n > 0) {
                 let text = String::from_utf8_lossy(&raw);
-                let text = exec
+                let mut text = exec
                     .redactor
                     .redact(console::strip_ansi_codes(text.trim_end()).as_ref());
-                let log_error = log.line(&text).err();
-                exec.events.emit(Event::CommandOutput {
-                    step: step.clone(),
-                    line: text.clone(),
-                });
+                let mut log_error = None;
+                if for_people {
+                    log_error = log.line(&text).err();
+                    exec.events.emit(Event::CommandOutput {
+                        step: step.clone(),
+                        line: text.clone(),
+                    });
+                } else {
+                    text.clear();
+                }
                 let stdout = if keep {
                     std::mem::take(&mut raw)
                 } else {
@@ -510,23 +526,43 @@ pub fn pasteable(command: &Command, root: &Path) -> String {
     if !words.is_empty() {
         words.insert(0, "env".to_owned());
     }
+    let folder = command.get_current_dir().unwrap_or(root);
+    let word = |it: &OsStr| match folder == root {
+        true => quote(&from_here(&it.to_string_lossy(), root)),
+        false => quote(&it.to_string_lossy()),
+    };
     for (name, value) in command.get_envs() {
         if let Some(value) = value {
-            words.push(format!(
-                "{}={}",
-                name.to_string_lossy(),
-                quote(&value.to_string_lossy())
-            ));
+            let value = added_to_path(name, value).map_or_else(
+                || word(value),
+                |added| format!("{}\"$PATH\"", word(OsStr::new(&added))),
+            );
+            words.push(format!("{}={value}", name.to_string_lossy()));
         }
     }
-    words.push(quote(&command.get_program().to_string_lossy()));
-    words.extend(command.get_args().map(|it| quote(&it.to_string_lossy())));
+    words.push(word(command.get_program()));
+    words.extend(command.get_args().map(word));
     let line = words.join(" ");
-    let folder = command.get_current_dir().unwrap_or(root);
     match folder.strip_prefix(root).unwrap_or(folder) {
         here if here == Path::new("") => line,
         there => format!("(cd {} && {line})", quote(&there.to_string_lossy())),
     }
+}
+
+/// A path below the folder that the command runs in, or an option with one, made relative: it
+/// means the same and can be read.
+fn from_here(word: &str, here: &Path) -> String {
+    let here = format!("{}/", here.to_string_lossy());
+    match word.strip_prefix(&here) {
+        Some(rest) => rest.to_owned(),
+        None => word.replacen(&format!("={here}"), "=", 1),
+    }
+}
+
+/// What a value of PATH puts before the PATH that we have ourselves, if that is all it does.
+fn added_to_path(name: &OsStr, value: &OsStr) -> Option<String> {
+    let own = std::env::var("PATH").ok().filter(|_| name == "PATH")?;
+    value.to_str()?.strip_suffix(&own).map(str::to_owned)
 }
 
 /// The program in a line that [`pasteable`] wrote.
@@ -554,5 +590,11 @@ fn program_of(line: &str) -> String {
 }
 
 fn quote(word: &str) -> String {
+    // `=` needs no quotes in an argument, and options full of quotes are hard to read. A word
+    // before the program would be an assignment, but no program is named so.
+    let plain = |it: char| it.is_ascii_alphanumeric() || "_-./:=,@%+".contains(it);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), |it| it.into_owned())
 }

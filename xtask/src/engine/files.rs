@@ -232,15 +232,29 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// Writes beside the file and renames over it, so that no reader ever sees a half; synced before
-/// the rename, so that neither does one after a power failure.
+/// Writes beside the file and renames over it, so that no reader ever sees a half.
 pub fn write_atomically(file: &Path, bytes: &[u8]) -> Result<()> {
+    replace(file, bytes, false)
+}
+
+/// The same, and synced before the rename: no reader sees a half after a power failure either.
+pub fn write_durably(file: &Path, bytes: &[u8]) -> Result<()> {
+    replace(file, bytes, true)
+}
+
+fn replace(file: &Path, bytes: &[u8], sync: bool) -> Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
     let mut new = tempfile::NamedTempFile::new_in(folder)
         .with_context(|| format!("cannot write in {}", folder.display()))?;
     new.write_all(bytes)
-        .and_then(|()| new.as_file().sync_data())
+        .and_then(|()| {
+            if sync {
+                new.as_file().sync_data()
+            } else {
+                Ok(())
+            }
+        })
         .with_context(|| format!("cannot write {}", file.display()))?;
     new.persist(file)
         .with_context(|| format!("cannot replace {}", file.display()))?;

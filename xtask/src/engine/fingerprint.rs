@@ -79,7 +79,10 @@ impl fmt::Display for Change {
         // The kind of input is plain from its name for files and tools.
         let what = match self.what.split_once(": ") {
             Some((kind, file)) if kind.starts_with("files ") => file,
-            _ => self.what.strip_prefix("tool ").unwrap_or(&self.what),
+            _ => ["tool ", "file ", "parameter "]
+                .iter()
+                .find_map(|kind| self.what.strip_prefix(kind))
+                .unwrap_or(&self.what),
         };
         match (&self.from, &self.to) {
             (None, Some(_)) => write!(f, "{what} added"),
@@ -187,7 +190,7 @@ impl Taken {
                 _ => changes.push(change),
             }
         }
-        changes.sort_by_key(|it| importance(&it.what));
+        changes.sort_by_key(|it| (importance(&it.what), it.what.contains(SAYS)));
         changes
     }
 }
@@ -204,7 +207,10 @@ impl Fingerprint {
         let trees = self.0.iter().filter(|(name, _)| name.starts_with("files "));
         trees.fold((0, 0), |(files, bytes), (_, text)| {
             let mut numbers = text.split(' ').filter_map(|it| it.parse::<u64>().ok());
-            (files + numbers.next().unwrap_or(0), bytes + numbers.next().unwrap_or(0))
+            (
+                files + numbers.next().unwrap_or(0),
+                bytes + numbers.next().unwrap_or(0),
+            )
         })
     }
 
@@ -222,6 +228,9 @@ pub fn summary(changes: &[Change]) -> String {
         [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
     }
 }
+
+/// Between a step and a field of its typed output, as a colon is between it and a file.
+const SAYS: &str = " says";
 
 /// What a person changed comes first, what followed from it last.
 fn importance(what: &str) -> usize {
@@ -274,7 +283,7 @@ fn compare(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Ve
 fn flatten(prefix: &str, value: &Value, parts: &mut BTreeMap<String, String>) {
     let join = |key: &str| match prefix {
         "parameter" => format!("parameter {key}"),
-        _ if prefix.ends_with([':', ',']) => format!("{prefix} {key}"),
+        _ if prefix.ends_with(':') || prefix.ends_with(SAYS) => format!("{prefix} {key}"),
         _ => format!("{prefix}.{key}"),
     };
     match value {
@@ -282,7 +291,7 @@ fn flatten(prefix: &str, value: &Value, parts: &mut BTreeMap<String, String>) {
             Some(step) => {
                 // Two name spaces: a field must not hide a file of the same name.
                 for (key, value) in map.iter().filter(|(key, _)| *key != "step-output") {
-                    let mark = if key == "artifacts" { ':' } else { ',' };
+                    let mark = if key == "artifacts" { ":" } else { SAYS };
                     flatten(&format!("output of {step}{mark}"), value, parts);
                 }
             }
@@ -328,7 +337,11 @@ fn artifact_text(artifact: &Value) -> String {
 /// `<digest> <n> files <n> bytes`.
 fn tree_text(found: &[Found]) -> String {
     let bytes: u64 = found.iter().map(|it| it.size).sum();
-    format!("{} {} files {bytes} bytes", files::hex(&files::digest(found)), found.len())
+    format!(
+        "{} {} files {bytes} bytes",
+        files::hex(&files::digest(found)),
+        found.len()
+    )
 }
 
 fn list_file(folder: &Path, tree: &str) -> PathBuf {

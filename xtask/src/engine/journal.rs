@@ -186,7 +186,7 @@ impl Journal {
             text += &render(record)?;
         }
         self.appendable = false;
-        files::write_atomically(&self.path, text.as_bytes())?;
+        files::write_durably(&self.path, text.as_bytes())?;
         sync_folder(&self.path);
         self.lines = self.records.len();
         self.appendable = true;

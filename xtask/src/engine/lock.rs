@@ -45,7 +45,10 @@ impl Lock {
             "process {}, `{command}`, since {now:.0}\n",
             std::process::id()
         );
-        super::files::write_atomically(&holder, text.as_bytes())?;
+        // On a full disk the lock holds all the same; but an older name must not stand for us.
+        if super::files::write_atomically(&holder, text.as_bytes()).is_err() {
+            fs_err::remove_file(&holder).ok();
+        }
         Ok(Self { _file: file })
     }
 }

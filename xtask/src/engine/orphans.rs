@@ -84,11 +84,22 @@ fn started(_process: u32) -> Option<String> {
 
 #[cfg(unix)]
 fn kill_group(leader: u32) -> bool {
+    use std::time::{Duration, Instant};
+
     use nix::{sys::signal, unistd::Pid};
     let Ok(leader) = i32::try_from(leader) else {
         return false;
     };
-    signal::killpg(Pid::from_raw(leader), signal::Signal::SIGKILL).is_ok()
+    let group = Pid::from_raw(leader);
+    if signal::killpg(group, signal::Signal::SIGKILL).is_err() {
+        return false;
+    }
+    // A killed process may still finish a write. One that nobody reaps stays a zombie for ever.
+    let until = Instant::now() + Duration::from_millis(500);
+    while signal::killpg(group, None).is_ok() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    true
 }
 
 #[cfg(not(unix))]

@@ -62,6 +62,8 @@ impl Probe {
         let dir = self.dir.to_string_lossy();
         let mut words = vec![&*dir, &*self.program];
         words.extend(self.args.iter().map(String::as_str));
+        // Two who ask alike but watch different things must not overwrite each other's answer.
+        words.extend(self.env.iter().map(String::as_str));
         words.join("\u{1f}")
     }
 }

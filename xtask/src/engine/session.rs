@@ -183,7 +183,7 @@ impl Session {
         }
         let orphans = Orphans::new(state.join("running"));
         if lock.is_some() {
-            staging::remove(&state.join("staging"))?;
+            // First of all: what still runs would go on writing into what is cleared away.
             if let ended @ 1.. = orphans.end_all() {
                 let text = format!("ended {ended} process group(s) that a killed run left behind");
                 events.emit(Event::Note {
@@ -192,6 +192,7 @@ impl Session {
                     text,
                 });
             }
+            staging::remove(&state.join("staging"))?;
         }
         let gathered = Arc::new(Mutex::new(Gathered::default()));
         events.add(Box::new(Gather(gathered.clone())));
@@ -238,6 +239,10 @@ impl Session {
                 return error;
             }
             lock(&self.outcomes).insert(name.clone(), Outcome::Failed);
+            if error.is::<Interrupted>() {
+                // Nothing failed: the reporters show what still ran as interrupted.
+                return error;
+            }
             let seconds = started.elapsed().as_secs_f64();
             let failure = self.failure(&error, &name);
             self.events.emit(Event::StepFailed {
@@ -245,11 +250,7 @@ impl Session {
                 seconds,
                 failure,
             });
-            if error.is::<Interrupted>() {
-                error
-            } else {
-                Reported(name).into()
-            }
+            Reported(name).into()
         })
     }
 
@@ -312,11 +313,7 @@ impl Session {
     fn try_step<S: Step>(&self, step: &S, name: &str) -> Result<Done<S::Output>> {
         self.check_interrupted()?;
         let decision = self.selection.decide(name, &self.steps);
-        if let Decision::LeaveOut(why) = decision {
-            self.events.emit(Event::StepLeftOut {
-                step: name.into(),
-                why,
-            });
+        if let Decision::LeaveOut(_) = decision {
             bail!(Stopped);
         }
         let record = lock(&self.journal).get(name).cloned();
@@ -472,8 +469,7 @@ impl Session {
     ) -> Result<Done<T>> {
         let Some(record) = record else {
             bail!(
-                "{why} takes step {name} as recorded, but it never ran here\nhint: run it first: {} --until {name}",
-                self.command
+                "{why} takes step {name} as recorded, but it never ran here\nhint: run without {why}"
             );
         };
         if let Some(damage) = artifact::damage(&self.stage(name), &record.artifacts, &self.cache)? {
@@ -558,7 +554,10 @@ impl Session {
             let into = staging.file(&artifact.path)?;
             fs_err::copy(done.path(&artifact.path), &into)?;
             let time = fs_err::metadata(done.path(&artifact.path))?.modified()?;
-            fs_err::OpenOptions::new().append(true).open(&into)?.set_modified(time)?;
+            fs_err::OpenOptions::new()
+                .append(true)
+                .open(&into)?
+                .set_modified(time)?;
         }
         staging.publish(folder)
     }
@@ -568,34 +567,29 @@ impl Session {
         self.events.emit(event);
     }
 
-    /// Reports what a plan could not reach, and keeps what was learned of the files.
+    /// Reports the steps that were left out, in a plan also those that it could not reach, and
+    /// keeps what was learned of the files.
     pub fn close(&self) {
-        if self.plan {
-            self.plan_the_rest();
-        } else {
-            self.cache.save();
-        }
-    }
-
-    fn plan_the_rest(&self) {
         let outcomes = lock(&self.outcomes).clone();
-        let after: Vec<String> = outcomes
+        let planned = outcomes
             .iter()
-            .filter(|(_, outcome)| matches!(outcome, Outcome::Planned))
-            .map(|(step, _)| step.clone())
-            .collect();
+            .filter(|(_, it)| matches!(it, Outcome::Planned));
+        let after: Vec<String> = planned.map(|(step, _)| step.clone()).collect();
         for step in self.steps.iter().filter(|it| !outcomes.contains_key(*it)) {
-            let event = match self.selection.decide(step, &self.steps) {
-                Decision::LeaveOut(why) => Event::StepLeftOut {
-                    step: step.clone(),
-                    why,
-                },
-                _ => Event::StepPending {
-                    step: step.clone(),
-                    after: after.clone(),
-                },
-            };
-            self.events.emit(event);
+            match self.selection.decide(step, &self.steps) {
+                Decision::LeaveOut(why) => {
+                    let step = step.clone();
+                    self.events.emit(Event::StepLeftOut { step, why });
+                }
+                _ if self.plan => {
+                    let (step, after) = (step.clone(), after.clone());
+                    self.events.emit(Event::StepPending { step, after });
+                }
+                _ => {}
+            }
+        }
+        if !self.plan {
+            self.cache.save();
         }
     }
 

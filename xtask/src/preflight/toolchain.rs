@@ -119,7 +119,8 @@ fn standard_library(look: &Look) -> Option<Finding> {
 }
 
 fn c_compiler(look: &Look) -> Finding {
-    let probe = versions::c_compiler();
+    // What cargo links with. `CC` is the freezers' affair: without it the next freezer takes over.
+    let probe = Probe::new("cc", ["--version"]);
     let finding = Finding::new(&probe.program, "app, sidecar");
     match look.probes.version(&probe) {
         Ok(probed) => finding.found(super::number(&probed.version).unwrap_or(&probed.version)),

@@ -212,7 +212,11 @@ pub(super) fn failed(step: &str, failure: &Failure, width: Option<usize>) -> Vec
 
 /// `error:` outside of a step.
 fn label(step: &str) -> String {
-    if step.is_empty() { "error:".to_owned() } else { format!("{step} failed:") }
+    if step.is_empty() {
+        "error:".to_owned()
+    } else {
+        format!("{step} failed:")
+    }
 }
 
 /// `  hint: text`, wrapped. Further lines of the text keep their form: errors of parsers show the
@@ -267,8 +271,9 @@ pub(super) fn released(release: &Release, width: Option<usize>) -> Vec<String> {
 
 /// What people download, with its size: the installers and the archives.
 pub(super) fn downloads(release: &Release) -> Vec<[String; 2]> {
-    let installers = release.files.iter().filter(|file| file.kind == "installer");
-    installers
+    let wanted = |kind: &str| matches!(kind, "installer" | "archive");
+    let files = release.files.iter().filter(|file| wanted(&file.kind));
+    files
         .map(|file| [file.path.clone(), bytes(file.size)])
         .collect()
 }

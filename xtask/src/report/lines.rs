@@ -55,7 +55,9 @@ impl Layout {
                 text,
             } => line.of(step, WARN, "warning:", text),
             Event::Fact { step, key, value } => line.of(step, STRONG, &format!("{key}:"), value),
-            Event::Released { .. } | Event::RunFailed { .. } | Event::RunFinished { .. } => Vec::new(),
+            Event::Released { .. } | Event::RunFailed { .. } | Event::RunFinished { .. } => {
+                Vec::new()
+            }
             Event::CommandStarted { .. }
             | Event::CommandOutput { .. }
             | Event::CommandFinished { .. } => self.command(event, line),

@@ -24,7 +24,10 @@ impl Recorder {
 
     /// Will record into this state folder.
     pub fn new(state: &Path) -> Self {
-        Self { path: Self::file(state), file: None }
+        Self {
+            path: Self::file(state),
+            file: None,
+        }
     }
 }
 

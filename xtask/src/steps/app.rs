@@ -82,7 +82,9 @@ impl<'r> App<'r> {
     fn command(&self, cx: &Context) -> Result<std::process::Command> {
         let (profile, jobs) = (&self.profile, cx.jobs().to_string());
         let features = ["tauri/custom-protocol"].into_iter();
-        let features = features.chain(self.features.iter().map(String::as_str)).collect::<Vec<_>>();
+        let features = features
+            .chain(self.features.iter().map(String::as_str))
+            .collect::<Vec<_>>();
         let features = features.join(",");
         let target = match self.target.is_host() {
             true => vec![],
@@ -96,7 +98,9 @@ impl<'r> App<'r> {
              --message-format json-render-diagnostics {target...}"
         );
         let mut command = std::process::Command::from(command.args(&self.cargo_args));
-        command.current_dir(&self.release.config.app.dir).env("TAURI_CONFIG", self.tauri_config()?);
+        command
+            .current_dir(&self.release.config.app.dir)
+            .env("TAURI_CONFIG", self.tauri_config()?);
         Ok(command)
     }
 }
@@ -111,8 +115,14 @@ impl Step for App<'_> {
         let app = &config.app;
         let local = cargo::Local::of(&app.dir, &config.root)?;
         let mut inputs = Inputs::new()
-            .tool("cargo", cx.probe(&versions::rust("cargo", &app.dir))?.version)
-            .tool("rustc", cx.probe(&versions::rust("rustc", &app.dir))?.version)
+            .tool(
+                "cargo",
+                cx.probe(&versions::rust("cargo", &app.dir))?.version,
+            )
+            .tool(
+                "rustc",
+                cx.probe(&versions::rust("rustc", &app.dir))?.version,
+            )
             .variables(&VARIABLES.map(str::to_owned));
         let schemas = app.dir.join("gen/schemas");
         for package in &local.packages {
@@ -130,12 +140,16 @@ impl Step for App<'_> {
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Host> {
-        let built = cx.exec(self.command(cx)?).checked()?;
+        let built = cx.exec(self.command(cx)?).stdout_is_data().checked()?;
         let executables = cargo::executables(&built.stdout);
         let wanted = &self.release.config.tauri.cargo_binary;
         let mut others = Vec::new();
         for built in &executables {
-            let name = if built.name == *wanted { &self.main_binary } else { &built.name };
+            let name = if built.name == *wanted {
+                &self.main_binary
+            } else {
+                &built.name
+            };
             let name = self.target.exe(name);
             copy(&built.path, &out.file(&name)?)?;
             if built.name != *wanted {
@@ -155,7 +169,12 @@ impl Step for App<'_> {
 
 /// `to` as seen from `from`; none if they have nothing in common.
 fn pathdiff(to: &std::path::Path, from: &std::path::Path) -> Option<std::path::PathBuf> {
-    let common = from.ancestors().find(|it| to.starts_with(it) && it.parent().is_some())?;
+    let common = from
+        .ancestors()
+        .find(|it| to.starts_with(it) && it.parent().is_some())?;
     let up = from.strip_prefix(common).ok()?.components().map(|_| "..");
-    Some(up.collect::<std::path::PathBuf>().join(to.strip_prefix(common).ok()?))
+    Some(
+        up.collect::<std::path::PathBuf>()
+            .join(to.strip_prefix(common).ok()?),
+    )
 }

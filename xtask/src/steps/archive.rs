@@ -75,9 +75,16 @@ impl<'r> Archive<'r> {
         let mut entries: Vec<Entry> = code.collect();
         for file in &self.files {
             let source = self.release.config.root.join(file);
-            let name = source.file_name().context("a file has a name")?.to_string_lossy();
+            let name = source
+                .file_name()
+                .context("a file has a name")?
+                .to_string_lossy();
             let path = format!("{}/{name}", self.name);
-            entries.push(Entry { path, source, mode: 0o644 });
+            entries.push(Entry {
+                path,
+                source,
+                mode: 0o644,
+            });
         }
         entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(entries)
@@ -140,12 +147,19 @@ impl Step for Archive<'_> {
     type Output = Packed;
 
     fn inputs(&self, _: &Context) -> Result<Inputs> {
-        let files = self.files.iter().map(|it| self.release.config.root.join(it));
+        let files = self
+            .files
+            .iter()
+            .map(|it| self.release.config.root.join(it));
         Ok(files.fold(Inputs::new(), Inputs::file))
     }
 
     fn run(&self, _: &Context, out: &Staging) -> Result<Packed> {
-        let format = if self.target.os == Os::Windows { "zip" } else { "tar.gz" };
+        let format = if self.target.os == Os::Windows {
+            "zip"
+        } else {
+            "tar.gz"
+        };
         let name = format!("{}.{format}", self.name);
         let file = std::io::BufWriter::new(fs_err::File::create(out.file(&name)?)?);
         let entries = self.entries()?;
@@ -154,6 +168,10 @@ impl Step for Archive<'_> {
             Os::Linux | Os::Macos => self.tar_gz(&entries, file)?,
         }
         let signatures = sign(self.release, out, &name, None, &[SignatureKind::Minisign])?;
-        Ok(Packed { file: name, format: format.to_owned(), signatures })
+        Ok(Packed {
+            file: name,
+            format: format.to_owned(),
+            signatures,
+        })
     }
 }

@@ -79,8 +79,9 @@ impl<'r> Bundle<'r> {
     /// Merged over the app's own configuration.
     fn config(&self, binaries: &Path) -> serde_json::Value {
         let sidecars = self.code.output.sidecars.iter();
-        let external: Vec<String> =
-            sidecars.map(|it| binaries.join(&it.name).to_string_lossy().into_owned()).collect();
+        let external: Vec<String> = sidecars
+            .map(|it| binaries.join(&it.name).to_string_lossy().into_owned())
+            .collect();
         let mut config = serde_json::json!({
             "version": self.version,
             // What these would build is built already; the updater's signature is a later step.
@@ -113,8 +114,14 @@ impl<'r> Bundle<'r> {
         for name in std::iter::once(&code.host).chain(&code.others) {
             copy(&self.code.path(name), &bundling.release().join(name))?;
         }
-        for Frozen { name, executable, .. } in &code.sidecars {
-            copy(&self.code.path(executable), &binaries.join(self.target.external_bin(name)))?;
+        for Frozen {
+            name, executable, ..
+        } in &code.sidecars
+        {
+            copy(
+                &self.code.path(executable),
+                &binaries.join(self.target.external_bin(name)),
+            )?;
         }
         let finished = self.keeping_the_manifest(cx, bundling.command()?)?;
         let output = format!(
@@ -127,9 +134,16 @@ impl<'r> Bundle<'r> {
             deb::normalize(&package, self.epoch)?;
         }
         let contents = self.check_contents(&package, kind)?;
-        let name = package.file_name().context("a package has a name")?.to_string_lossy();
+        let name = package
+            .file_name()
+            .context("a package has a name")?
+            .to_string_lossy();
         copy(&package, &out.file(&*name)?)?;
-        Ok(Installer { file: name.into_owned(), kind: tauri::kind_name(kind), contents })
+        Ok(Installer {
+            file: name.into_owned(),
+            kind: tauri::kind_name(kind),
+            contents,
+        })
     }
 
     /// Tauri's command line rewrites the features in `Cargo.toml`, even when it only bundles. That
@@ -151,8 +165,9 @@ impl<'r> Bundle<'r> {
             return Ok(Vec::new());
         }
         let code = &self.code.output;
-        let names: Vec<&String> =
-            std::iter::once(&code.host).chain(code.sidecars.iter().map(|it| &it.executable)).collect();
+        let names: Vec<&String> = std::iter::once(&code.host)
+            .chain(code.sidecars.iter().map(|it| &it.executable))
+            .collect();
         let inside: Vec<String> = names.iter().map(|it| format!("usr/bin/{it}")).collect();
         let found = deb::contents(package, &inside)?;
         let mut contents = Vec::new();
@@ -168,7 +183,10 @@ impl<'r> Bundle<'r> {
                 *actual == expected,
                 "/{path} in the package is not the executable that was built and tried out"
             );
-            contents.push(Content { path, sha256: hex(&Sha256::digest(actual)) });
+            contents.push(Content {
+                path,
+                sha256: hex(&Sha256::digest(actual)),
+            });
         }
         Ok(contents)
     }
@@ -178,7 +196,8 @@ impl<'r> Bundle<'r> {
     fn resources(&self) -> Result<Vec<PathBuf>> {
         let tauri = &self.release.config.tauri;
         let text = fs_err::read_to_string(&tauri.file)?;
-        let config: serde_json::Value = match tauri.file.extension().is_some_and(|it| it == "toml") {
+        let config: serde_json::Value = match tauri.file.extension().is_some_and(|it| it == "toml")
+        {
             true => serde_json::to_value(text.parse::<toml::Table>()?)?,
             false => serde_json::from_str(&text)?,
         };
@@ -186,8 +205,17 @@ impl<'r> Bundle<'r> {
         collect_strings(&config["bundle"], &mut strings);
         let dir = &self.release.config.app.dir;
         // Of a glob, the folder before its first special character.
-        let literal = |it: &String| it.split(['*', '?', '[']).next().unwrap_or_default().to_owned();
-        let paths = strings.iter().map(literal).filter(|it| !it.is_empty()).map(|it| dir.join(it));
+        let literal = |it: &String| {
+            it.split(['*', '?', '['])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let paths = strings
+            .iter()
+            .map(literal)
+            .filter(|it| !it.is_empty())
+            .map(|it| dir.join(it));
         Ok(paths.filter(|it| it.exists()).collect())
     }
 }
@@ -249,10 +277,13 @@ impl Step for Bundle<'_> {
         {
             // The front end was reused on a machine that has not installed its packages yet.
             let folder = frontend.lock.parent().context("a lock file has a folder")?;
-            cx.exec(node::install(frontend.package_manager, folder)).run()?;
+            cx.exec(node::install(frontend.package_manager, folder))
+                .run()?;
         }
         let kinds = self.kinds.iter();
-        let installers = kinds.map(|&kind| self.bundle(cx, kind, out)).collect::<Result<_>>()?;
+        let installers = kinds
+            .map(|&kind| self.bundle(cx, kind, out))
+            .collect::<Result<_>>()?;
         Ok(Installers { installers })
     }
 }

@@ -53,7 +53,11 @@ impl<'r> Frontend<'r> {
     /// The variables that Tauri's own command line gives to a build script.
     fn variables(&self) -> [(&'static str, String); 5] {
         let target = &self.target;
-        let family = if target.os == Os::Windows { "windows" } else { "unix" };
+        let family = if target.os == Os::Windows {
+            "windows"
+        } else {
+            "unix"
+        };
         [
             ("TAURI_ENV_PLATFORM", target.platform().to_owned()),
             ("TAURI_ENV_ARCH", target.arch().to_owned()),
@@ -92,10 +96,16 @@ impl Step for Frontend<'_> {
             .tool("node", cx.probe(&versions::node(&config.dir))?.version)
             .tool(
                 self.package_manager.command(),
-                cx.probe(&versions::package_manager(self.package_manager, workspace))?.version,
+                cx.probe(&versions::package_manager(self.package_manager, workspace))?
+                    .version,
             );
         // git ignores the local ones, yet bundlers read them.
-        for name in [".env", ".env.local", ".env.production", ".env.production.local"] {
+        for name in [
+            ".env",
+            ".env.local",
+            ".env.production",
+            ".env.production.local",
+        ] {
             inputs = inputs.file(config.dir.join(name));
         }
         Ok(with_sources(inputs, self.release, &config.sources))
@@ -104,7 +114,8 @@ impl Step for Frontend<'_> {
     fn run(&self, cx: &Context, out: &Staging) -> Result<Web> {
         let config = self.config;
         let workspace = config.lock.parent().context("a lock file has a folder")?;
-        cx.exec(node::install(self.package_manager, workspace)).run()?;
+        cx.exec(node::install(self.package_manager, workspace))
+            .run()?;
         self.clear_output()?;
         let mut build = node::run(self.package_manager, &config.dir, &self.script);
         build.envs(self.variables());
@@ -119,7 +130,10 @@ fn check_output(out: &Path, script: &str) -> Result<()> {
     let hint = "hint: `frontend.out` in packaging/dist.toml must name the folder that the script \
                 fills; by default it is `build.frontendDist` of the Tauri configuration";
     if !out.is_dir() {
-        bail!("script `{script}` ended well but left no folder {}\n{hint}", out.display());
+        bail!(
+            "script `{script}` ended well but left no folder {}\n{hint}",
+            out.display()
+        );
     }
     let index = out.join("index.html");
     let size = fs_err::metadata(&index).map_or(0, |it| it.len());

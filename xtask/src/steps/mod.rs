@@ -41,7 +41,8 @@ fn tree_without(release: &Release, dir: &Path, sources: &Sources, without: &[&Pa
         if let Ok(inside) = folder.strip_prefix(dir)
             && inside != Path::new("")
         {
-            tree.exclude.push(format!("/{}", inside.to_string_lossy().replace('\\', "/")));
+            tree.exclude
+                .push(format!("/{}", inside.to_string_lossy().replace('\\', "/")));
         }
     }
     // In the configuration, patterns start at the repository's top.
@@ -99,7 +100,9 @@ fn link(target: &Path, at: &Path) -> Result<()> {
 
 /// Fixes a file's modification time.
 fn set_time(path: &Path, epoch: i64) -> Result<()> {
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch.try_into().unwrap_or(0));
+    let time =
+        std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch.try_into().unwrap_or(0));
     let file = fs_err::OpenOptions::new().append(true).open(path)?;
-    file.set_modified(time).with_context(|| format!("the time of {}", path.display()))
+    file.set_modified(time)
+        .with_context(|| format!("the time of {}", path.display()))
 }

@@ -99,10 +99,16 @@ impl<'r> Seal<'r> {
             let installer = &signed.installer;
             let record = self.installers.artifact(&installer.file)?;
             for signature in &signed.signatures {
-                let file = signature.file.as_deref().context("a signature is a file here")?;
+                let file = signature
+                    .file
+                    .as_deref()
+                    .context("a signature is a file here")?;
                 copy(&self.installers.path(file), &out.file(file)?)?;
             }
-            copy(&self.installers.path(&installer.file), &out.file(&installer.file)?)?;
+            copy(
+                &self.installers.path(&installer.file),
+                &out.file(&installer.file)?,
+            )?;
             products.push(schema::Artifact {
                 path: installer.file.clone(),
                 kind: ArtifactKind::Installer,
@@ -169,11 +175,16 @@ impl<'r> Seal<'r> {
                     key_id: it.key_id(),
                     public_key: it.line(),
                 }),
-                gpg: self.gpg_key.clone().filter(|_| key.is_some()).map(|fingerprint| {
-                    schema::GpgKey { fingerprint }
-                }),
+                gpg: self
+                    .gpg_key
+                    .clone()
+                    .filter(|_| key.is_some())
+                    .map(|fingerprint| schema::GpgKey { fingerprint }),
             },
-            steps: history.iter().map(|(record, origin)| step(record, *origin)).collect(),
+            steps: history
+                .iter()
+                .map(|(record, origin)| step(record, *origin))
+                .collect(),
             sidecars: self.sidecars.iter().map(sidecar).collect(),
             artifacts: products,
             gaps: Vec::new(),
@@ -204,7 +215,14 @@ impl<'r> Seal<'r> {
 
     /// Signs with minisign only: no updater ever reads a signature of these.
     fn sign_detached(&self, out: &Staging, name: &str) -> Result<()> {
-        sign(self.release, out, name, None, &[schema::SignatureKind::Minisign]).map(drop)
+        sign(
+            self.release,
+            out,
+            name,
+            None,
+            &[schema::SignatureKind::Minisign],
+        )
+        .map(drop)
     }
 }
 
@@ -215,12 +233,18 @@ fn rfc3339(seconds: i64) -> Result<String> {
 fn tools_of(record: &Record) -> BTreeMap<String, String> {
     let parts = record.fingerprint.parts().iter();
     let tools = parts.filter_map(|(name, it)| Some((name.strip_prefix("tool ")?, it)));
-    tools.map(|(name, version)| (name.to_owned(), version.clone())).collect()
+    tools
+        .map(|(name, version)| (name.to_owned(), version.clone()))
+        .collect()
 }
 
 fn step(record: &Record, origin: Origin) -> schema::Step {
     let names = |prefix: &str| {
-        let names = record.fingerprint.parts().keys().filter_map(|it| it.strip_prefix(prefix));
+        let names = record
+            .fingerprint
+            .parts()
+            .keys()
+            .filter_map(|it| it.strip_prefix(prefix));
         names.map(str::to_owned).collect()
     };
     let (files, bytes) = record.fingerprint.sources();
@@ -248,7 +272,11 @@ fn step(record: &Record, origin: Origin) -> schema::Step {
 
 fn command(run: &crate::engine::journal::CommandRun) -> schema::Command {
     let (command, status, seconds) = (run.command.clone(), run.status.clone(), run.seconds);
-    schema::Command { command, status, seconds }
+    schema::Command {
+        command,
+        status,
+        seconds,
+    }
 }
 
 fn sidecar(frozen: &Frozen) -> schema::Sidecar {

@@ -31,7 +31,14 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Variables that reach the C compiler or the interpreter.
-const VARIABLES: [&str; 6] = ["CC", "CFLAGS", "LDFLAGS", "PYTHONPATH", "NUITKA_*", "CCACHE_*"];
+const VARIABLES: [&str; 6] = [
+    "CC",
+    "CFLAGS",
+    "LDFLAGS",
+    "PYTHONPATH",
+    "NUITKA_*",
+    "CCACHE_*",
+];
 
 /// A Python program to be frozen.
 #[derive(Serialize)]
@@ -86,7 +93,9 @@ impl<'r> Sidecar<'r> {
             packages: config.packages.clone(),
             modules: config.modules.clone(),
             exclude_modules: config.exclude_modules.clone(),
-            data: data.map(|it| (release.relative(&it.from), it.to.clone())).collect(),
+            data: data
+                .map(|it| (release.relative(&it.from), it.to.clone()))
+                .collect(),
             probe: config.probe.clone(),
             nuitka_args: config.nuitka_args.clone(),
             pyinstaller_args: config.pyinstaller_args.clone(),
@@ -105,14 +114,20 @@ impl<'r> Sidecar<'r> {
     fn refuse_broken_sources(&self, cx: &Context, environment: &Environment) -> Result<()> {
         let cache = StatCache::open(PathBuf::new(), true);
         let found = self.sources().walk(cx.root(), &cache)?;
-        let python = found.iter().filter(|it| it.path.ends_with(".py") && it.link.is_none());
+        let python = found
+            .iter()
+            .filter(|it| it.path.ends_with(".py") && it.link.is_none());
         let sources: Vec<PathBuf> = python.map(|it| self.config.dir.join(&it.path)).collect();
         python::check_syntax(cx, environment, &sources)?;
         let mut command = environment.command()?;
         Entry::of(&self.config.entry).start(&mut command);
-        self.start(cx, command, "under plain Python").with_context(|| {
-            format!("{} does not work before it is frozen; no freezer would help", self.entry)
-        })?;
+        self.start(cx, command, "under plain Python")
+            .with_context(|| {
+                format!(
+                    "{} does not work before it is frozen; no freezer would help",
+                    self.entry
+                )
+            })?;
         Ok(())
     }
 
@@ -132,18 +147,27 @@ impl<'r> Sidecar<'r> {
             Ok(it) => {
                 let stdout = String::from_utf8_lossy(&it.stdout);
                 let end = (!it.status.success()).then(|| it.status.to_string());
-                (stdout.lines().map(str::to_owned).collect(), it.tail.clone(), end)
+                (
+                    stdout.lines().map(str::to_owned).collect(),
+                    it.tail.clone(),
+                    end,
+                )
             }
             Err(error) => match error.downcast_ref::<CommandFailed>() {
-                Some(failed) => {
-                    (failed.tail.clone(), failed.tail.clone(), Some(failed.status.clone()))
-                }
+                Some(failed) => (
+                    failed.tail.clone(),
+                    failed.tail.clone(),
+                    Some(failed.status.clone()),
+                ),
                 None => return finished.map(|_| None),
             },
         };
         judge(&printed, &tail, end, how, &self.config.ready_timeout)?;
         let boot = printed.iter().find(|it| it.starts_with("BOOT "));
-        let version = boot.and_then(|it| it.split_whitespace().find_map(|it| it.strip_prefix("version=")));
+        let version = boot.and_then(|it| {
+            it.split_whitespace()
+                .find_map(|it| it.strip_prefix("version="))
+        });
         if let Some(version) = version {
             ensure!(
                 version == self.version,
@@ -171,7 +195,6 @@ impl<'r> Sidecar<'r> {
         };
         staging::remove(&made)?;
         let mut command = environment.command()?;
-        command.current_dir(&self.config.dir);
         match freezer {
             Freezer::Nuitka => {
                 let arguments = nuitka::arguments(self.config, &executable, &work, cx.jobs());
@@ -183,7 +206,11 @@ impl<'r> Sidecar<'r> {
             }
         }
         cx.exec(command).timeout(self.config.time_budget).run()?;
-        ensure!(made.is_file(), "it ended well but left no {}", made.display());
+        ensure!(
+            made.is_file(),
+            "it ended well but left no {}",
+            made.display()
+        );
         let version = self.gate(cx, &made)?;
         Ok((made, version))
     }
@@ -267,7 +294,9 @@ impl Sidecar<'_> {
     /// Says why the next freezer has to do; an error if that would be as useless.
     fn fall_back(&self, cx: &Context, freezer: Freezer, error: &anyhow::Error) -> Result<String> {
         let failed = error.downcast_ref::<CommandFailed>();
-        let output = failed.map(|it| it.tail.join("\n").to_lowercase()).unwrap_or_default();
+        let output = failed
+            .map(|it| it.tail.join("\n").to_lowercase())
+            .unwrap_or_default();
         let unknown_flag = format!("exit status: {}", nuitka::EXIT_BAD_FLAG);
         if freezer == Freezer::Nuitka && failed.is_some_and(|it| it.status == unknown_flag) {
             bail!(
@@ -277,10 +306,15 @@ impl Sidecar<'_> {
                 self.name
             );
         }
-        let misconfigured = nuitka::CONFIGURATION_ERRORS.iter().find(|it| output.contains(*it));
+        let misconfigured = nuitka::CONFIGURATION_ERRORS
+            .iter()
+            .find(|it| output.contains(*it));
         if let (Freezer::Nuitka, Some(words)) = (freezer, misconfigured) {
             let line = failed.and_then(|it| {
-                it.tail.iter().find(|it| it.to_lowercase().contains(words)).cloned()
+                it.tail
+                    .iter()
+                    .find(|it| it.to_lowercase().contains(words))
+                    .cloned()
             });
             bail!(
                 "nuitka refuses the configuration: {}\n\
@@ -289,9 +323,14 @@ impl Sidecar<'_> {
                 self.name
             );
         }
-        let decisive = failed.and_then(|it| it.tail.last()).map(|it| format!(" ({it})"));
-        let because =
-            format!("{freezer:?} failed: {error:#}{}", decisive.unwrap_or_default()).to_lowercase();
+        let decisive = failed
+            .and_then(|it| it.tail.last())
+            .map(|it| format!(" ({it})"));
+        let because = format!(
+            "{freezer:?} failed: {error:#}{}",
+            decisive.unwrap_or_default()
+        )
+        .to_lowercase();
         let text = format!("{because}; trying the next freezer");
         cx.note(Level::Warning, text);
         Ok(because)
@@ -313,7 +352,14 @@ impl Sidecar<'_> {
             cx.fact("because", because);
         }
         let (name, layout) = (self.name.clone(), self.layout);
-        Ok(Frozen { name, executable, freezer, because, layout, version })
+        Ok(Frozen {
+            name,
+            executable,
+            freezer,
+            because,
+            layout,
+            version,
+        })
     }
 }
 
@@ -325,14 +371,18 @@ fn judge(
     how: &str,
     timeout: &Duration,
 ) -> Result<()> {
-    let missing = tail.iter().rev().find(|it| {
-        it.contains("ModuleNotFoundError") || it.contains("ImportError")
-    });
+    let missing = tail
+        .iter()
+        .rev()
+        .find(|it| it.contains("ModuleNotFoundError") || it.contains("ImportError"));
     if let Some(line) = missing {
         bail!("a module is missing {how}: {}", line.trim());
     }
     let ready = printed.iter().filter(|it| *it == "READY").count();
-    let said = || tail.last().map_or_else(|| "it printed nothing".to_owned(), |it| it.clone());
+    let said = || {
+        tail.last()
+            .map_or_else(|| "it printed nothing".to_owned(), |it| it.clone())
+    };
     match (ready, end) {
         (1, None) => Ok(()),
         (1, Some(end)) => bail!(
@@ -340,7 +390,10 @@ fn judge(
              outlive a killed host"
         ),
         (0, Some(end)) if end.starts_with("timed out") => {
-            bail!("it did not print READY within {timeout:?} {how}: {}", said())
+            bail!(
+                "it did not print READY within {timeout:?} {how}: {}",
+                said()
+            )
         }
         (0, Some(end)) => bail!("it ended before it was ready {how} ({end}): {}", said()),
         (0, None) => bail!("it ended before it was ready {how}: {}", said()),

@@ -37,7 +37,11 @@ pub struct Code {
 impl SignCode {
     /// The step over the built host and all frozen sidecars.
     pub fn new(release: &Release, app: Done<Host>, sidecars: Vec<Done<Frozen>>) -> Self {
-        Self { target: release.target.clone(), app, sidecars }
+        Self {
+            target: release.target.clone(),
+            app,
+            sidecars,
+        }
     }
 }
 
@@ -62,8 +66,15 @@ impl Step for SignCode {
             sidecars.push(sidecar.output.clone());
         }
         if self.target.os == Os::Linux {
-            cx.fact("signature", "none inside: ELF executables carry no signature");
+            cx.fact(
+                "signature",
+                "none inside: ELF executables carry no signature",
+            );
         }
-        Ok(Code { host: host.main.clone(), others: host.others.clone(), sidecars })
+        Ok(Code {
+            host: host.main.clone(),
+            others: host.others.clone(),
+            sidecars,
+        })
     }
 }

@@ -77,7 +77,10 @@ impl Step for SignInstallers<'_> {
             let name = &installer.file;
             copy(&self.installers.path(name), &out.file(name)?)?;
             let signatures = sign(self.release, out, name, Some(&self.version), &FORMS)?;
-            installers.push(SignedInstaller { installer: installer.clone(), signatures });
+            installers.push(SignedInstaller {
+                installer: installer.clone(),
+                signatures,
+            });
         }
         Ok(Signed { installers })
     }
@@ -95,7 +98,9 @@ pub fn sign(
     version: Option<&str>,
     forms: &[SignatureKind],
 ) -> Result<Vec<SignatureRef>> {
-    let Some(signer) = &release.signer else { return Ok(Vec::new()) };
+    let Some(signer) = &release.signer else {
+        return Ok(Vec::new());
+    };
     let comment = minisign::trusted_comment(release.epoch, name, version);
     let signature = signer.sign(&out.file(name)?, &comment)?;
     let mut signatures = Vec::new();
@@ -106,7 +111,11 @@ pub fn sign(
         };
         let file = format!("{name}.{suffix}");
         fs_err::write(out.file(&file)?, text)?;
-        signatures.push(SignatureRef { kind, file: Some(file), key_id: signature.key_id() });
+        signatures.push(SignatureRef {
+            kind,
+            file: Some(file),
+            key_id: signature.key_id(),
+        });
     }
     Ok(signatures)
 }

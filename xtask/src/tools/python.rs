@@ -20,8 +20,15 @@ use crate::{
 
 /// How the program is started: a package by its `__main__.py`, or a script.
 pub enum Entry {
-    /// `python -m name`, with `root` on the module path; `dir` is the package's own folder.
-    Package { root: PathBuf, dir: PathBuf, name: String },
+    /// `python -m name`.
+    Package {
+        /// The folder that must stand on the module path.
+        root: PathBuf,
+        /// The package's own folder.
+        dir: PathBuf,
+        /// Its full name, with dots.
+        name: String,
+    },
     /// `python path`.
     Script(PathBuf),
 }
@@ -37,9 +44,16 @@ impl Entry {
         }
         let packages: Vec<&Path> = dir.ancestors().take_while(|it| is_package(it)).collect();
         let names = packages.iter().rev().filter_map(|it| it.file_name());
-        let name = names.map(|it| it.to_string_lossy()).collect::<Vec<_>>().join(".");
+        let name = names
+            .map(|it| it.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(".");
         let root = packages.last().and_then(|it| it.parent()).unwrap_or(dir);
-        Self::Package { root: root.to_owned(), dir: dir.to_owned(), name }
+        Self::Package {
+            root: root.to_owned(),
+            dir: dir.to_owned(),
+            name,
+        }
     }
 
     /// Adds what starts it to an interpreter's command.
@@ -211,8 +225,11 @@ sys.exit(1 if bad else 0)
 
 /// Refuses sources that are no Python.
 pub fn check_syntax(cx: &Context, environment: &Environment, sources: &[PathBuf]) -> Result<()> {
+    // A file, so that the printed command can be pasted.
+    let script = cx.cache("python")?.join("check_syntax.py");
+    fs_err::write(&script, CHECK_SYNTAX)?;
     let mut command = environment.command()?;
-    command.args(["-I", "-c", CHECK_SYNTAX]).args(sources);
+    command.arg("-I").arg(script).args(sources);
     let finished = cx.exec(command).output()?;
     ensure!(
         finished.status.success(),

@@ -14,7 +14,10 @@ use crate::config::{BundleKind, TauriCli};
 pub const MARKER: &[u8] = b"__TAURI_BUNDLE_TYPE_VAR_UNK";
 
 /// Warnings that mean a broken package although the bundler ends well.
-const FATAL_WARNINGS: [&str; 2] = ["Failed to add bundler type", "Couldn't find the bundle type"];
+const FATAL_WARNINGS: [&str; 2] = [
+    "Failed to add bundler type",
+    "Couldn't find the bundle type",
+];
 
 /// What is bundled, and from where.
 pub struct Bundling<'a> {
@@ -54,20 +57,35 @@ impl Bundling<'_> {
                 command
             }
         };
-        command.args(["bundle", "--ci", "--no-sign", "--bundles", &kind_name(self.kind)]);
-        command.arg("--config").arg(serde_json::to_string(self.config)?);
+        command.args([
+            "bundle",
+            "--ci",
+            "--no-sign",
+            "--bundles",
+            &kind_name(self.kind),
+        ]);
+        command
+            .arg("--config")
+            .arg(serde_json::to_string(self.config)?);
         if let Some(triple) = self.triple {
             command.args(["--target", triple]);
         }
-        command.current_dir(self.app).env("CARGO_TARGET_DIR", self.work);
+        command
+            .current_dir(self.app)
+            .env("CARGO_TARGET_DIR", self.work);
         Ok(command)
     }
 
     /// The one package that the bundler left. `output` is what it printed.
     pub fn package(&self, output: &str) -> Result<PathBuf> {
-        let fatal = output.lines().find(|line| FATAL_WARNINGS.iter().any(|it| line.contains(it)));
+        let fatal = output
+            .lines()
+            .find(|line| FATAL_WARNINGS.iter().any(|it| line.contains(it)));
         if let Some(line) = fatal {
-            bail!("the bundler ended well, but the package is broken: {}", line.trim());
+            bail!(
+                "the bundler ended well, but the package is broken: {}",
+                line.trim()
+            );
         }
         let folder = self.release().join("bundle").join(kind_name(self.kind));
         let suffix = match self.kind {
@@ -78,13 +96,19 @@ impl Bundling<'_> {
         let mut packages = Vec::new();
         for entry in fs_err::read_dir(&folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|it| it.eq_ignore_ascii_case(suffix)) {
+            if path
+                .extension()
+                .is_some_and(|it| it.eq_ignore_ascii_case(suffix))
+            {
                 packages.push(path);
             }
         }
         match packages.len() {
             1 => Ok(packages.remove(0)),
-            n => bail!("the bundler left {n} .{suffix} files in {}, not one", folder.display()),
+            n => bail!(
+                "the bundler left {n} .{suffix} files in {}, not one",
+                folder.display()
+            ),
         }
     }
 
