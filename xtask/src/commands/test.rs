@@ -29,7 +29,11 @@ use self::{
     repository::{Part, Repository},
     tally::Tally,
 };
-use super::{INTERRUPTED, World, doctor, print};
+use super::{
+    INTERRUPTED, World,
+    doctor::{self, Scope},
+    print,
+};
 use crate::{
     cli::{Global, Test},
     engine::{
@@ -81,10 +85,16 @@ pub(super) fn test(world: &World, options: &Test) -> Result<ExitCode> {
         config,
     } = &world.global;
     let events = Events::new(vec![report::reporter(*format, *color, *verbose)]);
-    // First of all: without cargo not even the parts are known.
-    doctor::before_dist(world, &target, &events, options.setup)?;
     let repository = Repository::discover(world.config()?)?;
     let parts = select(&repository, options.only.as_deref())?;
+    if options.setup || parts.contains(&Part::EndToEnd) {
+        let scope = Scope {
+            fix: options.setup,
+            tests: true,
+            ..Scope::default()
+        };
+        doctor::before(world, &target, &events, scope)?;
+    }
     let session = open(world, options, &repository, &parts, &target, &events)?;
     let (config, state, full) = (config.clone(), world.state(&target), options.full);
     let tests = Tests {

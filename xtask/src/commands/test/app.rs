@@ -13,7 +13,6 @@ use super::{
     processes::{self, Process},
 };
 use crate::engine::{
-    event::Level,
     exec::{self, Finished},
     staging,
     step::Context,
@@ -25,6 +24,8 @@ const MARK: &str = "XTASK_TEST_RUN";
 const LOOK: Duration = Duration::from_millis(200);
 /// How long sidecars may outlive a killed app: what unpacks itself tidies up first.
 const GRACE: Duration = Duration::from_secs(15);
+/// A blank window on a bare display has two, any text has more.
+const COLOURS: u32 = 8;
 /// How long an app must live that names no sign of being ready.
 const SETTLED: Duration = Duration::from_secs(3);
 
@@ -214,7 +215,9 @@ impl Watch<'_> {
             "started: `{title}` after {:.1} s",
             self.started.elapsed().as_secs_f64()
         );
-        self.picture(&host);
+        let painted = self.until("the window to show more than one colour", is_gone, || {
+            self.picture(&host)
+        })?;
         let names: Vec<&str> = self
             .tests
             .repository
@@ -232,7 +235,7 @@ impl Watch<'_> {
         );
         host.kill();
         let gone = self.gone(&sidecars)?;
-        Ok(vec![ready, gone])
+        Ok(vec![ready, painted, gone])
     }
 
     /// Looks until there is something to see. `is_gone` says that the app has ended.
@@ -289,20 +292,19 @@ impl Watch<'_> {
         (settled && test.ready_line.as_deref().is_none_or(printed)).then_some(titled)
     }
 
-    /// For whoever wants to see it; a picture that fails is no failure of the app.
-    fn picture(&self, host: &Process) {
+    /// Takes a picture of the display; in words, once the page has been painted on it. The title
+    /// comes from the host and says nothing of the page, which may have failed to load.
+    fn picture(&self, host: &Process) -> Option<String> {
         let file = self.tests.state.join("test/window.png");
         let mut import = display(host, "import");
         import.args(["-window", "root"]).arg(&file);
-        match exec::quiet(import) {
-            Ok((true, _)) => self
-                .cx
-                .note(Level::Info, format!("picture: {}", file.display())),
-            Ok((false, text)) => self.cx.note(Level::Warning, format!("no picture: {text}")),
-            Err(error) => self
-                .cx
-                .note(Level::Warning, format!("no picture: {error:#}")),
-        }
+        let (taken, _) = exec::quiet(import).ok()?;
+        let mut identify = Command::new("identify");
+        identify.args(["-format", "%k"]).arg(&file);
+        let (_, colours) = exec::quiet(identify).ok()?;
+        let colours: u32 = colours.trim().parse().ok()?;
+        let shown = file.strip_prefix(self.cx.root()).unwrap_or(&file).display();
+        (taken && colours >= COLOURS).then(|| format!("painted: {colours} colours in {shown}"))
     }
 
     /// Waits until the sidecars of the killed app have ended.

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result};
 use super::{
     Tests, end_to_end,
     repository::{Part, SLOW, Workspace},
-    tally::Tally,
+    tally::{Runner, Tally},
 };
 use crate::{
     config,
-    engine::{files, step::Context},
+    engine::{exec::CommandFailed, files, step::Context},
     tools::{
         node,
         python::{Environment, Interpreter},
@@ -45,7 +45,7 @@ pub(super) fn run(part: Part, tests: &Tests, cx: &Context, tally: &mut Tally) ->
         Part::Frontend => {
             let frontend = install(tests, cx)?;
             let script = node::run(frontend.package_manager, &frontend.dir, "test");
-            counted(cx, tally, tests.child(script))
+            counted(cx, tally, (Runner::Script, tests.child(script)))
         }
         Part::Sidecar(index) => pytest(tests, cx, tally, &repository.config.sidecars[index]),
         Part::EndToEnd => end_to_end::run(tests, cx, tally),
@@ -64,11 +64,39 @@ impl Tests {
 
 /// Runs a test runner and counts what it says, also if it fails. Its summary may be far from the
 /// end of its output: the log has all of it.
-fn counted(cx: &Context, tally: &mut Tally, command: Command) -> Result<()> {
+fn counted(cx: &Context, tally: &mut Tally, (runner, command): (Runner, Command)) -> Result<()> {
     let done = cx.exec(command).run();
     let log = fs_err::read(&cx.log().path)?;
-    tally.read(&String::from_utf8_lossy(&log));
-    done
+    let log = String::from_utf8_lossy(&log);
+    tally.read(runner, &log);
+    let failures = runner.failures(&log);
+    match done {
+        Err(error) if error.is::<CommandFailed>() && !failures.is_empty() => {
+            Err(error.context(named(&failures)))
+        }
+        done => done,
+    }
+}
+
+/// The failed tests, as many as can be taken in.
+fn named(failures: &[&str]) -> String {
+    const SHOWN: usize = 8;
+    let mut text = format!(
+        "{} failed",
+        if failures.len() == 1 {
+            "a test"
+        } else {
+            "tests"
+        }
+    );
+    failures
+        .iter()
+        .take(SHOWN)
+        .for_each(|it| text += &format!("\n{it}"));
+    if failures.len() > SHOWN {
+        text += &format!("\nand {} more", failures.len() - SHOWN);
+    }
+    text
 }
 
 /// Runs a command that is content or not.
@@ -145,7 +173,7 @@ fn packages(workspace: &Workspace) -> impl Iterator<Item = &str> {
 
 /// cargo-nextest where there is one, since it runs tests of all binaries at once. Both go on after
 /// a failure: all that fails is to be seen at once.
-fn cargo_test(tests: &Tests, workspace: &Workspace, which: Which) -> Command {
+fn cargo_test(tests: &Tests, workspace: &Workspace, which: Which) -> (Runner, Command) {
     let nextest = which::which("cargo-nextest").is_ok();
     let words: &[&str] = if nextest {
         &["nextest", "run"]
@@ -167,7 +195,14 @@ fn cargo_test(tests: &Tests, workspace: &Workspace, which: Which) -> Command {
         // At the end, where a failure's last lines are taken from.
         command.args(["--failure-output", "final"]);
     }
-    tests.child(command)
+    (
+        if nextest {
+            Runner::Nextest
+        } else {
+            Runner::Cargo
+        },
+        tests.child(command),
+    )
 }
 
 /// Installs the locked packages, unless they are installed already.
@@ -200,5 +235,5 @@ fn pytest(tests: &Tests, cx: &Context, tally: &mut Tally, sidecar: &config::Side
     pytest
         .args(["-m", "pytest", "-q", "--color=no"])
         .current_dir(&sidecar.dir);
-    counted(cx, tally, tests.child(pytest))
+    counted(cx, tally, (Runner::Pytest, tests.child(pytest)))
 }

@@ -89,9 +89,8 @@ pub(super) fn all() -> Vec<Process> {
 pub(super) fn below<'a>(host: &Process, names: &[&str], all: &'a [Process]) -> Vec<&'a Process> {
     let parents: BTreeMap<i32, &Process> = all.iter().map(|it| (it.id, it)).collect();
     let named = |it: &&Process| names.iter().any(|name| it.is_called(name));
-    let belongs = |it: &&Process| {
-        line(it, host, &parents).is_some_and(|line| line.iter().any(named))
-    };
+    let belongs =
+        |it: &&Process| line(it, host, &parents).is_some_and(|line| line.iter().any(named));
     all.iter().filter(belongs).collect()
 }
 
