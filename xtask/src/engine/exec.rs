@@ -374,8 +374,9 @@ impl<'a> Run<'a> {
                 let mut text = exec
                     .redactor
                     .redact(console::strip_ansi_codes(text.trim_end()).as_ref());
-                let log_error = log.line(&text).err();
+                let mut log_error = None;
                 if for_people {
+                    log_error = log.line(&text).err();
                     exec.events.emit(Event::CommandOutput {
                         step: step.clone(),
                         line: text.clone(),

@@ -20,7 +20,6 @@
 pub mod artifact;
 pub mod event;
 pub mod exec;
-pub mod files;
 pub mod fingerprint;
 pub mod journal;
 pub mod lock;
@@ -31,3 +30,5 @@ pub mod select;
 pub mod session;
 pub mod staging;
 pub mod step;
+
+pub use xtask_walk as files;

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use super::{
     artifact,
     event::{Event, Events, Failure, Level, Reporter, Stamped},
-    exec::{CommandFailed, Exec, Interrupted, Log},
+    exec::{self, CommandFailed, Exec, Interrupted, Log},
     files::{self, StatCache},
     fingerprint::{self, Change, Taken},
     journal::{CommandRun, Journal, Record},
@@ -194,7 +194,7 @@ impl Session {
             timeout: options.timeout,
         };
         Ok(Self {
-            cache: StatCache::open(state.join("stat.v1"), options.rehash),
+            cache: StatCache::open(state.join("stat.v2"), options.rehash, exec::quiet),
             root: options.root,
             jobs: options.jobs,
             probes: options.probes,

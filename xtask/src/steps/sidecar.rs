@@ -12,7 +12,7 @@ use crate::{
     config::{self, Freezer, Layout},
     engine::{
         event::Level,
-        exec::{CommandFailed, Interrupted},
+        exec::{self, CommandFailed, Interrupted},
         files::{StatCache, Tree},
         fingerprint::Inputs,
         staging::{self, Staging},
@@ -112,7 +112,7 @@ impl<'r> Sidecar<'r> {
     /// What no freezer would help against: sources that are no Python, or a program that does not
     /// even start under plain Python.
     fn refuse_broken_sources(&self, cx: &Context, environment: &Environment) -> Result<()> {
-        let cache = StatCache::open(PathBuf::new(), true);
+        let cache = StatCache::open(PathBuf::new(), true, exec::quiet);
         let found = self.sources().walk(cx.root(), &cache)?;
         let python = found
             .iter()
