@@ -4,6 +4,8 @@
 
 #[path = "support/project.rs"]
 mod project;
+#[path = "dist/sidecars.rs"]
+mod sidecars;
 
 use expect_test::{Expect, expect};
 use project::{Project, Ran};
@@ -1155,8 +1157,8 @@ fn a_release_is_signed_and_the_key_stays_secret() {
           hint: make one with `npx tauri signer generate`, keep it secret, and export it as TAURI_SIGNING_PRIVATE_KEY
         exit code 1
     "#]]);
-    // What a child would print must be masked, what it inherits must not be there.
-    project.write("build.mjs", format!("{}console.log(process.env);\n", project.read("build.mjs")));
+    let chatty = "console.log(process.env, 'correct' + ' horse', 'staple');\n";
+    project.write("build.mjs", format!("{}{chatty}", project.read("build.mjs")));
     project.commit("Chatty");
     project.set("TAURI_SIGNING_PRIVATE_KEY", project::KEY);
     project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", project::PASSWORD);
@@ -1165,6 +1167,8 @@ fn a_release_is_signed_and_the_key_stays_secret() {
     secrets.push(project::PASSWORD);
     let seen = seen_anywhere(&project, "dist --release --verbose", &secrets);
     assert!(seen.is_empty(), "{seen:#?}");
+    let log = project.read("target/dist/linux/logs/frontend.log");
+    assert!(log.contains("*** staple") && !log.contains("TAURI_SIGNING"), "{log}");
     let public = project.manifest()["signing"]["minisign"]["public_key"].as_str().unwrap().to_owned();
     for name in [".deb", ".rpm", ".tar.gz", "manifest.json", "SHA256SUMS"] {
         let file = project.product(name);

@@ -267,7 +267,7 @@ impl<'a> Run<'a> {
         let command = std::mem::replace(&mut self.command, Command::new(""));
         let mut wrap = CommandWrap::from(command);
         wrap.command_mut()
-            .stdin(if self.stdin.is_some() {
+            .stdin(if self.stdin.is_some() || self.hold_stdin.is_some() {
                 Stdio::piped()
             } else {
                 Stdio::null()
@@ -281,13 +281,15 @@ impl<'a> Run<'a> {
         let out = self.pump(child.stdout().take(), true, &lines);
         let err = self.pump(child.stderr().take(), false, &lines);
         drop(lines);
-        if let (Some(bytes), Some(mut stdin)) = (self.stdin.take(), child.stdin().take()) {
-            // Its own thread: a process that prints before it reads must not block us.
-            thread::spawn(move || stdin.write_all(&bytes));
-        }
         let mut seen = Seen::default();
-        if let Some(line) = self.hold_stdin.take() {
-            seen.held = child.stdin().take().map(|stdin| (line, stdin));
+        let stdin = child.stdin().take();
+        match (self.stdin.take(), self.hold_stdin.take(), stdin) {
+            // Its own thread: a process that prints before it reads must not block us.
+            (Some(bytes), _, Some(mut stdin)) => {
+                thread::spawn(move || stdin.write_all(&bytes));
+            }
+            (None, Some(line), stdin) => seen.held = stdin.map(|stdin| (line, stdin)),
+            _ => {}
         }
         let status = self.wait(child.as_mut(), &collected, &mut seen, line)?;
         seen.drain_for(&collected, LINGER);

@@ -11,8 +11,12 @@ use std::{
 
 use fs_err as fs;
 
-/// What children get of the environment; everything else would be the developer's.
-const INHERITED: [&str; 5] = ["PATH", "HOME", "USER", "LANG", "TMPDIR"];
+/// What children get of the environment, by the beginning of the name: programs, caches, and where
+/// packages come from. Everything else would be the developer's.
+const INHERITED: [&str; 12] = [
+    "PATH", "HOME", "USER", "LANG", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "PIP_", "UV_", "SSL_CERT",
+    "http", "HTTP",
+];
 
 /// The time of every commit, so that clones and runs agree: 2026-01-02T03:04:05Z.
 const COMMITTED: &str = "1767323045 +0000";
@@ -264,9 +268,8 @@ impl Project {
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(line.split_whitespace()).current_dir(&self.root).env_clear();
-        for name in INHERITED {
-            command.envs(std::env::var_os(name).map(|it| (name, it)));
-        }
+        let inherited = |name: &str| INHERITED.iter().any(|it| name.starts_with(it));
+        command.envs(std::env::vars().filter(|it| inherited(&it.0)));
         command.env("npm_config_userconfig", "/dev/null");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -341,7 +344,7 @@ impl Ran {
     /// Only the line of each step: what it does and why.
     pub fn steps(&self) -> String {
         let shown = self.shown();
-        let words = ["runs:", "reused", "kept:", "left out:", "failed"];
+        let words = ["runs:", "reused", "kept:", "left out:", "failed", "warning:"];
         let of_step = |line: &&str| {
             let mut parts = line.splitn(2, "  ");
             let (name, said) = (parts.next().unwrap(), parts.next().unwrap_or_default());
@@ -547,6 +550,8 @@ fn masked(word: &str) -> String {
         "[HASH]"
     } else if hex && core.len() == 16 {
         "[KEY]"
+    } else if core.contains("/_logs/") {
+        "[NPM-LOG]"
     } else {
         return word.to_owned();
     };
