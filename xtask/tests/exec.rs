@@ -105,9 +105,13 @@ fn failed(outcome: Result<Finished>) -> CommandFailed {
         .clone()
 }
 
+/// Whether the process ends within a moment: a signal takes effect a little later.
 fn gone(process: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
-    stat.is_empty() || stat.contains(") Z ")
+    let path = format!("/proc/{}/stat", process.trim());
+    (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        fs::read_to_string(&path).map_or(true, |stat| stat.contains(") Z "))
+    })
 }
 
 #[test]
