@@ -16,9 +16,11 @@ use crate::report::{ColorWhen, Format};
     propagate_version = true
 )]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 
+    /// Options of every command.
     #[command(flatten)]
     pub global: Global,
 }
@@ -124,12 +126,15 @@ pub struct Signing {
 /// Options of `dist`.
 #[derive(Args, Debug)]
 pub struct Dist {
+    /// For which target.
     #[command(flatten)]
     pub on: OnTarget,
 
+    /// Which steps.
     #[command(flatten)]
     pub select: Select,
 
+    /// How the release is signed.
     #[command(flatten)]
     pub signing: Signing,
 
@@ -149,12 +154,15 @@ pub struct Dist {
 /// Options of `plan`.
 #[derive(Args, Debug)]
 pub struct Plan {
+    /// For which target.
     #[command(flatten)]
     pub on: OnTarget,
 
+    /// Which steps.
     #[command(flatten)]
     pub select: Select,
 
+    /// How the release is signed.
     #[command(flatten)]
     pub signing: Signing,
 
@@ -169,6 +177,7 @@ pub struct Clean {
     /// The step to forget; without it all steps, their files and caches
     pub step: Option<String>,
 
+    /// For which target.
     #[command(flatten)]
     pub on: OnTarget,
 }
@@ -191,6 +200,7 @@ pub struct Verify {
 /// Options of `doctor`.
 #[derive(Args, Debug)]
 pub struct Doctor {
+    /// For which target.
     #[command(flatten)]
     pub on: OnTarget,
 
@@ -213,6 +223,10 @@ pub struct Test {
     /// Also what takes long: more kills, more damage
     #[arg(long)]
     pub full: bool,
+
+    /// Stop at the first part that fails
+    #[arg(long)]
+    pub fail_fast: bool,
 
     /// Only the parts whose name contains this; `list` names them
     #[arg(value_name = "PART")]

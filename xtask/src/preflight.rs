@@ -111,7 +111,7 @@ fn wrong_host(target: &Target, host: &Target) -> Finding {
         found: None,
         problem: Some(format!("cannot be built on {here}")),
         fix: Some(Fix::ByHand(format!(
-            "run `cargo xtask dist --target {target}` on {wanted}, or in CI: `cargo xtask ci generate`"
+            "run `cargo xtask dist --target {target}` on {wanted}"
         ))),
     }
 }

@@ -463,10 +463,10 @@ fn another_system_cannot_be_built_for() {
     let mut machine = Machine::new();
     machine.needs.target = "windows".parse().unwrap();
     machine.shows(&machine.report(), false, expect![[r#"
-        target windows | app | - | cannot be built on Linux | run `cargo xtask dist --target windows` on Windows, or in CI: `cargo xtask ci generate`
+        target windows | app | - | cannot be built on Linux | run `cargo xtask dist --target windows` on Windows
 
         By hand:
-          run `cargo xtask dist --target windows` on Windows, or in CI: `cargo xtask ci generate`
+          run `cargo xtask dist --target windows` on Windows
     "#]]);
 }
 

@@ -87,13 +87,15 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     let ok = failure.is_none();
     let next = match &failure {
         None => next_after(&wish),
-        Some(_) => Some(command.clone()),
+        // Outside of a step there is nothing to resume; the hints say what to do.
+        Some(error) if error.is::<Reported>() || error.is::<Interrupted>() => Some(command),
+        Some(_) => None,
     };
     if let Some(error) = failure
         && !error.is::<Reported>()
         && !error.is::<Interrupted>()
     {
-        let failure = session::failure(&error, &command);
+        let failure = session::failure(&error, "");
         events.emit(Event::RunFailed { failure });
     }
     events.emit(Event::RunFinished {

@@ -52,6 +52,9 @@ pub(super) fn doctor(world: &World, options: &cli::Doctor) -> Result<ExitCode> {
 pub(super) fn before(world: &World, target: &Target, events: &Events, scope: Scope) -> Result<()> {
     let found = look(world, target, events, scope)?;
     if !found.ok() {
+        if found.command().is_none() {
+            bail!("something that this needs is missing\n{}", found.text().trim_end());
+        }
         let tests = if scope.tests { " --tests" } else { "" };
         bail!(
             "something that this needs is missing\n{}\n\

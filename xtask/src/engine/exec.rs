@@ -149,6 +149,7 @@ pub struct Run<'a> {
     command: Command,
     stdin: Option<Vec<u8>>,
     hold_stdin: Option<String>,
+    stdout_is_data: bool,
     timeout: Duration,
 }
 
@@ -163,6 +164,7 @@ impl<'a> Run<'a> {
             command: command.into(),
             stdin: None,
             hold_stdin: None,
+            stdout_is_data: false,
             timeout,
         }
     }
@@ -177,6 +179,13 @@ impl<'a> Run<'a> {
     /// that a vanished parent would leave.
     pub fn hold_stdin_until(mut self, line: &str) -> Self {
         self.hold_stdin = Some(line.to_owned());
+        self
+    }
+
+    /// What it prints to stdout is for a program to read: it goes to the log, but it would only
+    /// crowd out the last lines of a failure that a person can read.
+    pub fn stdout_is_data(mut self) -> Self {
+        self.stdout_is_data = true;
         self
     }
 
@@ -258,7 +267,7 @@ impl<'a> Run<'a> {
         let command = std::mem::replace(&mut self.command, Command::new(""));
         let mut wrap = CommandWrap::from(command);
         wrap.command_mut()
-            .stdin(if self.stdin.is_some() {
+            .stdin(if self.stdin.is_some() || self.hold_stdin.is_some() {
                 Stdio::piped()
             } else {
                 Stdio::null()
@@ -272,13 +281,15 @@ impl<'a> Run<'a> {
         let out = self.pump(child.stdout().take(), true, &lines);
         let err = self.pump(child.stderr().take(), false, &lines);
         drop(lines);
-        if let (Some(bytes), Some(mut stdin)) = (self.stdin.take(), child.stdin().take()) {
-            // Its own thread: a process that prints before it reads must not block us.
-            thread::spawn(move || stdin.write_all(&bytes));
-        }
         let mut seen = Seen::default();
-        if let Some(line) = self.hold_stdin.take() {
-            seen.held = child.stdin().take().map(|stdin| (line, stdin));
+        let stdin = child.stdin().take();
+        match (self.stdin.take(), self.hold_stdin.take(), stdin) {
+            // Its own thread: a process that prints before it reads must not block us.
+            (Some(bytes), _, Some(mut stdin)) => {
+                thread::spawn(move || stdin.write_all(&bytes));
+            }
+            (None, Some(line), stdin) => seen.held = stdin.map(|stdin| (line, stdin)),
+            _ => {}
         }
         let status = self.wait(child.as_mut(), &collected, &mut seen, line)?;
         seen.drain_for(&collected, LINGER);
@@ -355,20 +366,26 @@ impl<'a> Run<'a> {
     ) -> thread::JoinHandle<()> {
         let (exec, log, step) = (self.exec.clone(), self.log.clone(), self.step.to_owned());
         let lines = lines.clone();
+        let for_people = !(keep && self.stdout_is_data);
         thread::spawn(move || {
             let Some(stream) = stream else { return };
             let mut reader = BufReader::new(stream);
             let mut raw = Vec::new();
             while reader.read_until(b'\n', &mut raw).is_ok_and(|n| n > 0) {
                 let text = String::from_utf8_lossy(&raw);
-                let text = exec
+                let mut text = exec
                     .redactor
                     .redact(console::strip_ansi_codes(text.trim_end()).as_ref());
-                let log_error = log.line(&text).err();
-                exec.events.emit(Event::CommandOutput {
-                    step: step.clone(),
-                    line: text.clone(),
-                });
+                let mut log_error = None;
+                if for_people {
+                    log_error = log.line(&text).err();
+                    exec.events.emit(Event::CommandOutput {
+                        step: step.clone(),
+                        line: text.clone(),
+                    });
+                } else {
+                    text.clear();
+                }
                 let stdout = if keep {
                     std::mem::take(&mut raw)
                 } else {
@@ -575,5 +592,11 @@ fn program_of(line: &str) -> String {
 }
 
 fn quote(word: &str) -> String {
+    // `=` needs no quotes in an argument, and options full of quotes are hard to read. A word
+    // before the program would be an assignment, but no program is named so.
+    let plain = |it: char| it.is_ascii_alphanumeric() || "_-./:=,@%+".contains(it);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), |it| it.into_owned())
 }

