@@ -254,34 +254,35 @@ fn commands_start_in_the_repository() {
 /// What is printed does in a shell what the command does.
 #[test]
 fn printed_commands_can_be_pasted() {
+    type Change<'c> = &'c dyn for<'a> Fn(&'a mut Command) -> &'a mut Command;
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();
     fs::create_dir(root.join("a b")).expect("a folder");
-    let check = |change: &dyn Fn(&mut Command), expected: Expect| {
+    let check = |change: Change, expected: Expect| {
         let mut command = Command::new("printenv");
         change(&mut command);
         let line = pasteable(&command, root);
         expected.assert_eq(&line.replace(&*root.to_string_lossy(), "ROOT"));
     };
     check(
-        &|it| drop(it.args(["it's", "a b", "$HOME", "", "x"])),
+        &|it| it.args(["it's", "a b", "$HOME", "", "x"]),
         expect![[r#"printenv "it's" 'a b' '$HOME' '' x"#]],
     );
     check(
-        &|it| drop(it.env("A", "b c").arg("A")),
+        &|it| it.env("A", "b c").arg("A"),
         expect!["A='b c' printenv A"],
     );
     check(
-        &|it| drop(it.current_dir(root.join("a b"))),
+        &|it| it.current_dir(root.join("a b")),
         expect!["(cd 'a b' && printenv)"],
     );
-    check(&|it| drop(it.current_dir(root)), expect!["printenv"]);
+    check(&|it| it.current_dir(root), expect!["printenv"]);
     check(
-        &|it| drop(it.current_dir("/usr")),
+        &|it| it.current_dir("/usr"),
         expect!["(cd /usr && printenv)"],
     );
     check(
-        &|it| drop(it.env_remove("LANG").env("A", "b")),
+        &|it| it.env_remove("LANG").env("A", "b"),
         expect!["env -u LANG A=b printenv"],
     );
     let mut command = Command::new("sh");
