@@ -192,7 +192,7 @@ impl Session {
                     text,
                 });
             }
-            staging::remove(&state.join("staging"))?;
+            staging::clear(&state.join("staging"))?;
         }
         let gathered = Arc::new(Mutex::new(Gathered::default()));
         events.add(Box::new(Gather(gathered.clone())));
