@@ -175,9 +175,11 @@ fn run(session: &Session, tests: &Tests, parts: &[Part], fail_fast: bool) -> Out
         });
         outcome.interrupted = done.as_ref().is_err_and(|it| it.is::<Interrupted>());
         if done.is_err() {
+            outcome.resume = Some(task.resume);
+        }
+        if done.is_err() && !outcome.interrupted {
             // A part that breaks off failed, whatever it had counted until then.
             tally.failed = tally.failed.max(1);
-            outcome.resume = Some(task.resume);
         }
         outcome.tally.add(&tally);
         if outcome.interrupted || (fail_fast && done.is_err()) {

@@ -276,27 +276,26 @@ impl Session {
         };
         let done = work(&cx).and_then(|it| self.check_interrupted().map(|()| it));
         let seconds = started.elapsed().as_secs_f64();
-        done.map(|result| {
-            self.events.emit(Event::StepPassed {
-                step: step.clone(),
-                seconds,
-                result,
-            });
-        })
-        .map_err(|error| {
-            let mut failure = self.failure(&error, &task.log);
-            failure.resume.clone_from(&task.resume);
-            self.events.emit(Event::StepFailed {
-                step: step.clone(),
-                seconds,
-                failure,
-            });
-            if error.is::<Interrupted>() {
-                error
-            } else {
-                Reported(step).into()
+        let error = match done {
+            Ok(result) => {
+                self.events.emit(Event::StepPassed {
+                    step,
+                    seconds,
+                    result,
+                });
+                return Ok(());
             }
-        })
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) => error,
+        };
+        let mut failure = self.failure(&error, &task.log);
+        failure.resume.clone_from(&task.resume);
+        self.events.emit(Event::StepFailed {
+            step: step.clone(),
+            seconds,
+            failure,
+        });
+        Err(Reported(step).into())
     }
 
     /// Runs two independent parts side by side, or in order with one job or in a plan. Side by

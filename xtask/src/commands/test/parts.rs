@@ -99,11 +99,21 @@ fn named(failures: &[&str]) -> String {
     text
 }
 
-/// Runs a command that is content or not.
-fn checked(cx: &Context, tally: &mut Tally, command: Command) -> Result<()> {
-    cx.exec(command).run()?;
-    tally.check();
-    Ok(())
+/// Runs commands that are content or not: all of them, so that what there is to mend is seen at
+/// once. The error is that of the first.
+fn checked(cx: &Context, tally: &mut Tally, commands: Vec<(Command, &'static str)>) -> Result<()> {
+    let mut first = Ok(());
+    for (command, failure) in commands {
+        match cx.exec(command).run() {
+            Ok(()) => tally.check(),
+            Err(error) if error.is::<CommandFailed>() => {
+                tally.failed += 1;
+                first = first.and(Err(error.context(failure)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    first
 }
 
 fn cargo(dir: &Path, words: &[&str]) -> Command {
@@ -114,35 +124,38 @@ fn cargo(dir: &Path, words: &[&str]) -> Command {
 
 /// Both in one part: each takes a second.
 fn format(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> {
+    let mut commands = Vec::new();
     for workspace in tests.repository.workspaces() {
         let fmt = cargo(&workspace.dir, &["fmt", "--all", "--check"]);
-        checked(cx, tally, fmt).context("Rust files are not formatted\nhint: cargo fmt --all")?;
+        commands.push((
+            fmt,
+            "Rust files are not formatted\nhint: cargo fmt --all, in that folder",
+        ));
     }
-    if !tests.repository.has_script("format:check") {
-        return Ok(());
+    if tests.repository.has_script("format:check") {
+        let frontend = install(tests, cx)?;
+        let script = node::run(frontend.package_manager, &frontend.dir, "format:check");
+        commands.push((script, "files of the front end are not formatted"));
     }
-    let frontend = install(tests, cx)?;
-    let script = node::run(frontend.package_manager, &frontend.dir, "format:check");
-    checked(cx, tally, script).context("files of the front end are not formatted")
+    checked(cx, tally, commands)
 }
 
 fn clippy(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> {
-    for workspace in tests.repository.workspaces() {
-        if workspace.packages.is_empty() {
-            continue;
-        }
+    const FAILURE: &str = "clippy has something to say";
+    let mut commands = Vec::new();
+    let workspaces = tests.repository.workspaces();
+    for workspace in workspaces.into_iter().filter(|it| !it.packages.is_empty()) {
         let mut clippy = cargo(&workspace.dir, &["clippy", "--locked", "--all-targets"]);
         clippy
             .args(packages(workspace))
             .args(["--", "-D", "warnings"]);
-        checked(cx, tally, clippy)?;
+        commands.push((clippy, FAILURE));
     }
     // It compiles all of Tauri once more, for minutes.
     if tests.full {
-        checked(cx, tally, host_clippy(tests)?)
-    } else {
-        Ok(())
+        commands.push((host_clippy(tests)?, FAILURE));
     }
+    checked(cx, tally, commands)
 }
 
 /// Lints the host as a release builds it, so that build scripts and macros are shared with it.
