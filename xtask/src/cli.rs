@@ -224,6 +224,10 @@ pub struct Test {
     #[arg(long)]
     pub full: bool,
 
+    /// Stop at the first part that fails
+    #[arg(long)]
+    pub fail_fast: bool,
+
     /// Only the parts whose name contains this; `list` names them
     #[arg(value_name = "PART")]
     pub only: Option<String>,

@@ -426,6 +426,7 @@ fn selections() {
         expect![[r#"
             web: ran because it never ran here
             bundle: left out by --until web
+            seal: left out by --until web
         "#]],
     );
     check(

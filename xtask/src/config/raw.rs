@@ -36,6 +36,8 @@ pub(super) struct Dist {
     pub release: Release,
     /// How long things may take.
     pub limits: Limits,
+    /// How `cargo xtask test` knows that the installed app works.
+    pub test: Test,
 }
 
 /// See [`Dist::product`].
@@ -321,6 +323,31 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             step_timeout: "2h".into(),
+        }
+    }
+}
+
+/// See [`Dist::test`].
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Test {
+    /// Text in the title of the app's window once the app and its sidecars are ready.
+    #[schemars(extend("x-form" = "text", "x-default" = "none: any window will do"))]
+    pub window_title: Option<String>,
+    /// Text in a line that the app prints once it is ready.
+    #[schemars(extend("x-form" = "text", "x-default" = "none"))]
+    pub ready_line: Option<String>,
+    /// How long the app may take until then.
+    #[schemars(extend("x-form" = "duration"))]
+    pub ready_timeout: String,
+}
+
+impl Default for Test {
+    fn default() -> Self {
+        Self {
+            window_title: None,
+            ready_line: None,
+            ready_timeout: "60s".into(),
         }
     }
 }

@@ -102,6 +102,11 @@ dir = "dist"
 
 [limits]
 step-timeout = "2h"
+
+[test]
+window-title = "ready"
+ready-line = "sidecar ready"
+ready-timeout = "60s"
 "#;
 
 /// `docs/configuration.md`, rendered from the schema of the configuration.

@@ -184,6 +184,11 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
         limits: Limits {
             step_timeout: cx.duration(&dist.limits.step_timeout),
         },
+        test: Test {
+            window_title: dist.test.window_title,
+            ready_line: dist.test.ready_line,
+            ready_timeout: cx.duration(&dist.test.ready_timeout),
+        },
         tauri: host.conf,
         warnings: Vec::new(),
     })

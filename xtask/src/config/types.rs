@@ -35,6 +35,8 @@ pub struct Config {
     pub release: ReleaseDir,
     /// How long things may take.
     pub limits: Limits,
+    /// How the tests know that the installed app works.
+    pub test: Test,
     /// What the app's own Tauri configuration says.
     pub tauri: TauriConf,
     /// What looks wrong but stops nothing, one sentence each.
@@ -333,6 +335,19 @@ pub struct Limits {
     /// One command.
     #[serde(serialize_with = "as_text")]
     pub step_timeout: Duration,
+}
+
+/// How the tests know that the installed app works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Test {
+    /// Text in the title of the app's window once it is ready; `None` takes any window.
+    pub window_title: Option<String>,
+    /// Text in a line that the app prints once it is ready.
+    pub ready_line: Option<String>,
+    /// How long the app may take until then.
+    #[serde(serialize_with = "as_text")]
+    pub ready_timeout: Duration,
 }
 
 /// What the app's own Tauri configuration says.

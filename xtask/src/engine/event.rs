@@ -54,6 +54,12 @@ pub enum Event {
         bytes: u64,
         changed: bool,
     },
+    /// Work that is never recorded, such as tests, went well; `result` sums it up.
+    StepPassed {
+        step: String,
+        seconds: f64,
+        result: String,
+    },
     /// A step failed; the run stops after what runs beside it has ended.
     StepFailed {
         step: String,

@@ -143,9 +143,22 @@ impl Taken {
             }
         }
         let mut lists = BTreeMap::new();
-        for (name, tree) in &inputs.trees {
-            let found = tree.walk(repository, cache)?;
-            parts.insert(format!("files {name}"), tree_text(&found));
+        // Side by side: while one is sorted and hashed, another waits for the file system.
+        let walked: Vec<Result<_>> = std::thread::scope(|scope| {
+            let walk = |tree: &Tree| tree.walk(repository, cache).map(|it| (tree_text(&it), it));
+            let walks = inputs
+                .trees
+                .values()
+                .map(|tree| scope.spawn(move || walk(tree)));
+            let walks: Vec<_> = walks.collect();
+            walks
+                .into_iter()
+                .map(|it| it.join().expect("a walk does not panic"))
+                .collect()
+        });
+        for (name, walked) in inputs.trees.keys().zip(walked) {
+            let (text, found) = walked?;
+            parts.insert(format!("files {name}"), text);
             lists.insert(name.clone(), found);
         }
         Ok(Self {

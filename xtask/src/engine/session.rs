@@ -65,6 +65,18 @@ pub struct Options {
     pub at_commit: Option<fn(&str)>,
 }
 
+/// What [`Session::task`] is told of its work.
+pub struct Task {
+    /// What events call it.
+    pub name: String,
+    /// What it does, or why, in one line.
+    pub why: String,
+    /// The name of its log, without `.log`.
+    pub log: String,
+    /// What to type to do it again.
+    pub resume: String,
+}
+
 /// A run. Steps may be run from several threads.
 pub struct Session {
     pub(super) root: PathBuf,
@@ -239,6 +251,31 @@ impl Session {
                 failure,
             });
             Reported(name).into()
+        })
+    }
+
+    /// Does work that is shown and logged like a step but neither recorded nor reused, such as
+    /// tests. What it gives sums up how it went.
+    ///
+    /// # Errors
+    /// [`Reported`] for a failure that the reporters have seen, [`Interrupted`] after Ctrl-C.
+    pub fn task(&self, task: &Task, work: impl FnOnce(&Context) -> Result<String>) -> Result<()> {
+        self.check_interrupted()?;
+        let (step, why) = (task.name.clone(), task.why.clone());
+        let log = Log::create(self.log_path(&task.log))?;
+        let (path, started) = (log.path.clone(), Instant::now());
+        self.events.emit(Event::StepStarted { step: step.clone(), why, log: path });
+        let cx = Context { session: self, step: &task.name, log };
+        let done = work(&cx).and_then(|it| self.check_interrupted().map(|()| it));
+        let seconds = started.elapsed().as_secs_f64();
+        done.map(|result| {
+            self.events.emit(Event::StepPassed { step: step.clone(), seconds, result });
+        })
+        .map_err(|error| {
+            let mut failure = self.failure(&error, &task.log);
+            failure.resume.clone_from(&task.resume);
+            self.events.emit(Event::StepFailed { step: step.clone(), seconds, failure });
+            if error.is::<Interrupted>() { error } else { Reported(step).into() }
         })
     }
 

@@ -120,7 +120,7 @@ fn colour(lines: &mut [String], run: &Summary) {
 /// The colour of a status.
 fn style(status: Status) -> Style {
     match status {
-        Status::Ran | Status::Unchanged => GOOD,
+        Status::Ran | Status::Passed | Status::Unchanged => GOOD,
         Status::Failed => BAD,
         Status::Kept | Status::LeftOut | Status::Interrupted => WARN,
         Status::Planned | Status::Running => STRONG,

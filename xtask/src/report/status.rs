@@ -9,6 +9,8 @@ pub(super) enum Status {
     Running,
     /// It did its work.
     Ran,
+    /// It was a test, and it passed.
+    Passed,
     /// It did its work, and the output is the one that was recorded.
     Unchanged,
     /// Its record is still true.
@@ -31,11 +33,12 @@ pub(super) enum Status {
 
 impl Status {
     /// In the order in which a count names them.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Failed,
         Self::Interrupted,
         Self::Running,
         Self::Ran,
+        Self::Passed,
         Self::Unchanged,
         Self::Planned,
         Self::Pending,
@@ -52,6 +55,7 @@ impl Status {
             Self::Waiting => "waiting",
             Self::Running => "running",
             Self::Ran => "ran",
+            Self::Passed => "passed",
             Self::Unchanged => "ran, unchanged",
             Self::Reused => "reused",
             Self::Kept => "kept",

@@ -122,7 +122,9 @@ impl Reporter for Terminal {
         };
         let lines = layout.lines(event, &self.run);
         match event {
-            Event::StepFinished { step, .. } | Event::StepFailed { step, .. } => self.end(step),
+            Event::StepFinished { step, .. }
+            | Event::StepPassed { step, .. }
+            | Event::StepFailed { step, .. } => self.end(step),
             Event::CommandStarted { step, command } => {
                 self.say(step, &format!("$ {}", one_line(command)))
             }

@@ -383,6 +383,8 @@ pub struct Tree {
     pub exclude: Vec<String>,
     /// Globs of the only files that count; all if empty.
     pub only: Vec<String>,
+    /// Whether files that git ignores count as well.
+    pub ignored: bool,
 }
 
 /// A file that the walk found.
@@ -407,6 +409,7 @@ impl Tree {
             root: root.into(),
             exclude: Vec::new(),
             only: Vec::new(),
+            ignored: false,
         }
     }
 
@@ -429,10 +432,11 @@ impl Tree {
         let filter = Filter {
             exclude: exclude.build()?,
             only: only.build()?,
-            git: true,
+            git: !self.ignored,
         };
-        let mut found = Walker::run(&self.root, Some(rules), &filter, cache)?;
-        if let Some(git) = git {
+        let rules = (!self.ignored).then_some(rules);
+        let mut found = Walker::run(&self.root, rules, &filter, cache)?;
+        if let (Some(git), false) = (git, self.ignored) {
             git.add_forced(&self.root, &filter, cache, &mut found)?;
         }
         Ok(found)
@@ -724,8 +728,12 @@ impl Walker<'_> {
             let mut state = self.queue.state();
             state.busy -= 1;
             state.failed |= outcome.is_err();
+            // Else nobody waits in vain: who adds folders wakes the others.
+            let over = state.failed || (state.busy == 0 && state.folders.is_empty());
             drop(state);
-            self.queue.changed.notify_all();
+            if over {
+                self.queue.changed.notify_all();
+            }
             outcome?;
         }
         Ok(found)
