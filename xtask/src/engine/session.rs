@@ -264,18 +264,38 @@ impl Session {
         let (step, why) = (task.name.clone(), task.why.clone());
         let log = Log::create(self.log_path(&task.log))?;
         let (path, started) = (log.path.clone(), Instant::now());
-        self.events.emit(Event::StepStarted { step: step.clone(), why, log: path });
-        let cx = Context { session: self, step: &task.name, log };
+        self.events.emit(Event::StepStarted {
+            step: step.clone(),
+            why,
+            log: path,
+        });
+        let cx = Context {
+            session: self,
+            step: &task.name,
+            log,
+        };
         let done = work(&cx).and_then(|it| self.check_interrupted().map(|()| it));
         let seconds = started.elapsed().as_secs_f64();
         done.map(|result| {
-            self.events.emit(Event::StepPassed { step: step.clone(), seconds, result });
+            self.events.emit(Event::StepPassed {
+                step: step.clone(),
+                seconds,
+                result,
+            });
         })
         .map_err(|error| {
             let mut failure = self.failure(&error, &task.log);
             failure.resume.clone_from(&task.resume);
-            self.events.emit(Event::StepFailed { step: step.clone(), seconds, failure });
-            if error.is::<Interrupted>() { error } else { Reported(step).into() }
+            self.events.emit(Event::StepFailed {
+                step: step.clone(),
+                seconds,
+                failure,
+            });
+            if error.is::<Interrupted>() {
+                error
+            } else {
+                Reported(step).into()
+            }
         })
     }
 
