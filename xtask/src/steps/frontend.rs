@@ -115,7 +115,8 @@ impl Step for Frontend<'_> {
         let config = self.config;
         let workspace = config.lock.parent().context("a lock file has a folder")?;
         cx.exec(node::install(self.package_manager, workspace))
-            .run()?;
+            .run()
+            .with_context(|| not_installable(self.package_manager, &config.lock))?;
         self.clear_output()?;
         let mut build = node::run(self.package_manager, &config.dir, &self.script);
         build.envs(self.variables());
@@ -124,6 +125,15 @@ impl Step for Frontend<'_> {
         copy_tree(&config.out, out.path())?;
         Ok(Web {})
     }
+}
+
+/// npm buries a lock that does not fit under its usage.
+fn not_installable(manager: PackageManager, lock: &Path) -> String {
+    let (lock, command) = (lock.display(), manager.command());
+    format!(
+        "the packages of {lock} cannot be installed\n\
+         hint: if it does not fit package.json, run `{command} install` there and commit it"
+    )
 }
 
 fn check_output(out: &Path, script: &str) -> Result<()> {

@@ -392,7 +392,9 @@ impl Ran {
             !name.contains(' ') && words.iter().any(|it| said.starts_with(it))
         };
         let before_the_table = shown.split("\n\n").next().unwrap_or_default();
-        let lines: Vec<_> = before_the_table.lines().filter(of_step).collect();
+        let mut lines: Vec<_> = before_the_table.lines().filter(of_step).collect();
+        // What runs side by side is shown as it happens: sidecars come where they come.
+        lines.sort_by_key(|it| it.starts_with("sidecar:").then_some(*it));
         format!("{}\nexit code {}\n", lines.join("\n"), self.code)
     }
 }
@@ -593,7 +595,8 @@ fn masked_line(line: &str) -> String {
             shown.push_str(gap);
         }
     }
-    shown.trim_end().to_owned()
+    // `1m 12s` is one time.
+    shown.trim_end().replace("[TIME] [TIME]", "[TIME]")
 }
 
 fn number(word: &str) -> bool {

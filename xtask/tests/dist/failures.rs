@@ -1,0 +1,617 @@
+//! What goes wrong: each failure says what, why and what to type next, and nothing is lost.
+
+use std::process::Command;
+
+use expect_test::expect;
+use fs_err as fs;
+use nix::sys::signal::Signal;
+
+use super::{
+    check, check_steps,
+    project::{Project, files_below},
+};
+
+/// The script's own words reach the reader, and the same command goes on once it is mended.
+#[test]
+fn a_failing_build_script_is_shown_and_resumed() {
+    let project = Project::new();
+    let build = project.read("build.mjs");
+    project.write(
+        "build.mjs",
+        "console.error('no such colour'); process.exit(3);",
+    );
+    check(
+        project.run("dist"),
+        expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  failed after [TIME]: `npm` failed: exit status: 3
+
+        step  status  why  time
+        frontend  failed  it never ran here  [TIME]
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 6 not reached in [TIME]
+
+        frontend failed: `npm` failed: exit status: 3
+          $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+          exit status: 3
+          | > small@0.1.0 build
+          | > node build.mjs
+          | no such colour
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          resume: cargo xtask dist
+        exit code 1
+    "#]],
+    );
+    project.write("build.mjs", build);
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
+        frontend  runs: it never ran here
+        app  runs: it never ran here
+        sign-code  runs: it never ran here
+        bundle  runs: it never ran here
+        sign-installers  runs: it never ran here
+        archive  runs: it never ran here
+        seal  runs: it never ran here
+        exit code 0
+    "#]],
+    );
+}
+
+#[test]
+fn a_compile_error_is_shown_and_resumed() {
+    let project = Project::built();
+    let main = project.read("src-tauri/src/main.rs");
+    project.write("src-tauri/src/main.rs", "fn main() { missing(); }");
+    check(
+        project.run("dist"),
+        expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  reused
+        app  runs: src/main.rs changed
+        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+        app  failed after [TIME]: `cargo` failed: exit status: 101
+
+        step  status  why  time  size
+        frontend  reused  [SIZE]
+        app  failed  src/main.rs changed  [TIME]
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 1 reused, 5 not reached in [TIME]
+
+        app failed: `cargo` failed: exit status: 101
+          $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+          exit status: 101
+          |  Compiling small v0.1.0 ([ROOT]/src-tauri)
+          | error[E0425]: cannot find function `missing` in this scope
+          |  --> src/main.rs:1:13
+          |  |
+          | 1 | fn main() { missing(); }
+          |  |  ^^^^^^^ not found in this scope
+          | For more information about this error, try `rustc --explain E0425`.
+          | error: could not compile `small` (bin "small") due to 1 previous error
+          log: [ROOT]/target/dist/linux/logs/app.log
+          resume: cargo xtask dist
+        exit code 1
+    "#]],
+    );
+    project.write("src-tauri/src/main.rs", main);
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
+        frontend  reused
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  reused
+        exit code 0
+    "#]],
+    );
+}
+
+#[test]
+fn a_script_that_builds_nothing_fails() {
+    let project = Project::new();
+    project.write("build.mjs", "");
+    check(
+        project.run("dist"),
+        expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  failed after [TIME]: script `build` ended well but left no folder [ROOT]/dist
+
+        step  status  why  time
+        frontend  failed  it never ran here  [TIME]
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 6 not reached in [TIME]
+
+        frontend failed: script `build` ended well but left no folder [ROOT]/dist
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          hint: `frontend.out` in packaging/dist.toml must name the folder that the script fills; by default it is `build.frontendDist` of the Tauri configuration
+          resume: cargo xtask dist
+        exit code 1
+    "#]],
+    );
+    project.replace("src/index.html", "<h1>Small</h1>\n", "");
+    project.git(&["checkout", "--", "build.mjs"]);
+    check(
+        project.run("dist"),
+        expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  failed after [TIME]: script `build` ended well but [ROOT]/dist/index.html is missing or empty
+
+        step  status  why  time
+        frontend  failed  it never ran here  [TIME]
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 6 not reached in [TIME]
+
+        frontend failed: script `build` ended well but [ROOT]/dist/index.html is missing or empty
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          hint: `frontend.out` in packaging/dist.toml must name the folder that the script fills; by default it is `build.frontendDist` of the Tauri configuration
+          resume: cargo xtask dist
+        exit code 1
+    "#]],
+    );
+}
+
+/// A lock file that does not fit: npm says so, and nothing is built.
+#[test]
+fn a_lock_that_does_not_fit_fails() {
+    let project = Project::new();
+    project.replace(
+        "package.json",
+        "\"private\"",
+        "\"dependencies\": { \"left-pad\": \"1.0.0\" },\n  \"private\"",
+    );
+    let shown = project.run("dist --until frontend").shown();
+    let failure = shown.split("\n\n").last().unwrap_or_default();
+    let without_output = failure.lines().filter(|it| !it.starts_with("  | "));
+    expect![[r#"
+        frontend failed: the packages of [ROOT]/package-lock.json cannot be installed
+          cause: `npm` failed: exit status: 1
+          $ npm ci --no-audit --no-fund
+          exit status: 1
+          log: [ROOT]/target/dist/linux/logs/frontend.log
+          hint: if it does not fit package.json, run `npm install` there and commit it
+          resume: cargo xtask dist --until frontend
+        exit code 1"#]]
+    .assert_eq(&without_output.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn an_unknown_target_and_a_foreign_one() {
+    let project = Project::built();
+    check(
+        project.run("dist --target plan9"),
+        expect![[r#"
+        error: `plan9` is no target
+          hint: linux, windows, macos, or a Rust target triple such as [TRIPLE]
+        exit code 1
+    "#]],
+    );
+    check(
+        project.run("dist --target x86_64-apple-darwin"),
+        expect![[r#"
+        no step was reached in [TIME]
+
+        error: something that this needs is missing
+          tool  found  needed for  fix
+          target x86_64-apple-darwin  cannot be built on Linux  app  run `cargo xtask dist --target x86_64-apple-darwin` on macOS
+
+          By hand:
+            run `cargo xtask dist --target x86_64-apple-darwin` on macOS
+        exit code 1
+    "#]],
+    );
+    check(
+        project.run("dist --target windows"),
+        expect![[r#"
+        no step was reached in [TIME]
+
+        error: something that this needs is missing
+          tool  found  needed for  fix
+          target windows  cannot be built on Linux  app  run `cargo xtask dist --target windows` on Windows
+
+          By hand:
+            run `cargo xtask dist --target windows` on Windows
+        exit code 1
+    "#]],
+    );
+}
+
+#[test]
+fn damage_is_repaired() {
+    let project = Project::built();
+    let state = project.root.join("target/dist/linux");
+    fs::remove_file(state.join("stages/app/small")).unwrap();
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
+        frontend  reused
+        app  runs: its small was deleted
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  reused
+        exit code 0
+    "#]],
+    );
+    let sums = project.product("SHA256SUMS");
+    fs::write(&sums, "nothing").unwrap();
+    fs::write(project.release().join("stray"), "").unwrap();
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
+        frontend  reused
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  reused
+        exit code 0
+    "#]],
+    );
+    assert_eq!(project.run("verify").code, 0);
+    fs::remove_file(project.product(".deb")).unwrap();
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
+        frontend  reused
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  reused
+        exit code 0
+    "#]],
+    );
+    assert_eq!(project.run("verify").code, 0);
+    fs::write(project.release().join("stray"), "").unwrap();
+    project.succeed("dist");
+    check(
+        project.run("verify"),
+        expect![[r#"
+        file  kind  size  sha256  signatures
+        small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+        small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
+        small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+        note: development signature: a key made by the building machine, it vouches for nothing
+        note: self-attested: no trusted key given, checked with the manifest's own
+        verified: 3 files, 40 checks passed, self-attested development key [KEY]
+        exit code 0
+    "#]],
+    );
+    for file in files_below(&state) {
+        if file
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("journal")
+        {
+            fs::write(file, "damage").unwrap();
+        }
+    }
+    check(
+        project.run("dist"),
+        expect![[r#"
+        warning: [ROOT]/target/dist/linux/journal.v1.jsonl has a damaged first line: a line has no checksum; starting over
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  done in [TIME], [SIZE]
+        app  runs: it never ran here
+        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+        app  done in [TIME], [SIZE]
+        sign-code  runs: it never ran here
+        sign-code  signature: none inside: ELF executables carry no signature
+        sign-code  done in [TIME], [SIZE]
+        bundle  runs: it never ran here
+        bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/deb node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles deb --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
+        bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/rpm node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles rpm --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
+        bundle  done in [TIME], [SIZE]
+        sign-installers  runs: it never ran here
+        sign-installers  identity: development
+        sign-installers  done in [TIME], [SIZE]
+        archive  runs: it never ran here
+        archive  done in [TIME], [SIZE]
+        seal  runs: it never ran here
+        seal  done in [TIME], [SIZE]
+
+        step  status  why  time  size
+        frontend  ran  it never ran here  [TIME]  [SIZE]
+        app  ran  it never ran here  [TIME]  [SIZE]
+        sign-code  ran  it never ran here  [TIME]  [SIZE]
+        bundle  ran  it never ran here  [TIME]  [SIZE]
+        sign-installers  ran  it never ran here  [TIME]  [SIZE]
+        archive  ran  it never ran here  [TIME]  [SIZE]
+        seal  ran  it never ran here  [TIME]  [SIZE]
+        7 ran in [TIME]
+        released [ROOT]/release/0.1.0/linux
+          small-0.1.0-1.[ARCH].rpm  [SIZE]
+          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
+          small_0.1.0_[ARCH].deb  [SIZE]
+        DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
+        next: cargo xtask verify
+        exit code 0
+    "#]],
+    );
+}
+
+/// Waits in the build script, so that a test can meet the run at work.
+fn waiting(project: &Project) {
+    let wait = "writeFileSync('at-work', ''); await new Promise(it => setTimeout(it, 60000));";
+    project.write("build.mjs", format!("{}{wait}", project.read("build.mjs")));
+    project.configure("[frontend]\nexclude = [\"at-work\"]\n");
+}
+
+/// How many processes still work in the project's folder.
+fn at_work(project: &Project) -> usize {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let folders = processes.filter_map(|it| fs::read_link(it.path().join("cwd")).ok());
+    folders.filter(|it| it.starts_with(&project.root)).count()
+}
+
+fn signal(child: &std::process::Child, signal: Signal) {
+    let id = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(id, signal).unwrap();
+}
+
+#[test]
+fn a_second_run_is_told_who_is_at_work() {
+    let project = Project::new();
+    waiting(&project);
+    let first = project.start_until("dist", "at-work");
+    check(
+        project.run("dist --until frontend"),
+        expect![[r#"
+        no step was reached in [TIME]
+
+        error: another run works on [ROOT]/target/dist/linux: process [PID], `cargo xtask dist`, since [NOW]
+          hint: wait for it, or end that process
+        exit code 1
+    "#]],
+    );
+    check(
+        project.run("clean"),
+        expect![[r#"
+        error: another run works on [ROOT]/target/dist/linux: process [PID], `cargo xtask dist`, since [NOW]
+          hint: wait for it, or end that process
+        exit code 1
+    "#]],
+    );
+    check(
+        project.run("status"),
+        expect![[r#"
+        cargo xtask dist for linux has no end: it still runs, or it was killed
+        began [NOW]
+
+        step  status  why
+        frontend  running  it never ran here
+        app  waiting
+        sign-code  waiting
+        bundle  waiting
+        sign-installers  waiting
+        archive  waiting
+        seal  waiting
+        1 running, 6 waiting
+        logs in [ROOT]/target/dist/linux/logs
+        exit code 0
+    "#]],
+    );
+    signal(&first, Signal::SIGINT);
+    check(
+        project.wait(first),
+        expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+
+        step  status  why
+        frontend  interrupted  it never ran here
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 interrupted, 6 not reached in [TIME]
+        next: cargo xtask dist
+        exit code 130
+    "#]],
+    );
+    assert_eq!(at_work(&project), 0);
+    check(
+        project.run("status"),
+        expect![[r#"
+        cargo xtask dist for linux failed
+        began [NOW]
+
+        step  status  why
+        frontend  interrupted  it never ran here
+        app  not reached
+        sign-code  not reached
+        bundle  not reached
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 interrupted, 6 not reached in [TIME]
+        next: cargo xtask dist
+        exit code 0
+    "#]],
+    );
+}
+
+/// Nothing can be cleaned up at a kill: the next run does it.
+#[test]
+fn after_a_kill_the_next_run_cleans_up() {
+    let project = Project::new();
+    let build = project.read("build.mjs");
+    waiting(&project);
+    let first = project.start_until("dist", "at-work");
+    signal(&first, Signal::SIGKILL);
+    assert_eq!(project.wait(first).code, 128 + 9);
+    check(
+        project.run("status"),
+        expect![[r#"
+        cargo xtask dist for linux has no end: it still runs, or it was killed
+        began [NOW]
+
+        step  status  why
+        frontend  running  it never ran here
+        app  waiting
+        sign-code  waiting
+        bundle  waiting
+        sign-installers  waiting
+        archive  waiting
+        seal  waiting
+        1 running, 6 waiting
+        logs in [ROOT]/target/dist/linux/logs
+        exit code 0
+    "#]],
+    );
+    assert!(at_work(&project) > 0);
+    project.write("build.mjs", build);
+    check(
+        project.run("dist --until frontend"),
+        expect![[r#"
+        note: ended 1 process group(s) that a killed run left behind
+        cargo xtask dist --until frontend for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  done in [TIME], [SIZE]
+        app  left out: --until frontend
+        sign-code  left out: --until frontend
+        bundle  left out: --until frontend
+        sign-installers  left out: --until frontend
+        archive  left out: --until frontend
+        seal  left out: --until frontend
+
+        step  status  why  time  size
+        frontend  ran  it never ran here  [TIME]  [SIZE]
+        app  left out  --until frontend
+        sign-code  left out  --until frontend
+        bundle  left out  --until frontend
+        sign-installers  left out  --until frontend
+        archive  left out  --until frontend
+        seal  left out  --until frontend
+        1 ran, 6 left out in [TIME]
+        next: cargo xtask dist
+        exit code 0
+    "#]],
+    );
+    assert_eq!(at_work(&project), 0);
+}
+
+/// Not as root: then there is no full disk to be had.
+#[test]
+fn a_full_disk_loses_nothing() {
+    let project = Project::new();
+    let target = project.root.join("target");
+    fs::create_dir(&target).unwrap();
+    let mount = |options: &str| {
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", options, "none"])
+            .arg(&target);
+        mount
+            .stderr(std::process::Stdio::null())
+            .status()
+            .is_ok_and(|it| it.success())
+    };
+    if !mount("size=900k") {
+        return;
+    }
+    let _mounted = Mounted(target.clone());
+    check(
+        project.run("dist"),
+        expect![[r#"
+        cargo xtask dist for linux: 7 steps, [JOBS] at a time
+        frontend  runs: it never ran here
+        frontend  $ npm ci --no-audit --no-fund
+        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+        frontend  done in [TIME], [SIZE]
+        app  runs: it never ran here
+        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+        app  done in [TIME], [SIZE]
+        sign-code  runs: it never ran here
+        sign-code  signature: none inside: ELF executables carry no signature
+        sign-code  done in [TIME], [SIZE]
+        bundle  runs: it never ran here
+        bundle  failed after [TIME]: failed to copy file from `[ROOT]/target/dist/linux/stages/sign-code/small` to `[ROOT]/target/dist/linux/cache/bundle/deb/release/small`: No space left on device (os error 28)
+
+        step  status  why  time  size
+        frontend  ran  it never ran here  [TIME]  [SIZE]
+        app  ran  it never ran here  [TIME]  [SIZE]
+        sign-code  ran  it never ran here  [TIME]  [SIZE]
+        bundle  failed  it never ran here  [TIME]
+        sign-installers  not reached
+        archive  not reached
+        seal  not reached
+        1 failed, 3 ran, 3 not reached in [TIME]
+
+        bundle failed: failed to copy file from `[ROOT]/target/dist/linux/stages/sign-code/small` to `[ROOT]/target/dist/linux/cache/bundle/deb/release/small`: No space left on device (os error 28)
+          log: [ROOT]/target/dist/linux/logs/bundle.log
+          hint: the disk is full: free some space; what is recorded is safe
+          resume: cargo xtask dist
+        exit code 1
+    "#]],
+    );
+    assert!(mount("remount,size=64m"));
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
+        frontend  reused
+        app  reused
+        sign-code  reused
+        bundle  runs: it never ran here
+        sign-installers  runs: it never ran here
+        archive  runs: it never ran here
+        seal  runs: it never ran here
+        exit code 0
+    "#]],
+    );
+}
+
+/// Unmounts when dropped, also after a failure.
+struct Mounted(std::path::PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        Command::new("umount").arg(&self.0).status().ok();
+    }
+}
