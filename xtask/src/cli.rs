@@ -66,8 +66,6 @@ pub enum Command {
     Config,
     /// Print the JSON schema of manifest.json
     Schema,
-    /// Measure an up-to-date run against ninja, and the cost of the orchestrator
-    Bench(Bench),
 }
 
 /// Which target a command is about.
@@ -231,12 +229,4 @@ pub struct Test {
     /// Only the parts whose name contains this; `list` names them
     #[arg(value_name = "PART")]
     pub only: Option<String>,
-}
-
-/// Options of `bench`.
-#[derive(Args, Debug)]
-pub struct Bench {
-    /// Counted runs of each command
-    #[arg(long, default_value_t = 11)]
-    pub runs: usize,
 }

@@ -24,7 +24,9 @@ fn check_steps(ran: Ran, expected: Expect) {
 #[test]
 fn first_run_makes_a_release() {
     let project = Project::new();
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
         frontend  $ npm ci --no-audit --no-fund
@@ -64,8 +66,11 @@ fn first_run_makes_a_release() {
         DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
         next: cargo xtask verify
         exit code 0
-    "#]]);
-    check(project.run("dist"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  reused
         app  reused
@@ -82,8 +87,11 @@ fn first_run_makes_a_release() {
         DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
         next: cargo xtask verify
         exit code 0
-    "#]]);
-    check(project.run("verify"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("verify"),
+        expect![[r#"
         file  kind  size  sha256  signatures
         small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
@@ -92,13 +100,16 @@ fn first_run_makes_a_release() {
         note: self-attested: no trusted key given, checked with the manifest's own
         verified: 3 files, 40 checks passed, self-attested development key [KEY]
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_copied_checkout_is_as_good_as_built() {
     let project = Project::built();
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -107,7 +118,8 @@ fn a_copied_checkout_is_as_good_as_built() {
         archive  reused
         seal  reused
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// The front end runs, and after it only what its output reaches.
@@ -115,7 +127,9 @@ fn a_copied_checkout_is_as_good_as_built() {
 fn a_changed_source_runs_what_depends_on_it() {
     let project = Project::built();
     project.replace("src/index.html", "<h1>Small", "<h1>Smaller");
-    check(project.run("plan"), expect![[r#"
+    check(
+        project.run("plan"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -126,8 +140,11 @@ fn a_changed_source_runs_what_depends_on_it() {
         seal  may run  if the output of archive or sign-installers changes
         1 would run, 6 may run
         exit code 0
-    "#]]);
-    check(project.run("dist --dry-run"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("dist --dry-run"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -138,8 +155,11 @@ fn a_changed_source_runs_what_depends_on_it() {
         seal  may run  if the output of archive or sign-installers changes
         1 would run, 6 may run
         exit code 0
-    "#]]);
-    check(project.run("plan --explain frontend"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("plan --explain frontend"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -154,8 +174,11 @@ fn a_changed_source_runs_what_depends_on_it() {
         what  recorded  now
         files frontend: src/index.html  [HASH]  [HASH]
         exit code 0
-    "#]]);
-    check(project.run("plan --explain app"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("plan --explain app"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -168,8 +191,11 @@ fn a_changed_source_runs_what_depends_on_it() {
 
         app: nothing in its own inputs differs from its record, or there is none
         exit code 0
-    "#]]);
-    check(project.run("plan --explain nothing"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("plan --explain nothing"),
+        expect![[r#"
         step  status  why
         frontend  would run  src/index.html changed
         app  may run  if the output of frontend changes
@@ -182,8 +208,11 @@ fn a_changed_source_runs_what_depends_on_it() {
         error: there is no step `nothing`
           hint: the steps are frontend, app, sign-code, bundle, sign-installers, archive, seal
         exit code 1
-    "#]]);
-    check_steps(project.run("dist"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  runs: src/index.html changed
         app  runs: output of frontend: index.html changed
         sign-code  runs: output of app: small changed
@@ -192,7 +221,8 @@ fn a_changed_source_runs_what_depends_on_it() {
         archive  runs: output of sign-code: small changed
         seal  runs: dirty false -> true (and 9 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// The comment does not reach the page: nothing after the front end has to run but the seal,
@@ -201,7 +231,9 @@ fn a_changed_source_runs_what_depends_on_it() {
 fn an_unchanged_output_stops_the_ripple() {
     let project = Project::built();
     project.replace("src/index.html", "a comment", "another comment");
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: src/index.html changed
         frontend  $ npm ci --no-audit --no-fund
@@ -231,14 +263,21 @@ fn an_unchanged_output_stops_the_ripple() {
         DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
         next: cargo xtask verify
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_changed_tauri_configuration_says_what_changed() {
     let project = Project::built();
-    project.replace("src-tauri/tauri.conf.json", "com.example.small", "com.example.other");
-    check_steps(project.run("dist"), expect![[r#"
+    project.replace(
+        "src-tauri/tauri.conf.json",
+        "com.example.small",
+        "com.example.other",
+    );
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  runs: tauri.conf.json changed
         sign-code  reused
@@ -247,14 +286,17 @@ fn a_changed_tauri_configuration_says_what_changed() {
         archive  reused
         seal  runs: dirty false -> true (and 6 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_changed_crate_says_what_changed() {
     let project = Project::built();
     project.replace("src-tauri/stub/src/lib.rs", "not a", "no");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  runs: src/lib.rs changed
         sign-code  reused
@@ -263,7 +305,8 @@ fn a_changed_crate_says_what_changed() {
         archive  reused
         seal  runs: dirty false -> true
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// Commit and time stand in installers, archive and manifest, but in no executable.
@@ -271,7 +314,9 @@ fn a_changed_crate_says_what_changed() {
 fn a_new_commit_runs_only_what_names_it() {
     let project = Project::built();
     project.commit("Nothing");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -280,9 +325,12 @@ fn a_new_commit_runs_only_what_names_it() {
         archive  reused
         seal  runs: commit [HASH] -> [HASH]
         exit code 0
-    "#]]);
+    "#]],
+    );
     project.git(&["tag", "v0.1.0"]);
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -291,7 +339,8 @@ fn a_new_commit_runs_only_what_names_it() {
         archive  reused
         seal  runs: tag null -> v0.1.0
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.manifest()["source"]["tag"], "v0.1.0");
 }
 
@@ -299,7 +348,9 @@ fn a_new_commit_runs_only_what_names_it() {
 fn another_time_reaches_what_carries_times() {
     let mut project = Project::built();
     project.set("SOURCE_DATE_EPOCH", "1000000000");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -308,30 +359,44 @@ fn another_time_reaches_what_carries_times() {
         archive  runs: epoch 1767323045 -> 1000000000
         seal  runs: epoch 1767323045 -> 1000000000 (and 8 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.manifest()["source"]["epoch"], 1_000_000_000);
     let mut tar = std::process::Command::new("tar");
     tar.args(["--utc", "-tvzf"]).arg(project.product(".tar.gz"));
     let listed = project::read(tar);
-    assert!(listed.lines().all(|it| it.contains("2001-09-09 01:46")), "{listed}");
+    assert!(
+        listed.lines().all(|it| it.contains("2001-09-09 01:46")),
+        "{listed}"
+    );
     let mut dpkg = std::process::Command::new("dpkg-deb");
-    dpkg.env("TZ", "UTC").arg("--contents").arg(project.product(".deb"));
+    dpkg.env("TZ", "UTC")
+        .arg("--contents")
+        .arg(project.product(".deb"));
     let listed = project::read(dpkg);
-    assert!(listed.lines().all(|it| it.contains("2001-09-09 01:46")), "{listed}");
+    assert!(
+        listed.lines().all(|it| it.contains("2001-09-09 01:46")),
+        "{listed}"
+    );
     project.set("SOURCE_DATE_EPOCH", "yesterday");
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: SOURCE_DATE_EPOCH is `yesterday`, not seconds since 1970
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn selected_steps() {
     let project = Project::built();
     project.replace("src/index.html", "<h1>Small", "<h1>Smaller");
-    check_steps(project.run("dist --from app"), expect![[r#"
+    check_steps(
+        project.run("dist --from app"),
+        expect![[r#"
         frontend  kept: --from app
         app  reused
         sign-code  reused
@@ -340,9 +405,12 @@ fn selected_steps() {
         archive  reused
         seal  runs: kept removed (and 1 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.manifest()["steps"][0]["status"], "kept");
-    check_steps(project.run("dist --until frontend"), expect![[r#"
+    check_steps(
+        project.run("dist --until frontend"),
+        expect![[r#"
         frontend  runs: src/index.html changed
         app  left out: --until frontend
         sign-code  left out: --until frontend
@@ -351,8 +419,11 @@ fn selected_steps() {
         archive  left out: --until frontend
         seal  left out: --until frontend
         exit code 0
-    "#]]);
-    check_steps(project.run("dist --skip app"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --skip app"),
+        expect![[r#"
         frontend  reused
         app  kept: --skip app
         sign-code  reused
@@ -361,8 +432,11 @@ fn selected_steps() {
         archive  reused
         seal  runs: dirty false -> true (and 6 more)
         exit code 0
-    "#]]);
-    check_steps(project.run("dist --only archive"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --only archive"),
+        expect![[r#"
         frontend  kept: --from archive
         app  kept: --from archive
         sign-code  kept: --from archive
@@ -371,8 +445,11 @@ fn selected_steps() {
         archive  reused
         seal  left out: --until archive
         exit code 0
-    "#]]);
-    check_steps(project.run("dist --force=archive"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --force=archive"),
+        expect![[r#"
         frontend  reused
         app  runs: output of frontend: index.html changed
         sign-code  runs: output of app: small changed
@@ -381,8 +458,11 @@ fn selected_steps() {
         archive  runs: --force
         seal  runs: kept.0 removed (and 10 more)
         exit code 0
-    "#]]);
-    check_steps(project.run("dist --force"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --force"),
+        expect![[r#"
         frontend  runs: --force
         app  runs: --force
         sign-code  runs: --force
@@ -391,47 +471,65 @@ fn selected_steps() {
         archive  runs: --force
         seal  runs: --force
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn refused_selections() {
     let project = Project::new();
     for (line, expected) in [
-        ("dist --from bundel", expect![[r#"
+        (
+            "dist --from bundel",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: there is no step `bundel` here
               hint: the steps are frontend, app, sign-code, bundle, sign-installers, archive, seal
             exit code 1
-        "#]]),
-        ("dist --from seal --until app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --from seal --until app",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: --from seal --until app selects nothing: app comes before seal
             exit code 1
-        "#]]),
-        ("dist --skip app --force=app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --skip app --force=app",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: --force app and --skip app contradict each other
             exit code 1
-        "#]]),
-        ("dist --until app --force=seal", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --until app --force=seal",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: --force seal contradicts --until app, which leaves that step out
             exit code 1
-        "#]]),
-        ("dist --only app --until app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --only app --until app",
+            expect![[r#"
             error: the argument '--only <STEP>' cannot be used with '--until <STEP>'
 
             Usage: cargo xtask dist --only <STEP>
 
             For more information, try '--help'.
             exit code 2
-        "#]]),
-        ("dist --from app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --from app",
+            expect![[r#"
             cargo xtask dist --from app for linux: 7 steps, [JOBS] at a time
             frontend  failed after [TIME]: --from app takes step frontend as recorded, but it never ran here
 
@@ -449,15 +547,21 @@ fn refused_selections() {
               hint: run without --from app
               resume: cargo xtask dist --from app
             exit code 1
-        "#]]),
-        ("dist --release --from app", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --release --from app",
+            expect![[r#"
             no step was reached in [TIME]
 
             error: --release wants a real signing key, but TAURI_SIGNING_PRIVATE_KEY is not set
               hint: make one with `npx tauri signer generate`, keep it secret, and export it as TAURI_SIGNING_PRIVATE_KEY
             exit code 1
-        "#]]),
-        ("dist --allow-dirty", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --allow-dirty",
+            expect![[r#"
             error: the following required arguments were not provided:
               --release
 
@@ -465,20 +569,27 @@ fn refused_selections() {
 
             For more information, try '--help'.
             exit code 2
-        "#]]),
-        ("dist --release --unsigned", expect![[r#"
+        "#]],
+        ),
+        (
+            "dist --release --unsigned",
+            expect![[r#"
             error: the argument '--release' cannot be used with '--unsigned'
 
             Usage: cargo xtask dist --release
 
             For more information, try '--help'.
             exit code 2
-        "#]]),
-        ("clean nothing", expect![[r#"
+        "#]],
+        ),
+        (
+            "clean nothing",
+            expect![[r#"
             error: there is no step `nothing`
               hint: the steps are frontend, app, sign-code, bundle, sign-installers, archive, seal
             exit code 1
-        "#]]),
+        "#]],
+        ),
     ] {
         check(project.run(line), expected);
     }
@@ -487,11 +598,16 @@ fn refused_selections() {
 #[test]
 fn forgotten_steps_run_again() {
     let project = Project::built();
-    check(project.run("clean archive"), expect![[r#"
+    check(
+        project.run("clean archive"),
+        expect![[r#"
         forgot archive of linux; the next `dist` runs it again
         exit code 0
-    "#]]);
-    check_steps(project.run("dist"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -500,12 +616,18 @@ fn forgotten_steps_run_again() {
         archive  runs: it never ran here
         seal  runs: output of archive: small-0.1.0-[TRIPLE].tar.gz.minisig changed
         exit code 0
-    "#]]);
-    check(project.run("clean"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("clean"),
+        expect![[r#"
         forgot everything about linux; finished releases stay where they are
         exit code 0
-    "#]]);
-    check_steps(project.run("dist"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  runs: it never ran here
         app  runs: it never ran here
         sign-code  runs: it never ran here
@@ -514,19 +636,25 @@ fn forgotten_steps_run_again() {
         archive  runs: it never ran here
         seal  runs: it never ran here
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn status_tells_the_last_run() {
     let project = Project::new();
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         no run for linux is recorded here
         next: cargo xtask dist --target linux
         exit code 0
-    "#]]);
+    "#]],
+    );
     project.succeed("dist --until frontend");
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         cargo xtask dist --until frontend for linux succeeded
         began [NOW]
 
@@ -541,10 +669,13 @@ fn status_tells_the_last_run() {
         1 ran, 6 left out in [TIME]
         next: cargo xtask dist
         exit code 0
-    "#]]);
+    "#]],
+    );
     project.write("src-tauri/src/main.rs", "fn main() { missing(); }");
     assert_eq!(project.run("dist").code, 1);
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         cargo xtask dist for linux failed
         began [NOW]
 
@@ -573,7 +704,8 @@ fn status_tells_the_last_run() {
           log: [ROOT]/target/dist/linux/logs/app.log
           resume: cargo xtask dist
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// The script's own words reach the reader, and the same command goes on once it is mended.
@@ -581,8 +713,13 @@ fn status_tells_the_last_run() {
 fn a_failing_build_script_is_shown_and_resumed() {
     let project = Project::new();
     let build = project.read("build.mjs");
-    project.write("build.mjs", "console.error('no such colour'); process.exit(3);");
-    check(project.run("dist"), expect![[r#"
+    project.write(
+        "build.mjs",
+        "console.error('no such colour'); process.exit(3);",
+    );
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
         frontend  $ npm ci --no-audit --no-fund
@@ -608,9 +745,12 @@ fn a_failing_build_script_is_shown_and_resumed() {
           log: [ROOT]/target/dist/linux/logs/frontend.log
           resume: cargo xtask dist
         exit code 1
-    "#]]);
+    "#]],
+    );
     project.write("build.mjs", build);
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  runs: it never ran here
         app  runs: it never ran here
         sign-code  runs: it never ran here
@@ -619,7 +759,8 @@ fn a_failing_build_script_is_shown_and_resumed() {
         archive  runs: it never ran here
         seal  runs: it never ran here
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -627,7 +768,9 @@ fn a_compile_error_is_shown_and_resumed() {
     let project = Project::built();
     let main = project.read("src-tauri/src/main.rs");
     project.write("src-tauri/src/main.rs", "fn main() { missing(); }");
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  reused
         app  runs: src/main.rs changed
@@ -658,9 +801,12 @@ fn a_compile_error_is_shown_and_resumed() {
           log: [ROOT]/target/dist/linux/logs/app.log
           resume: cargo xtask dist
         exit code 1
-    "#]]);
+    "#]],
+    );
     project.write("src-tauri/src/main.rs", main);
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -669,14 +815,17 @@ fn a_compile_error_is_shown_and_resumed() {
         archive  reused
         seal  reused
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_script_that_builds_nothing_fails() {
     let project = Project::new();
     project.write("build.mjs", "");
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
         frontend  $ npm ci --no-audit --no-fund
@@ -698,10 +847,13 @@ fn a_script_that_builds_nothing_fails() {
           hint: `frontend.out` in packaging/dist.toml must name the folder that the script fills; by default it is `build.frontendDist` of the Tauri configuration
           resume: cargo xtask dist
         exit code 1
-    "#]]);
+    "#]],
+    );
     project.replace("src/index.html", "<h1>Small</h1>\n", "");
     project.git(&["checkout", "--", "build.mjs"]);
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
         frontend  $ npm ci --no-audit --no-fund
@@ -723,15 +875,22 @@ fn a_script_that_builds_nothing_fails() {
           hint: `frontend.out` in packaging/dist.toml must name the folder that the script fills; by default it is `build.frontendDist` of the Tauri configuration
           resume: cargo xtask dist
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 /// A lock file that does not fit: npm says so, and nothing is built.
 #[test]
 fn a_lock_that_does_not_fit_fails() {
     let project = Project::new();
-    project.replace("package.json", "\"private\"", "\"dependencies\": { \"left-pad\": \"1.0.0\" },\n  \"private\"");
-    check(project.run("dist --until frontend"), expect![[r#"
+    project.replace(
+        "package.json",
+        "\"private\"",
+        "\"dependencies\": { \"left-pad\": \"1.0.0\" },\n  \"private\"",
+    );
+    check(
+        project.run("dist --until frontend"),
+        expect![[r#"
         cargo xtask dist --until frontend for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
         frontend  $ npm ci --no-audit --no-fund
@@ -779,7 +938,8 @@ fn a_lock_that_does_not_fit_fails() {
           log: [ROOT]/target/dist/linux/logs/frontend.log
           resume: cargo xtask dist --until frontend
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -787,9 +947,15 @@ fn json_is_one_event_a_line() {
     let project = Project::new();
     let ran = project.succeed("dist --format json");
     assert_eq!(ran.stderr, "");
-    let events: Vec<serde_json::Value> =
-        ran.stdout.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
-    let kinds: Vec<_> = events.iter().map(|it| it["event"].as_str().unwrap()).collect();
+    let events: Vec<serde_json::Value> = ran
+        .stdout
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap())
+        .collect();
+    let kinds: Vec<_> = events
+        .iter()
+        .map(|it| it["event"].as_str().unwrap())
+        .collect();
     let mut counted: Vec<(&str, usize)> = Vec::new();
     for kind in kinds {
         match counted.iter_mut().find(|it| it.0 == kind) {
@@ -833,11 +999,20 @@ fn json_is_one_event_a_line() {
                 1,
             ),
         ]
-    "#]].assert_debug_eq(&counted);
+    "#]]
+    .assert_debug_eq(&counted);
     let ran = project.succeed("status --format json");
-    assert!(ran.stdout.lines().all(|it| serde_json::from_str::<serde_json::Value>(it).is_ok()));
+    assert!(
+        ran.stdout
+            .lines()
+            .all(|it| serde_json::from_str::<serde_json::Value>(it).is_ok())
+    );
     let ran = project.succeed("plan --format json");
-    assert!(ran.stdout.lines().all(|it| serde_json::from_str::<serde_json::Value>(it).is_ok()));
+    assert!(
+        ran.stdout
+            .lines()
+            .all(|it| serde_json::from_str::<serde_json::Value>(it).is_ok())
+    );
 }
 
 #[test]
@@ -846,13 +1021,20 @@ fn json_of_a_failure() {
     project.write("build.mjs", "process.exit(3);");
     let ran = project.run("dist --format json");
     assert_eq!((ran.code, &*ran.stderr), (1, ""));
-    let events = ran.stdout.lines().map(|it| serde_json::from_str::<serde_json::Value>(it).unwrap());
+    let events = ran
+        .stdout
+        .lines()
+        .map(|it| serde_json::from_str::<serde_json::Value>(it).unwrap());
     let failed: Vec<_> = events.filter(|it| it["event"] == "step-failed").collect();
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0]["failure"]["status"], "exit status: 3");
     let refused = project.run("dist --format json --from nothing");
     assert_eq!((refused.code, &*refused.stderr), (1, ""));
-    assert!(refused.stdout.contains("\"event\":\"run-failed\""), "{}", refused.stdout);
+    assert!(
+        refused.stdout.contains("\"event\":\"run-failed\""),
+        "{}",
+        refused.stdout
+    );
 }
 
 #[test]
@@ -862,7 +1044,9 @@ fn github_actions_get_groups_annotations_and_a_summary() {
     project.set("GITHUB_ACTIONS", "true");
     project.set("GITHUB_STEP_SUMMARY", summary.to_str().unwrap());
     project.write("src-tauri/src/main.rs", "fn main() { missing(); }");
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         logs in [ROOT]/target/dist/linux/logs
         frontend  runs: it never ran here
@@ -920,7 +1104,8 @@ fn github_actions_get_groups_annotations_and_a_summary() {
           log: [ROOT]/target/dist/linux/logs/app.log
           resume: cargo xtask dist
         exit code 1
-    "#]]);
+    "#]],
+    );
     let page = std::fs::read_to_string(&summary).unwrap();
     expect![[r####"
         ### cargo xtask dist for linux failed
@@ -964,12 +1149,17 @@ fn colours_follow_the_conventions() {
     let mut project = Project::built();
     let mut coloured = |variables: &[(&str, &str)], line: &str| {
         project.variables.clear();
-        variables.iter().for_each(|(name, value)| project.set(name, *value));
+        variables
+            .iter()
+            .for_each(|(name, value)| project.set(name, *value));
         project.succeed(line).stderr.contains('\x1b')
     };
     assert!(!coloured(&[], "dist"));
     assert!(coloured(&[("CLICOLOR_FORCE", "1")], "dist"));
-    assert!(!coloured(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], "dist"));
+    assert!(!coloured(
+        &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")],
+        "dist"
+    ));
     assert!(coloured(&[], "dist --color always"));
     assert!(coloured(&[("NO_COLOR", "1")], "dist --color always"));
     assert!(!coloured(&[("CLICOLOR_FORCE", "1")], "dist --color never"));
@@ -978,8 +1168,14 @@ fn colours_follow_the_conventions() {
 #[test]
 fn unsigned_is_recorded() {
     let project = Project::built();
-    let key = project.manifest()["signing"]["minisign"]["public_key"].as_str().unwrap().to_owned();
-    let steps = project.run("dist --unsigned").steps().replace(&key, "[KEY]");
+    let key = project.manifest()["signing"]["minisign"]["public_key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let steps = project
+        .run("dist --unsigned")
+        .steps()
+        .replace(&key, "[KEY]");
     expect![[r#"
         frontend  reused
         app  reused
@@ -989,13 +1185,17 @@ fn unsigned_is_recorded() {
         archive  runs: public_key [KEY] -> null
         seal  runs: identity development -> unsigned (and 24 more)
         exit code 0
-    "#]].assert_eq(&steps);
+    "#]]
+    .assert_eq(&steps);
     expect![[r#"
         Object {
             "identity": String("unsigned"),
         }
-    "#]].assert_debug_eq(&project.manifest()["signing"]);
-    check(project.run("verify"), expect![[r#"
+    "#]]
+    .assert_debug_eq(&project.manifest()["signing"]);
+    check(
+        project.run("verify"),
+        expect![[r#"
         file  kind  size  sha256  signatures
         small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…
@@ -1003,14 +1203,18 @@ fn unsigned_is_recorded() {
         note: unsigned: the checksums find accidents, not someone who replaces all files
         verified: 3 files, 19 checks passed, unsigned
         exit code 0
-    "#]]);
-    check(project.run("verify --require-release"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("verify --require-release"),
+        expect![[r#"
         file  check  expected  actual
         manifest.json  identity  release  unsigned
         note: unsigned: the checksums find accidents, not someone who replaces all files
         NOT verified: 1 of 19 checks failed in [ROOT]/release/0.1.0/linux
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -1019,14 +1223,19 @@ fn a_dirty_checkout_is_not_for_publishing() {
     project.set("TAURI_SIGNING_PRIVATE_KEY", project::KEY);
     project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", project::PASSWORD);
     project.write("README.md", "# Changed\n");
-    check(project.run("dist --release"), expect![[r#"
+    check(
+        project.run("dist --release"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: --release refuses a checkout that differs from its commit
           hint: see `git status`; commit, or say --allow-dirty
         exit code 1
-    "#]]);
-    check_steps(project.run("dist --release --allow-dirty"), expect![[r#"
+    "#]],
+    );
+    check_steps(
+        project.run("dist --release --allow-dirty"),
+        expect![[r#"
         frontend  runs: README.md changed
         app  reused
         sign-code  reused
@@ -1035,10 +1244,13 @@ fn a_dirty_checkout_is_not_for_publishing() {
         archive  runs: README.md changed (and 1 more)
         seal  runs: dirty false -> true (and 13 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.manifest()["source"]["dirty"], true);
     project.git(&["checkout", "--", "README.md"]);
-    check(project.run("dist --release"), expect![[r#"
+    check(
+        project.run("dist --release"),
+        expect![[r#"
         cargo xtask dist --release for linux: 7 steps, [JOBS] at a time
         frontend  runs: README.md changed
         frontend  $ npm ci --no-audit --no-fund
@@ -1069,25 +1281,34 @@ fn a_dirty_checkout_is_not_for_publishing() {
           signed: minisign key [KEY]
         next: cargo xtask verify
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.manifest()["source"]["dirty"], false);
-    check(project.run("dist --release --from bundle"), expect![[r#"
+    check(
+        project.run("dist --release --from bundle"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: --release does not go with --from, --only or --skip: what they take as recorded may be stale
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_unknown_target_and_a_foreign_one() {
     let project = Project::built();
-    check(project.run("dist --target plan9"), expect![[r#"
+    check(
+        project.run("dist --target plan9"),
+        expect![[r#"
         error: `plan9` is no target
           hint: linux, windows, macos, or a Rust target triple such as [TRIPLE]
         exit code 1
-    "#]]);
-    check(project.run("dist --target x86_64-apple-darwin"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("dist --target x86_64-apple-darwin"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: something that this needs is missing
@@ -1097,8 +1318,11 @@ fn an_unknown_target_and_a_foreign_one() {
           By hand:
             run `cargo xtask dist --target x86_64-apple-darwin` on macOS
         exit code 1
-    "#]]);
-    check(project.run("dist --target windows"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("dist --target windows"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: something that this needs is missing
@@ -1108,7 +1332,8 @@ fn an_unknown_target_and_a_foreign_one() {
           By hand:
             run `cargo xtask dist --target windows` on Windows
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 /// A secret must be in no file below the project, and in no argument list while the run goes on.
@@ -1142,23 +1367,33 @@ fn seen_anywhere(project: &Project, line: &str, secrets: &[&str]) -> Vec<String>
 /// Each line of the decoded key as well, without the words that every key begins with.
 fn parts_of(key: &str) -> Vec<String> {
     use ct_codecs::{Base64, Decoder as _};
-    let text = Base64::decode_to_vec(key, None).map_or(key.into(), |it| String::from_utf8(it).unwrap());
-    let lines = text.lines().filter(|it| !it.starts_with("untrusted")).map(str::to_owned);
+    let text =
+        Base64::decode_to_vec(key, None).map_or(key.into(), |it| String::from_utf8(it).unwrap());
+    let lines = text
+        .lines()
+        .filter(|it| !it.starts_with("untrusted"))
+        .map(str::to_owned);
     lines.chain([key.to_owned()]).collect()
 }
 
 #[test]
 fn a_release_is_signed_and_the_key_stays_secret() {
     let mut project = Project::new();
-    check(project.run("dist --release"), expect![[r#"
+    check(
+        project.run("dist --release"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: --release wants a real signing key, but TAURI_SIGNING_PRIVATE_KEY is not set
           hint: make one with `npx tauri signer generate`, keep it secret, and export it as TAURI_SIGNING_PRIVATE_KEY
         exit code 1
-    "#]]);
+    "#]],
+    );
     let chatty = "console.log(process.env, 'correct' + ' horse', 'staple');\n";
-    project.write("build.mjs", format!("{}{chatty}", project.read("build.mjs")));
+    project.write(
+        "build.mjs",
+        format!("{}{chatty}", project.read("build.mjs")),
+    );
     project.commit("Chatty");
     project.set("TAURI_SIGNING_PRIVATE_KEY", project::KEY);
     project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", project::PASSWORD);
@@ -1168,8 +1403,14 @@ fn a_release_is_signed_and_the_key_stays_secret() {
     let seen = seen_anywhere(&project, "dist --release --verbose", &secrets);
     assert!(seen.is_empty(), "{seen:#?}");
     let log = project.read("target/dist/linux/logs/frontend.log");
-    assert!(log.contains("*** staple") && !log.contains("TAURI_SIGNING"), "{log}");
-    let public = project.manifest()["signing"]["minisign"]["public_key"].as_str().unwrap().to_owned();
+    assert!(
+        log.contains("*** staple") && !log.contains("TAURI_SIGNING"),
+        "{log}"
+    );
+    let public = project.manifest()["signing"]["minisign"]["public_key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     for name in [".deb", ".rpm", ".tar.gz", "manifest.json", "SHA256SUMS"] {
         let file = project.product(name);
         let mut minisign = std::process::Command::new("minisign");
@@ -1178,7 +1419,8 @@ fn a_release_is_signed_and_the_key_stays_secret() {
         assert!(said.contains("verified"), "{said}");
     }
     let mut sums = std::process::Command::new("sha256sum");
-    sums.args(["--check", "--strict", "SHA256SUMS"]).current_dir(project.release());
+    sums.args(["--check", "--strict", "SHA256SUMS"])
+        .current_dir(project.release());
     let said = project::read(sums);
     expect![[r#"
         manifest.json: OK
@@ -1191,8 +1433,11 @@ fn a_release_is_signed_and_the_key_stays_secret() {
         small_0.1.0_[ARCH].deb: OK
         small_0.1.0_[ARCH].deb.minisig: OK
         small_0.1.0_[ARCH].deb.sig: OK
-    "#]].assert_eq(&project.filtered(&said));
-    check(project.run("verify --require-release"), expect![[r#"
+    "#]]
+    .assert_eq(&project.filtered(&said));
+    check(
+        project.run("verify --require-release"),
+        expect![[r#"
         file  kind  size  sha256  signatures
         small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
@@ -1200,76 +1445,108 @@ fn a_release_is_signed_and_the_key_stays_secret() {
         note: self-attested: no trusted key given, checked with the manifest's own
         verified: 3 files, 40 checks passed, self-attested release key [KEY]
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_key_of_minisign_itself_signs() {
     let mut project = Project::built();
-    let (key, public) = (project.beside().join("key"), project.beside().join("key.pub"));
+    let (key, public) = (
+        project.beside().join("key"),
+        project.beside().join("key.pub"),
+    );
     let mut minisign = std::process::Command::new("minisign");
-    minisign.args(["-G", "-W", "-s"]).arg(&key).arg("-p").arg(&public);
+    minisign
+        .args(["-G", "-W", "-s"])
+        .arg(&key)
+        .arg("-p")
+        .arg(&public);
     project::read(minisign);
-    project.set("TAURI_SIGNING_PRIVATE_KEY", std::fs::read_to_string(&key).unwrap());
+    project.set(
+        "TAURI_SIGNING_PRIVATE_KEY",
+        std::fs::read_to_string(&key).unwrap(),
+    );
     project.succeed("dist --release");
     let mut minisign = std::process::Command::new("minisign");
-    minisign.arg("-V").arg("-p").arg(&public).arg("-m").arg(project.product(".deb"));
+    minisign
+        .arg("-V")
+        .arg("-p")
+        .arg(&public)
+        .arg("-m")
+        .arg(project.product(".deb"));
     project::read(minisign);
     let line = format!("verify --require-release --key {}", public.display());
-    check(project.run(&line), expect![[r#"
+    check(
+        project.run(&line),
+        expect![[r#"
         file  kind  size  sha256  signatures
         small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
         small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         verified: 3 files, 41 checks passed, trusted release key [KEY]
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn keys_that_do_not_fit_are_refused() {
     let mut project = Project::new();
     project.set("TAURI_SIGNING_PRIVATE_KEY", project::KEY);
-    check(project.run("dist --release"), expect![[r#"
+    check(
+        project.run("dist --release"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: the key in TAURI_SIGNING_PRIVATE_KEY
           cause: the minisign secret key is encrypted: set the variable that `sign.minisign.password-env` names (TAURI_SIGNING_PRIVATE_KEY_PASSWORD unless set)
         exit code 1
-    "#]]);
+    "#]],
+    );
     project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", "wrong horse");
-    check(project.run("dist --release"), expect![[r#"
+    check(
+        project.run("dist --release"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: the key in TAURI_SIGNING_PRIVATE_KEY
           cause: wrong password for the minisign secret key, or the key is damaged: correct the variable that `sign.minisign.password-env` names (TAURI_SIGNING_PRIVATE_KEY_PASSWORD unless set)
         exit code 1
-    "#]]);
+    "#]],
+    );
     project.set("TAURI_SIGNING_PRIVATE_KEY", "/home/me/key");
-    check(project.run("dist --release"), expect![[r#"
+    check(
+        project.run("dist --release"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: the key in TAURI_SIGNING_PRIVATE_KEY
           cause: not a minisign secret key: give the text of the key file itself (not its path), as `tauri signer generate` or `minisign -G` wrote it
         exit code 1
-    "#]]);
+    "#]],
+    );
     project.set("TAURI_SIGNING_PRIVATE_KEY", project::KEY);
     project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", project::PASSWORD);
     let other = xtask::tools::minisign::Signer::generate().unwrap();
     publish_updater_key(&project, &other.public_key().text());
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: the signing key [KEY] is not the one that plugins.updater.pubkey of the Tauri configuration names, [KEY]: installed apps would refuse the update
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 /// Names the public key in the app's configuration, as the updater wants it.
 fn publish_updater_key(project: &Project, text: &str) {
     use ct_codecs::{Base64, Encoder as _};
     let key = Base64::encode_to_string(text).unwrap();
-    let plugins = format!("\"plugins\": {{ \"updater\": {{ \"pubkey\": \"{key}\" }} }},\n  \"bundle\"");
+    let plugins =
+        format!("\"plugins\": {{ \"updater\": {{ \"pubkey\": \"{key}\" }} }},\n  \"bundle\"");
     project.replace("src-tauri/tauri.conf.json", "\"bundle\"", &plugins);
 }
 
@@ -1279,11 +1556,20 @@ struct Gpg(std::path::PathBuf);
 impl Gpg {
     fn new(home: std::path::PathBuf, passphrase: &str) -> Self {
         use std::os::unix::fs::DirBuilderExt as _;
-        std::fs::DirBuilder::new().mode(0o700).create(&home).unwrap();
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&home)
+            .unwrap();
         let gpg = Self(home);
         let mut command = gpg.command();
         command.args(["--pinentry-mode", "loopback", "--passphrase", passphrase]);
-        command.args(["--quick-generate-key", "Test <t@example.com>", "ed25519", "sign", "never"]);
+        command.args([
+            "--quick-generate-key",
+            "Test <t@example.com>",
+            "ed25519",
+            "sign",
+            "never",
+        ]);
         project::read(command);
         gpg
     }
@@ -1299,14 +1585,19 @@ impl Gpg {
         command.args(["--with-colons", "--list-secret-keys"]);
         let listed = project::read(command);
         let line = listed.lines().find(|it| it.starts_with("fpr:")).unwrap();
-        line.trim_matches(|it| it != ':').trim_matches(':').to_owned()
+        line.trim_matches(|it| it != ':')
+            .trim_matches(':')
+            .to_owned()
     }
 }
 
 impl Drop for Gpg {
     fn drop(&mut self) {
         let mut kill = std::process::Command::new("gpgconf");
-        kill.args(["--kill", "all"]).env("GNUPGHOME", &self.0).status().ok();
+        kill.args(["--kill", "all"])
+            .env("GNUPGHOME", &self.0)
+            .status()
+            .ok();
     }
 }
 
@@ -1320,12 +1611,21 @@ fn gpg_signs_the_checksums() {
     project.set("GPG_PASSPHRASE", "open sesame");
     let seen = seen_anywhere(&project, "dist", &["open sesame"]);
     assert!(seen.is_empty(), "{seen:#?}");
-    assert_eq!(project.manifest()["signing"]["gpg"]["fingerprint"], *fingerprint);
+    assert_eq!(
+        project.manifest()["signing"]["gpg"]["fingerprint"],
+        *fingerprint
+    );
     let mut verify = gpg.command();
-    verify.arg("--verify").arg(project.product(".asc")).arg(project.product("SHA256SUMS"));
+    verify
+        .arg("--verify")
+        .arg(project.product(".asc"))
+        .arg(project.product("SHA256SUMS"));
     project::read(verify);
     let mut forget = std::process::Command::new("gpgconf");
-    project::read({ forget.args(["--kill", "all"]).env("GNUPGHOME", &gpg.0); forget });
+    project::read({
+        forget.args(["--kill", "all"]).env("GNUPGHOME", &gpg.0);
+        forget
+    });
     project.set("GPG_PASSPHRASE", "open barley");
     let ran = project.run("dist --force=seal");
     let shown = ran.shown().replace(&fingerprint, "[FINGERPRINT]");
@@ -1386,7 +1686,8 @@ fn two_checkouts_make_the_same_release() {
             "manifest.json\n",
             "small-0.1.0-1.[ARCH].rpm\n",
         ]
-    "#]].assert_debug_eq(&different);
+    "#]]
+    .assert_debug_eq(&different);
 }
 
 /// The bundler stamps the kind of package into the host; nothing else may differ.
@@ -1394,25 +1695,39 @@ fn two_checkouts_make_the_same_release() {
 fn the_package_holds_the_built_executable() {
     let project = Project::built();
     let mut dpkg = std::process::Command::new("dpkg-deb");
-    dpkg.arg("--extract").arg(project.product(".deb")).arg(project.beside().join("deb"));
+    dpkg.arg("--extract")
+        .arg(project.product(".deb"))
+        .arg(project.beside().join("deb"));
     project::read(dpkg);
     let packed = std::fs::read(project.beside().join("deb/usr/bin/small")).unwrap();
     let built = std::fs::read(project.root.join("target/dist/linux/stages/app/small")).unwrap();
     let different = built.iter().zip(&packed).filter(|(a, b)| a != b).count();
     assert_eq!((built.len(), different), (packed.len(), 3));
-    let run = project::read(std::process::Command::new(project.beside().join("deb/usr/bin/small")));
+    let run = project::read(std::process::Command::new(
+        project.beside().join("deb/usr/bin/small"),
+    ));
     assert_eq!(run, "<h1>Small</h1>\n__TAURI_BUNDLE_TYPE_VAR_DEB\n");
     let mut tar = std::process::Command::new("tar");
-    tar.arg("-xzf").arg(project.product(".tar.gz")).args(["--strip-components=1", "-C"]);
-    project::read({ tar.arg(project.beside()); tar });
-    assert_eq!(std::fs::read(project.beside().join("small")).unwrap(), built);
+    tar.arg("-xzf")
+        .arg(project.product(".tar.gz"))
+        .args(["--strip-components=1", "-C"]);
+    project::read({
+        tar.arg(project.beside());
+        tar
+    });
+    assert_eq!(
+        std::fs::read(project.beside().join("small")).unwrap(),
+        built
+    );
     let mut rpm = std::process::Command::new("rpm");
-    rpm.args(["--query", "--list", "--package"]).arg(project.product(".rpm"));
+    rpm.args(["--query", "--list", "--package"])
+        .arg(project.product(".rpm"));
     expect![[r#"
         /usr/bin/small
         /usr/share/applications/small.desktop
         /usr/share/icons/hicolor/32x32/apps/small.png
-    "#]].assert_eq(&project::read(rpm));
+    "#]]
+    .assert_eq(&project::read(rpm));
 }
 
 #[test]
@@ -1420,7 +1735,9 @@ fn damage_is_repaired() {
     let project = Project::built();
     let state = project.root.join("target/dist/linux");
     std::fs::remove_file(state.join("stages/app/small")).unwrap();
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  runs: its small was deleted
         sign-code  reused
@@ -1429,11 +1746,14 @@ fn damage_is_repaired() {
         archive  reused
         seal  reused
         exit code 0
-    "#]]);
+    "#]],
+    );
     let sums = project.product("SHA256SUMS");
     std::fs::write(&sums, "nothing").unwrap();
     std::fs::write(project.release().join("stray"), "").unwrap();
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -1442,10 +1762,13 @@ fn damage_is_repaired() {
         archive  reused
         seal  reused
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.run("verify").code, 0);
     std::fs::remove_file(project.product(".deb")).unwrap();
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -1454,11 +1777,14 @@ fn damage_is_repaired() {
         archive  reused
         seal  reused
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(project.run("verify").code, 0);
     std::fs::write(project.release().join("stray"), "").unwrap();
     project.succeed("dist");
-    check(project.run("verify"), expect![[r#"
+    check(
+        project.run("verify"),
+        expect![[r#"
         file  kind  size  sha256  signatures
         small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
@@ -1467,13 +1793,22 @@ fn damage_is_repaired() {
         note: self-attested: no trusted key given, checked with the manifest's own
         verified: 3 files, 40 checks passed, self-attested development key [KEY]
         exit code 0
-    "#]]);
+    "#]],
+    );
     for file in project::files_below(&state) {
-        if file.file_name().unwrap().to_str().unwrap().starts_with("journal") {
+        if file
+            .file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("journal")
+        {
             std::fs::write(file, "damage").unwrap();
         }
     }
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         warning: [ROOT]/target/dist/linux/journal.v1.jsonl has a damaged first line: a line has no checksum; starting over
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
@@ -1514,7 +1849,8 @@ fn damage_is_repaired() {
         DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
         next: cargo xtask verify
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// Waits in the build script, so that a test can meet the run at work.
@@ -1541,19 +1877,27 @@ fn a_second_run_is_told_who_is_at_work() {
     let project = Project::new();
     waiting(&project);
     let first = project.start_until("dist", "at-work");
-    check(project.run("dist --until frontend"), expect![[r#"
+    check(
+        project.run("dist --until frontend"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: another run works on [ROOT]/target/dist/linux: process [PID], `cargo xtask dist`, since [NOW]
           hint: wait for it, or end that process
         exit code 1
-    "#]]);
-    check(project.run("clean"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("clean"),
+        expect![[r#"
         error: another run works on [ROOT]/target/dist/linux: process [PID], `cargo xtask dist`, since [NOW]
           hint: wait for it, or end that process
         exit code 1
-    "#]]);
-    check(project.run("status"), expect![[r#"
+    "#]],
+    );
+    check(
+        project.run("status"),
+        expect![[r#"
         cargo xtask dist for linux has no end: it still runs, or it was killed
         began [NOW]
 
@@ -1568,9 +1912,12 @@ fn a_second_run_is_told_who_is_at_work() {
         1 running, 6 waiting
         logs in [ROOT]/target/dist/linux/logs
         exit code 0
-    "#]]);
+    "#]],
+    );
     signal(&first, nix::sys::signal::Signal::SIGINT);
-    check(project.wait(first), expect![[r#"
+    check(
+        project.wait(first),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
         frontend  $ npm ci --no-audit --no-fund
@@ -1587,9 +1934,12 @@ fn a_second_run_is_told_who_is_at_work() {
         1 interrupted, 6 not reached in [TIME]
         next: cargo xtask dist
         exit code 130
-    "#]]);
+    "#]],
+    );
     assert_eq!(at_work(&project), 0);
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         cargo xtask dist for linux failed
         began [NOW]
 
@@ -1604,7 +1954,8 @@ fn a_second_run_is_told_who_is_at_work() {
         1 interrupted, 6 not reached in [TIME]
         next: cargo xtask dist
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// Nothing can be cleaned up at a kill: the next run does it.
@@ -1616,7 +1967,9 @@ fn after_a_kill_the_next_run_cleans_up() {
     let first = project.start_until("dist", "at-work");
     signal(&first, nix::sys::signal::Signal::SIGKILL);
     assert_eq!(project.wait(first).code, 128 + 9);
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         cargo xtask dist for linux has no end: it still runs, or it was killed
         began [NOW]
 
@@ -1631,10 +1984,13 @@ fn after_a_kill_the_next_run_cleans_up() {
         1 running, 6 waiting
         logs in [ROOT]/target/dist/linux/logs
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert!(at_work(&project) > 0);
     project.write("build.mjs", build);
-    check(project.run("dist --until frontend"), expect![[r#"
+    check(
+        project.run("dist --until frontend"),
+        expect![[r#"
         note: ended 1 process group(s) that a killed run left behind
         cargo xtask dist --until frontend for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
@@ -1659,7 +2015,8 @@ fn after_a_kill_the_next_run_cleans_up() {
         1 ran, 6 left out in [TIME]
         next: cargo xtask dist
         exit code 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(at_work(&project), 0);
 }
 
@@ -1671,14 +2028,21 @@ fn a_full_disk_loses_nothing() {
     std::fs::create_dir(&target).unwrap();
     let mount = |options: &str| {
         let mut mount = std::process::Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "none"]).arg(&target);
-        mount.stderr(std::process::Stdio::null()).status().is_ok_and(|it| it.success())
+        mount
+            .args(["-t", "tmpfs", "-o", options, "none"])
+            .arg(&target);
+        mount
+            .stderr(std::process::Stdio::null())
+            .status()
+            .is_ok_and(|it| it.success())
     };
     if !mount("size=900k") {
         return;
     }
     let _mounted = Mounted(target.clone());
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         cargo xtask dist for linux: 7 steps, [JOBS] at a time
         frontend  runs: it never ran here
         frontend  $ npm ci --no-audit --no-fund
@@ -1708,9 +2072,12 @@ fn a_full_disk_loses_nothing() {
           hint: the disk is full: free some space; what is recorded is safe
           resume: cargo xtask dist
         exit code 1
-    "#]]);
+    "#]],
+    );
     assert!(mount("remount,size=64m"));
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sign-code  reused
@@ -1719,7 +2086,8 @@ fn a_full_disk_loses_nothing() {
         archive  runs: it never ran here
         seal  runs: it never ran here
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 /// Unmounts when dropped, also after a failure.
@@ -1727,7 +2095,10 @@ struct Mounted(std::path::PathBuf);
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        std::process::Command::new("umount").arg(&self.0).status().ok();
+        std::process::Command::new("umount")
+            .arg(&self.0)
+            .status()
+            .ok();
     }
 }
 
@@ -1740,7 +2111,9 @@ fn a_static_front_end_is_embedded_as_it_is() {
     project.write("static/index.html", "<h1>Static</h1>\n");
     project.replace("src-tauri/tauri.conf.json", "../dist", "../static");
     project.configure("[frontend]\nenabled = false\n");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         app  runs: it never ran here
         sign-code  runs: it never ran here
         bundle  runs: it never ran here
@@ -1748,11 +2121,17 @@ fn a_static_front_end_is_embedded_as_it_is() {
         archive  runs: it never ran here
         seal  runs: it never ran here
         exit code 0
-    "#]]);
+    "#]],
+    );
     let run = std::process::Command::new(project.root.join("target/dist/linux/stages/app/small"));
-    assert_eq!(project::read(run), "<h1>Static</h1>\n__TAURI_BUNDLE_TYPE_VAR_UNK\n");
+    assert_eq!(
+        project::read(run),
+        "<h1>Static</h1>\n__TAURI_BUNDLE_TYPE_VAR_UNK\n"
+    );
     project.write("static/index.html", "<h1>Other</h1>\n");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         app  runs: index.html changed
         sign-code  runs: output of app: small changed
         bundle  runs: output of sign-code: small changed
@@ -1760,9 +2139,13 @@ fn a_static_front_end_is_embedded_as_it_is() {
         archive  runs: output of sign-code: small changed
         seal  runs: output of archive: small-0.1.0-[TRIPLE].tar.gz changed (and 8 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     let run = std::process::Command::new(project.root.join("target/dist/linux/stages/app/small"));
-    assert_eq!(project::read(run), "<h1>Other</h1>\n__TAURI_BUNDLE_TYPE_VAR_UNK\n");
+    assert_eq!(
+        project::read(run),
+        "<h1>Other</h1>\n__TAURI_BUNDLE_TYPE_VAR_UNK\n"
+    );
 }
 
 /// The host is one member of a workspace and depends on another.
@@ -1774,17 +2157,30 @@ fn a_workspace_above_the_host() {
         "[workspace]\nmembers = [\"src-tauri\", \"words\"]\nresolver = \"3\"\n\
          [workspace.dependencies]\nwords = { path = \"words\" }\n",
     );
-    project.write("words/Cargo.toml", "[package]\nname = \"words\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    project.write(
+        "words/Cargo.toml",
+        "[package]\nname = \"words\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+    );
     project.write("words/src/lib.rs", "pub const HELLO: &str = \"hello\";\n");
     project.replace("src-tauri/Cargo.toml", "[workspace]\n\n", "");
-    project.replace("src-tauri/Cargo.toml", "[dependencies]\n", "[dependencies]\nwords.workspace = true\n");
-    project.write("src-tauri/src/main.rs", "fn main() { println!(\"{} {}\", words::HELLO, tauri::bundle_type()); }\n");
+    project.replace(
+        "src-tauri/Cargo.toml",
+        "[dependencies]\n",
+        "[dependencies]\nwords.workspace = true\n",
+    );
+    project.write(
+        "src-tauri/src/main.rs",
+        "fn main() { println!(\"{} {}\", words::HELLO, tauri::bundle_type()); }\n",
+    );
     std::fs::remove_file(project.root.join("src-tauri/Cargo.lock")).unwrap();
     let mut lock = std::process::Command::new("cargo");
-    lock.args(["generate-lockfile", "--offline"]).current_dir(&project.root);
+    lock.args(["generate-lockfile", "--offline"])
+        .current_dir(&project.root);
     project::read(lock);
     project.commit("Workspace");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  runs: it never ran here
         app  runs: it never ran here
         sign-code  runs: it never ran here
@@ -1793,9 +2189,12 @@ fn a_workspace_above_the_host() {
         archive  runs: it never ran here
         seal  runs: it never ran here
         exit code 0
-    "#]]);
+    "#]],
+    );
     project.replace("words/src/lib.rs", "hello", "goodbye");
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  runs: words/src/lib.rs changed
         app  runs: src/lib.rs changed
         sign-code  runs: output of app: small changed
@@ -1804,8 +2203,12 @@ fn a_workspace_above_the_host() {
         archive  runs: output of sign-code: small changed
         seal  runs: dirty false -> true (and 9 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     let run = std::process::Command::new(project.root.join("target/dist/linux/stages/app/small"));
     assert!(project::read(run).starts_with("goodbye "));
-    assert_eq!(project.git(&["status", "--porcelain"]), " M words/src/lib.rs\n");
+    assert_eq!(
+        project.git(&["status", "--porcelain"]),
+        " M words/src/lib.rs\n"
+    );
 }

@@ -372,7 +372,7 @@ fn other_inputs_changed() {
     check(
         |it| drop(it.parameter.replace("release".into())),
         expect![[r#"
-            web: ran because parameter parameter build -> release
+            web: ran because parameter build -> release
             web: unchanged output
             bundle: reused
             seal: reused
@@ -414,7 +414,7 @@ fn selections() {
         },
         expect![[r#"
             web: failed: --from bundle takes step web as recorded, but it never ran here
-              run it first: cargo xtask dist --until web
+              run without --from bundle
             error: step web failed
         "#]],
     );
@@ -778,16 +778,9 @@ fn a_second_run_names_the_holder() {
 fn a_full_disk() {
     let world = World::new();
     let state = world.repo.state();
-    fs::create_dir_all(&state).expect("a folder");
-    let mounted = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
-        .arg(&state)
-        .output();
-    if !mounted.is_ok_and(|it| it.status.success()) {
-        eprintln!("skipped: only root may mount a small disk");
+    let Some(_mount) = Unmount::small_disk(&state) else {
         return;
-    }
-    let _mount = Unmount(state.clone());
+    };
     world.run();
     let journal = fs::read(world.repo.journal()).expect("there");
     let fill = |leave: usize| {
@@ -827,7 +820,56 @@ fn a_full_disk() {
     eprintln!("the journal itself met the full disk: {journaled}");
 }
 
+/// A line that was cut short by a full disk must not spoil the lines after it.
+#[test]
+fn a_full_disk_amid_a_line_of_the_journal() {
+    use xtask::engine::journal::{Journal, Record};
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(_mount) = Unmount::small_disk(folder.path()) else {
+        return;
+    };
+    let world = World::new();
+    world.run();
+    let (known, _) = Journal::open(&world.repo.state(), "small");
+    let record = |step: &str, why: usize| {
+        let record = known.get("web").expect("it ran").clone();
+        Record {
+            step: step.into(),
+            why: "x".repeat(why),
+            ..record
+        }
+    };
+    let (mut journal, _) = Journal::open(folder.path(), "small");
+    journal.append(record("a", 1)).expect("there is room");
+    let error = journal
+        .append(record("b", 300_000))
+        .expect_err("there is no room");
+    assert!(format!("{error:#}").contains("No space left"), "{error:#}");
+    let (journal_then, trouble) = Journal::open(folder.path(), "small");
+    assert_eq!((journal_then.records().count(), trouble), (1, None));
+    journal.append(record("c", 1)).expect("there is room");
+    let (journal, trouble) = Journal::open(folder.path(), "small");
+    let steps: Vec<&str> = journal.records().map(|it| &*it.step).collect();
+    assert_eq!((steps, trouble), (vec!["a", "c"], None));
+}
+
 struct Unmount(PathBuf);
+
+impl Unmount {
+    /// A disk of 256 KiB, if this user may mount one.
+    fn small_disk(at: &std::path::Path) -> Option<Self> {
+        fs::create_dir_all(at).expect("a folder");
+        let mut mount = std::process::Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+            .arg(at);
+        let mounted = mount.output().is_ok_and(|it| it.status.success());
+        if !mounted {
+            eprintln!("skipped: only root may mount a small disk");
+        }
+        mounted.then(|| Self(at.to_owned()))
+    }
+}
 
 impl Drop for Unmount {
     fn drop(&mut self) {
@@ -858,11 +900,17 @@ fn ctrl_c_ends_all_children_and_the_next_run_resumes() {
         "{:?}",
         started.elapsed()
     );
-    let failed = rest
+    let rest = support::events(&rest.join("\n"));
+    let ended = rest
         .iter()
-        .find(|it| it.contains("step-failed"))
+        .find(|it| it["event"] == "command-finished")
         .expect("it is told");
-    assert!(failed.contains("interrupted"), "{failed}");
+    assert_eq!(ended["status"], "interrupted");
+    assert_eq!(
+        steps(&rest, "step-failed"),
+        [""; 0],
+        "what was interrupted did not fail"
+    );
     let root = repo.root().canonicalize().expect("it exists");
     assert_eq!(support::processes_in(&root), [""; 0]);
     let resumed = repo.run(&[]);
@@ -895,7 +943,10 @@ fn until_a_step_of_one_of_two_parts() {
         let repo = Repo::new();
         let events = repo.run(&["--jobs", jobs, "--until", "web"]);
         assert_eq!(steps(&events, "step-started"), ["web"]);
-        assert_eq!(steps(&events, "step-left-out"), ["app", "sidecar"]);
+        assert_eq!(
+            steps(&events, "step-left-out"),
+            ["app", "bundle", "seal", "sidecar"]
+        );
     }
 }
 

@@ -53,7 +53,10 @@ pub(super) fn before(world: &World, target: &Target, events: &Events, scope: Sco
     let found = look(world, target, events, scope)?;
     if !found.ok() {
         if found.command().is_none() {
-            bail!("something that this needs is missing\n{}", found.text().trim_end());
+            bail!(
+                "something that this needs is missing\n{}",
+                found.text().trim_end()
+            );
         }
         let tests = if scope.tests { " --tests" } else { "" };
         bail!(

@@ -158,14 +158,17 @@ impl Journal {
             self.records.insert(record.step.clone(), record);
             return self.rewrite();
         }
-        // Until the line is known to be whole: the next record must not be glued to a part of it.
-        self.appendable = false;
         let mut file = fs_err::OpenOptions::new().append(true).open(&self.path)?;
+        let whole = file.metadata()?.len();
         // One write: a crash leaves the line or a part of it, never a mixture of two.
-        file.write_all(render(&record)?.as_bytes())
-            .context("the journal cannot be written")?;
-        file.sync_data()?;
-        self.appendable = true;
+        let written = file
+            .write_all(render(&record)?.as_bytes())
+            .and_then(|()| file.sync_data());
+        if let Err(error) = written {
+            // The next record must not be glued to a part of this one, and may need its room.
+            self.appendable = file.set_len(whole).is_ok();
+            return Err(error).context("the journal cannot be written");
+        }
         self.lines += 1;
         self.records.insert(record.step.clone(), record);
         Ok(())

@@ -1,12 +1,16 @@
 //! Who may write to a target's state: one run at a time.
 
-use std::{fs::TryLockError, path::Path};
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 
 /// Held until dropped; the operating system frees it when the process dies, however that is.
 pub struct Lock {
-    _file: std::fs::File,
+    _file: File,
 }
 
 impl Lock {
@@ -22,7 +26,7 @@ impl Lock {
         let file = file.into_parts().0;
         // Beside the lock, because on Windows nobody else can read a locked file.
         let holder = state.join("lock.holder");
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = fs_err::read_to_string(&holder).unwrap_or_default();
@@ -50,5 +54,18 @@ impl Lock {
             fs_err::remove_file(&holder).ok();
         }
         Ok(Self { _file: file })
+    }
+}
+
+/// Tries for a moment: a child of a killed run holds the lock, too, from its fork to its exec.
+fn patiently(file: &File) -> std::result::Result<(), TryLockError> {
+    let until = Instant::now() + Duration::from_millis(300);
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            outcome => return outcome,
+        }
     }
 }

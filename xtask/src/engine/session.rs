@@ -192,7 +192,7 @@ impl Session {
                     text,
                 });
             }
-            staging::remove(&state.join("staging"))?;
+            staging::clear(&state.join("staging"))?;
         }
         let gathered = Arc::new(Mutex::new(Gathered::default()));
         events.add(Box::new(Gather(gathered.clone())));
@@ -264,8 +264,16 @@ impl Session {
         let (step, why) = (task.name.clone(), task.why.clone());
         let log = Log::create(self.log_path(&task.log))?;
         let (path, started) = (log.path.clone(), Instant::now());
-        self.events.emit(Event::StepStarted { step: step.clone(), why, log: path });
-        let cx = Context { session: self, step: &task.name, log };
+        self.events.emit(Event::StepStarted {
+            step: step.clone(),
+            why,
+            log: path,
+        });
+        let cx = Context {
+            session: self,
+            step: &task.name,
+            log,
+        };
         let done = work(&cx).and_then(|it| self.check_interrupted().map(|()| it));
         let seconds = started.elapsed().as_secs_f64();
         let error = match done {

@@ -61,6 +61,18 @@ impl Drop for Staging {
     }
 }
 
+/// Removes what a killed run left. A command of it that nobody remembers may just be ending, and
+/// write into a folder while it is removed.
+pub fn clear(folder: &Path) -> Result<()> {
+    for _ in 0..20 {
+        if remove(folder).is_ok() {
+            return Ok(());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    remove(folder)
+}
+
 /// Removes a file or a folder with all it holds; nothing there is fine.
 pub fn remove(path: &Path) -> Result<()> {
     let outcome = match fs_err::symlink_metadata(path) {

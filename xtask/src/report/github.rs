@@ -129,7 +129,9 @@ impl Reporter for Github {
             Event::CommandStarted { step, .. }
             | Event::CommandOutput { step, .. }
             | Event::CommandFinished { step, .. } => self.keep(step, lines),
-            Event::StepFinished { step, .. } | Event::StepPassed { step, .. } => self.close(step, &lines),
+            Event::StepFinished { step, .. } | Event::StepPassed { step, .. } => {
+                self.close(step, &lines)
+            }
             Event::StepFailed { step, failure, .. } => {
                 self.close(step, &lines);
                 self.annotate("error", &format!("{step} failed"), &annotation(failure));

@@ -117,9 +117,16 @@ fn step_moves(event: &Event, line: Line) -> Vec<String> {
                 &format!("in {}, {}{unchanged}", seconds(*s), bytes(*b)),
             )
         }
-        Event::StepPassed { step, seconds: s, result } => {
-            line.of(step, GOOD, "passed", &format!("in {}: {result}", seconds(*s)))
-        }
+        Event::StepPassed {
+            step,
+            seconds: s,
+            result,
+        } => line.of(
+            step,
+            GOOD,
+            "passed",
+            &format!("in {}: {result}", seconds(*s)),
+        ),
         Event::StepFailed {
             step,
             seconds: s,

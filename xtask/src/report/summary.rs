@@ -146,7 +146,11 @@ impl Summary {
                 let row = self.set(step, status);
                 (row.seconds, row.bytes) = (Some(*seconds), Some(*bytes));
             }
-            Event::StepPassed { step, seconds, result } => {
+            Event::StepPassed {
+                step,
+                seconds,
+                result,
+            } => {
                 let row = self.set(step, Status::Passed);
                 row.why(result);
                 row.seconds = Some(*seconds);

