@@ -72,17 +72,17 @@ fn slow_two_sidecars_and_what_breaks_them() {
     check_steps(
         project.run("dist"),
         expect![[r#"
-        frontend  runs: packaging/dist.toml changed
-        sidecar:alpha  runs: it never ran here
-        app  runs: tauri.conf.json changed
-        sidecar:beta  runs: it never ran here
-        sign-code  runs: sidecars removed (and 14 more)
-        bundle  runs: src-tauri/tauri.conf.json changed (and 15 more)
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
-        archive  runs: output of sign-code: alpha added (and 14 more)
-        seal  runs: commit [HASH] -> [HASH] (and 23 more)
-        exit code 0
-    "#]],
+            frontend  runs: packaging/dist.toml changed
+            app  runs: tauri.conf.json changed
+            sign-code  runs: sidecars removed (and 14 more)
+            bundle  runs: src-tauri/tauri.conf.json changed (and 15 more)
+            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
+            archive  runs: output of sign-code: alpha added (and 14 more)
+            seal  runs: commit [HASH] -> [HASH] (and 23 more)
+            sidecar:alpha  runs: it never ran here
+            sidecar:beta  runs: it never ran here
+            exit code 0
+        "#]],
     );
     expect![[r#"
         Array [
@@ -104,17 +104,17 @@ fn slow_two_sidecars_and_what_breaks_them() {
     check_steps(
         project.run("dist"),
         expect![[r#"
-        frontend  reused
-        app  reused
-        sidecar:alpha  reused
-        sidecar:beta  reused
-        sign-code  reused
-        bundle  reused
-        sign-installers  reused
-        archive  reused
-        seal  reused
-        exit code 0
-    "#]],
+            frontend  reused
+            app  reused
+            sign-code  reused
+            bundle  reused
+            sign-installers  reused
+            archive  reused
+            seal  reused
+            sidecar:alpha  reused
+            sidecar:beta  reused
+            exit code 0
+        "#]],
     );
     broken_under_plain_python(&project);
     broken_when_frozen(&project);
@@ -122,17 +122,17 @@ fn slow_two_sidecars_and_what_breaks_them() {
     check_steps(
         project.run("dist"),
         expect![[r#"
-        frontend  reused
-        sidecar:alpha  runs: main.py changed
-        app  reused
-        sidecar:beta  reused
-        sign-code  runs: output of sidecar:alpha: alpha changed
-        bundle  runs: output of sign-code: alpha changed
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
-        archive  runs: output of sign-code: alpha changed
-        seal  runs: dirty false -> true (and 9 more)
-        exit code 0
-    "#]],
+            frontend  reused
+            app  reused
+            sign-code  runs: output of sidecar:alpha: alpha changed
+            bundle  runs: output of sign-code: alpha changed
+            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
+            archive  runs: output of sign-code: alpha changed
+            seal  runs: dirty false -> true (and 9 more)
+            sidecar:alpha  runs: main.py changed
+            sidecar:beta  reused
+            exit code 0
+        "#]],
     );
 }
 
@@ -253,17 +253,17 @@ fn slow_a_fallback_is_a_fact() {
     check_steps(
         ran,
         expect![[r#"
-        frontend  runs: packaging/dist.toml changed
-        sidecar:alpha  runs: it never ran here
-        app  runs: tauri.conf.json changed (and 1 more)
-        sidecar:alpha  warning: nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (FATAL: Error, cannot locate suitable C compiler.); trying the next freezer
-        sign-code  runs: sidecars removed (and 7 more)
-        bundle  runs: src-tauri/tauri.conf.json changed (and 8 more)
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
-        archive  runs: output of sign-code: alpha added (and 7 more)
-        seal  runs: commit [HASH] -> [HASH] (and 16 more)
-        exit code 0
-    "#]],
+            frontend  runs: packaging/dist.toml changed
+            app  runs: tauri.conf.json changed (and 1 more)
+            sign-code  runs: sidecars removed (and 7 more)
+            bundle  runs: src-tauri/tauri.conf.json changed (and 8 more)
+            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
+            archive  runs: output of sign-code: alpha added (and 7 more)
+            seal  runs: commit [HASH] -> [HASH] (and 16 more)
+            sidecar:alpha  runs: it never ran here
+            sidecar:alpha  warning: nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (FATAL: Error, cannot locate suitable C compiler.); trying the next freezer
+            exit code 0
+        "#]],
     );
     let manifest = project.manifest();
     expect![[r#"
@@ -288,26 +288,26 @@ fn slow_a_fallback_is_a_fact() {
     check(
         project.run("status"),
         expect![[r#"
-        cargo xtask dist for linux succeeded
-        began [NOW]
+            cargo xtask dist for linux succeeded
+            began [NOW]
 
-        step  status  why  time  size
-        frontend  ran, unchanged  packaging/dist.toml changed  [TIME]  [SIZE]
-        app  ran, unchanged  tauri.conf.json changed (and 1 more)  [TIME]  [SIZE]
-        sidecar:alpha  ran  it never ran here  [TIME] [TIME]  [SIZE]
-        sign-code  ran  sidecars removed (and 7 more)  [TIME]  [SIZE]
-        bundle  ran  src-tauri/tauri.conf.json changed (and 8 more)  [TIME]  [SIZE]
-        sign-installers  ran  output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)  [TIME]  [SIZE]
-        archive  ran  output of sign-code: alpha added (and 7 more)  [TIME]  [SIZE]
-        seal  ran  commit [HASH] -> [HASH] (and 16 more)  [TIME]  [SIZE]
-        8 ran in [TIME] [TIME], 1 warning
-        released [ROOT]/release/0.1.0/linux
-          small-0.1.0-1.[ARCH].rpm  [SIZE]
-          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
-          small_0.1.0_[ARCH].deb  [SIZE]
-        DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
-        next: cargo xtask verify
-        exit code 0
-    "#]],
+            step  status  why  time  size
+            frontend  ran, unchanged  packaging/dist.toml changed  [TIME]  [SIZE]
+            app  ran, unchanged  tauri.conf.json changed (and 1 more)  [TIME]  [SIZE]
+            sidecar:alpha  ran  it never ran here  [TIME]  [SIZE]
+            sign-code  ran  sidecars removed (and 7 more)  [TIME]  [SIZE]
+            bundle  ran  src-tauri/tauri.conf.json changed (and 8 more)  [TIME]  [SIZE]
+            sign-installers  ran  output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)  [TIME]  [SIZE]
+            archive  ran  output of sign-code: alpha added (and 7 more)  [TIME]  [SIZE]
+            seal  ran  commit [HASH] -> [HASH] (and 16 more)  [TIME]  [SIZE]
+            8 ran in [TIME], 1 warning
+            released [ROOT]/release/0.1.0/linux
+              small-0.1.0-1.[ARCH].rpm  [SIZE]
+              small-0.1.0-[TRIPLE].tar.gz  [SIZE]
+              small_0.1.0_[ARCH].deb  [SIZE]
+            DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
+            next: cargo xtask verify
+            exit code 0
+        "#]],
     );
 }
