@@ -445,15 +445,15 @@ fn selected_steps() {
     check_steps(
         project.run("dist --only archive"),
         expect![[r#"
-        frontend  kept: --from archive
-        app  kept: --from archive
-        sign-code  kept: --from archive
-        bundle  kept: --from archive
-        sign-installers  kept: --from archive
-        archive  reused
-        seal  left out: --until archive
-        exit code 0
-    "#]],
+            frontend  kept: --only archive
+            app  kept: --only archive
+            sign-code  kept: --only archive
+            bundle  kept: --only archive
+            sign-installers  kept: --only archive
+            archive  reused
+            seal  left out: --only archive
+            exit code 0
+        "#]],
     );
     check_steps(
         project.run("dist --force=archive"),

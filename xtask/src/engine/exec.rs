@@ -148,7 +148,7 @@ pub struct Run<'a> {
     log: &'a Log,
     command: Command,
     stdin: Option<Vec<u8>>,
-    hold_stdin: Option<String>,
+    hold_stdin: Option<(String, Duration)>,
     stdout_is_data: bool,
     timeout: Duration,
 }
@@ -176,13 +176,13 @@ impl<'a> Run<'a> {
     }
 
     /// Keeps stdin open until the process prints this line to stdout: it then sees the end of file
-    /// that a vanished parent would leave.
-    pub fn hold_stdin_until(mut self, line: &str) -> Self {
-        self.hold_stdin = Some(line.to_owned());
+    /// that a vanished parent would leave. Without the line in time the command is ended.
+    pub fn hold_stdin_until(mut self, line: &str, within: Duration) -> Self {
+        self.hold_stdin = Some((line.to_owned(), within));
         self
     }
 
-    /// What it prints to stdout is for a program to read: it goes to the log, but it would only
+    /// What it prints to stdout is for a program to read: it would fill the log and
     /// crowd out the last lines of a failure that a person can read.
     pub fn stdout_is_data(mut self) -> Self {
         self.stdout_is_data = true;
@@ -288,7 +288,13 @@ impl<'a> Run<'a> {
             (Some(bytes), _, Some(mut stdin)) => {
                 thread::spawn(move || stdin.write_all(&bytes));
             }
-            (None, Some(line), stdin) => seen.held = stdin.map(|stdin| (line, stdin)),
+            (None, Some((line, within)), stdin) => {
+                seen.held = stdin.map(|stdin| Held {
+                    line,
+                    within,
+                    _stdin: stdin,
+                });
+            }
             _ => {}
         }
         let status = self.wait(child.as_mut(), &collected, &mut seen, line)?;
@@ -318,10 +324,12 @@ impl<'a> Run<'a> {
         let started = Instant::now();
         let mut closed = Duration::from_millis(1);
         loop {
+            let held = seen.held.as_ref().map(|it| it.within);
+            let limit = held.map_or(self.timeout, |it| it.min(self.timeout));
             match collected.recv_timeout(POLL) {
                 Ok(piece) => {
                     seen.take(piece);
-                    if started.elapsed() < self.timeout && !self.is_interrupted() {
+                    if started.elapsed() < limit && !self.is_interrupted() {
                         continue;
                     }
                 }
@@ -339,12 +347,12 @@ impl<'a> Run<'a> {
                 end_group(child);
                 bail!(Interrupted);
             }
-            if started.elapsed() >= self.timeout {
+            if started.elapsed() >= limit {
                 end_group(child);
                 seen.drain_for(collected, LINGER);
                 bail!(CommandFailed {
                     command: line.to_owned(),
-                    status: format!("timed out after {} s", self.timeout.as_secs_f64()),
+                    status: format!("timed out after {} s", limit.as_secs_f64()),
                     tail: std::mem::take(&mut seen.tail).into(),
                     log: self.log.path.clone(),
                 });
@@ -411,11 +419,19 @@ struct Piece {
     log_error: Option<anyhow::Error>,
 }
 
+/// A stdin that stays open until a line is printed.
+struct Held {
+    line: String,
+    /// How long the line may take.
+    within: Duration,
+    _stdin: std::process::ChildStdin,
+}
+
 /// What a process printed so far.
 #[derive(Default)]
 struct Seen {
     /// Dropped, and so closed, when the line is printed.
-    held: Option<(String, std::process::ChildStdin)>,
+    held: Option<Held>,
     stdout: Vec<u8>,
     tail: VecDeque<String>,
     log_error: Option<anyhow::Error>,
@@ -426,7 +442,7 @@ impl Seen {
         if self
             .held
             .as_ref()
-            .is_some_and(|(line, _)| !piece.stdout.is_empty() && *line == piece.text)
+            .is_some_and(|it| !piece.stdout.is_empty() && it.line == piece.text)
         {
             self.held = None;
         }

@@ -73,7 +73,9 @@ impl Selection {
         if let Some(until) = &self.until
             && here > last(until)
         {
-            return Decision::LeaveOut(format!("--until {until}"));
+            let both = self.from.as_ref() == Some(until);
+            let option = if both { "--only" } else { "--until" };
+            return Decision::LeaveOut(format!("{option} {until}"));
         }
         if let Some(name) = self.skip.iter().find(|it| step_matches(it, step)) {
             return Decision::Keep(format!("--skip {name}"));
@@ -81,7 +83,9 @@ impl Selection {
         if let Some(from) = &self.from
             && here < place(from)
         {
-            return Decision::Keep(format!("--from {from}"));
+            let both = self.until.as_ref() == Some(from);
+            let option = if both { "--only" } else { "--from" };
+            return Decision::Keep(format!("{option} {from}"));
         }
         if self.force_all || self.force.iter().any(|it| step_matches(it, step)) {
             return Decision::Force;

@@ -16,6 +16,7 @@ use crate::{
         exec::Finished,
         files::{Tree, hex},
         fingerprint::Inputs,
+        probe::Probe,
         staging::{self, Staging},
         step::{Context, Done, Step},
     },
@@ -253,7 +254,10 @@ impl Step for Bundle<'_> {
                 };
             }
             TauriCli::Command(words) => {
-                let probe = crate::engine::probe::Probe::new(&*words[0], ["--version"]);
+                // All words: `node path/to/tauri.js` has the version of the script, not of node.
+                let rest = words.iter().skip(1).map(String::as_str);
+                let mut probe = Probe::new(&*words[0], rest.chain(["--version"]));
+                probe.watch = words.iter().skip(1).map(Into::into).collect();
                 inputs = inputs.tool(&words[0], cx.probe(&probe)?.version);
             }
         }

@@ -141,7 +141,10 @@ impl<'r> Sidecar<'r> {
     ) -> Result<Option<String>> {
         command.args(&self.config.probe);
         let timeout = self.config.ready_timeout + GRACE;
-        let run = cx.exec(command).hold_stdin_until("READY").timeout(timeout);
+        let run = cx
+            .exec(command)
+            .hold_stdin_until("READY", self.config.ready_timeout)
+            .timeout(timeout);
         let finished = run.output();
         let (printed, tail, end) = match &finished {
             Ok(it) => {
