@@ -7,7 +7,9 @@ use anyhow::{Result, bail};
 use super::{World, print, target};
 use crate::{
     cli::Clean,
-    engine::{journal::Journal, lock::Lock, select::step_matches, staging},
+    engine::{
+        journal::Journal, lock::Lock, orphans::Orphans, select::step_matches, staging,
+    },
     pipeline,
 };
 
@@ -18,6 +20,8 @@ pub(super) fn clean(world: &World, options: &Clean) -> Result<ExitCode> {
         return print(&format!("there is nothing to forget for {target}\n"));
     }
     let _lock = Lock::take(&state, "cargo xtask clean")?;
+    // What a killed run left must not go on writing, and without its record nobody could end it.
+    Orphans::new(state.join("running")).end_all();
     let Some(step) = &options.step else {
         // The lock's own file stays: it is held, and the next run needs it.
         for entry in fs_err::read_dir(&state)? {

@@ -1,6 +1,6 @@
 //! `dist` and `plan`: one run of the pipeline, for real or only decided.
 
-use std::{process::ExitCode, time::Instant};
+use std::{path::Path, process::ExitCode, time::Instant};
 
 use anyhow::{Result, ensure};
 
@@ -62,7 +62,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         world.global.verbose,
     )]);
     events.add(Box::new(report::Recorder::new(&world.state(&target))));
-    let command = resume_command(&wish, &target);
+    let command = resume_command(&wish, &target, world.global.config.as_deref());
     let outcome = doctor::before(
         world,
         &target,
@@ -86,7 +86,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     };
     let ok = failure.is_none();
     let next = match &failure {
-        None => next_after(&wish),
+        None => next_after(world, &wish, &target),
         // Outside of a step there is nothing to resume; the hints say what to do.
         Some(error) if error.is::<Reported>() || error.is::<Interrupted>() => Some(command),
         Some(_) => None,
@@ -252,6 +252,7 @@ fn released_files(sealed: &Done<Sealed>) -> Vec<ReleasedFile> {
 }
 
 fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(Session, Release)> {
+    let command = resume_command(wish, target, world.global.config.as_deref());
     let config = world.config()?;
     let state = world.state(target);
     let redactor = Redactor::default();
@@ -270,7 +271,7 @@ fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(
         state: state.clone(),
         target: target.triple.clone(),
         steps: steps.clone(),
-        command: resume_command(wish, target),
+        command: command.clone(),
         events: events.clone(),
         selection: selection(wish.select),
         plan: wish.plan,
@@ -285,7 +286,7 @@ fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(
     })?;
     if !wish.plan {
         events.emit(Event::RunStarted {
-            command: resume_command(wish, target),
+            command,
             target: target.name.clone(),
             steps: steps.clone(),
             jobs,
@@ -326,7 +327,7 @@ fn selection(select: &Select) -> Selection {
 }
 
 /// What to type to go on where this run stops. `--force` and `--setup` have done their work then.
-fn resume_command(wish: &Wish, target: &Target) -> String {
+fn resume_command(wish: &Wish, target: &Target, config: Option<&Path>) -> String {
     let mut words = vec!["cargo xtask dist".to_owned()];
     if wish.on.target.is_some() {
         words.push(format!("--target {}", target.name));
@@ -347,12 +348,21 @@ fn resume_command(wish: &Wish, target: &Target) -> String {
         words.extend(step.iter().map(|it| format!("{flag} {it}")));
     }
     words.extend(select.skip.iter().map(|it| format!("--skip {it}")));
+    words.extend(wish.jobs.map(|it| format!("--jobs {it}")));
+    words.extend(config.map(|it| format!("--config {}", it.display())));
     words.join(" ")
 }
 
-fn next_after(wish: &Wish) -> Option<String> {
-    match selection(wish.select).until {
-        Some(_) => Some("cargo xtask dist".to_owned()),
-        None => Some("cargo xtask verify".to_owned()),
+fn next_after(world: &World, wish: &Wish, target: &Target) -> Option<String> {
+    if selection(wish.select).until.is_some() {
+        return Some("cargo xtask dist".to_owned());
     }
+    if wish.on.target.is_none() && world.global.config.is_none() {
+        return Some("cargo xtask verify".to_owned());
+    }
+    let config = world.config().ok()?;
+    let version = config.product.version.to_string();
+    let folder = config.release.dir.join(version).join(&target.name);
+    let folder = folder.strip_prefix(&world.root).unwrap_or(&folder);
+    Some(format!("cargo xtask verify {}", folder.display()))
 }

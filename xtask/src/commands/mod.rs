@@ -21,8 +21,16 @@ use anyhow::{Context as _, Result};
 use crate::{
     cli::{Cli, Command, Global, OnTarget},
     config::{self, Config},
-    engine::{event::Events, exec::Exec, orphans::Orphans, probe::Probes, secret::Redactor},
-    manifest, pipeline, report,
+    engine::{
+        event::Events,
+        exec::{self, Exec},
+        orphans::Orphans,
+        probe::Probes,
+        secret::Redactor,
+    },
+    manifest, pipeline,
+    release::{Release, SECRET_VARIABLES},
+    report,
     target::Target,
 };
 
@@ -44,7 +52,9 @@ struct World {
 
 impl World {
     fn config(&self) -> Result<Config> {
-        config::load(&self.root, self.global.config.as_deref())
+        let config = config::load(&self.root, self.global.config.as_deref())?;
+        exec::withhold(Release::withheld(&config));
+        Ok(config)
     }
 
     fn probes(&self) -> Probes {
@@ -81,6 +91,7 @@ fn target(on: &OnTarget) -> Result<Target> {
 /// What is wrong, where, and lines beginning with `hint: ` that say what to do.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     report::init_color(cli.global.color);
+    exec::withhold(SECRET_VARIABLES.map(str::to_owned));
     let root = repository(&env::current_dir()?)?;
     let world = World {
         root,

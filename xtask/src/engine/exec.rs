@@ -13,7 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
@@ -32,6 +32,8 @@ use super::{
 
 /// Lines of output that a failure shows.
 const TAIL: usize = 20;
+/// Lines of output that are kept for whoever looks for a word in them.
+const PRINTED: usize = 5_000;
 /// How long a group may take to end after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often a silent command is asked whether it ended.
@@ -102,8 +104,12 @@ pub struct CommandFailed {
     pub command: String,
     /// `exit status: 1`, `timed out after 30s`, `interrupted`.
     pub status: String,
+    /// What it exited with; none if a signal or a time-out ended it.
+    pub code: Option<i32>,
     /// The last lines of its output, masked.
     pub tail: Vec<String>,
+    /// The last few thousand lines, masked: what decides is not always what is printed last.
+    pub printed: Vec<String>,
     /// The step's log.
     pub log: PathBuf,
 }
@@ -137,6 +143,8 @@ pub struct Finished {
     pub stdout: Vec<u8>,
     /// Its last lines of both streams, masked.
     pub tail: Vec<String>,
+    /// The last few thousand lines of both streams, masked.
+    pub printed: Vec<String>,
     /// The command as it can be pasted.
     pub command: String,
 }
@@ -215,8 +223,10 @@ impl<'a> Run<'a> {
             let status = finished.status.to_string();
             bail!(CommandFailed {
                 command: finished.command,
+                code: finished.status.code(),
                 status,
                 tail: finished.tail,
+                printed: finished.printed,
                 log
             });
         }
@@ -308,8 +318,9 @@ impl<'a> Run<'a> {
         }
         Ok(Finished {
             status,
+            tail: seen.tail(),
             stdout: seen.stdout,
-            tail: seen.tail.into(),
+            printed: seen.printed.into(),
             command: line.into(),
         })
     }
@@ -353,7 +364,9 @@ impl<'a> Run<'a> {
                 bail!(CommandFailed {
                     command: line.to_owned(),
                     status: format!("timed out after {} s", limit.as_secs_f64()),
-                    tail: std::mem::take(&mut seen.tail).into(),
+                    code: None,
+                    tail: seen.tail(),
+                    printed: std::mem::take(&mut seen.printed).into(),
                     log: self.log.path.clone(),
                 });
             }
@@ -433,7 +446,7 @@ struct Seen {
     /// Dropped, and so closed, when the line is printed.
     held: Option<Held>,
     stdout: Vec<u8>,
-    tail: VecDeque<String>,
+    printed: VecDeque<String>,
     log_error: Option<anyhow::Error>,
 }
 
@@ -451,10 +464,15 @@ impl Seen {
         if piece.text.is_empty() {
             return;
         }
-        if self.tail.len() == TAIL {
-            self.tail.pop_front();
+        if self.printed.len() == PRINTED {
+            self.printed.pop_front();
         }
-        self.tail.push_back(piece.text);
+        self.printed.push_back(piece.text);
+    }
+
+    fn tail(&self) -> Vec<String> {
+        let above = self.printed.len().saturating_sub(TAIL);
+        self.printed.iter().skip(above).cloned().collect()
     }
 
     fn drain_for(&mut self, collected: &Receiver<Piece>, at_most: Duration) {
@@ -475,19 +493,39 @@ fn own_group(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::JobObject);
 }
 
+/// What [`quiet`] keeps from its children. Questions are asked where no run is at hand, and git
+/// alone may start hooks and filters of the repository's.
+static WITHHELD: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Keeps these variables from everything that [`quiet`] asks from now on.
+pub fn withhold(names: impl IntoIterator<Item = String>) {
+    let mut withheld = WITHHELD.write().unwrap_or_else(PoisonError::into_inner);
+    withheld.extend(names);
+    withheld.sort_unstable();
+    withheld.dedup();
+}
+
 /// Asks a program something small, such as its version: without event or log, within 20 s. Gives
 /// whether it ended well, and what it printed to stdout, or else the end of what it said at all.
 pub fn quiet(command: Command) -> Result<(bool, String)> {
+    quiet_within(command, ANSWER)
+}
+
+/// [`quiet`] with a limit of its own, for questions about a whole repository.
+pub fn quiet_within(command: Command, timeout: Duration) -> Result<(bool, String)> {
     let program = command.get_program().to_string_lossy().into_owned();
     let exec = Exec {
         root: std::env::current_dir()?,
         events: Events::default(),
         redactor: Redactor::default(),
         interrupted: Arc::default(),
-        withheld: Vec::new(),
+        withheld: WITHHELD
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone(),
         // No folder can have this name: what ends by itself in a moment need not be remembered.
         orphans: Orphans::new(PathBuf::from("\0")),
-        timeout: ANSWER,
+        timeout,
     };
     let log = Log::at(PathBuf::new());
     let finished = Run::new(&exec, "", &log, command)

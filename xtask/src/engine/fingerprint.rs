@@ -88,10 +88,19 @@ impl fmt::Display for Change {
             (None, Some(_)) => write!(f, "{what} added"),
             (Some(_), None) => write!(f, "{what} removed"),
             (Some(from), Some(to)) if !is_hash(from) && !is_hash(to) => {
-                write!(f, "{what} {from} -> {to}")
+                write!(f, "{what} {} -> {}", short(from), short(to))
             }
             _ => write!(f, "{what} changed"),
         }
+    }
+}
+
+/// Long values, such as keys and commits, by their beginning: a line is to be read.
+fn short(text: &str) -> String {
+    const LONG: usize = 40;
+    match text.chars().count() >= LONG {
+        true => text.chars().take(12).chain(['…']).collect(),
+        false => text.to_owned(),
     }
 }
 

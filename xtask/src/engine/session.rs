@@ -388,7 +388,8 @@ impl Session {
         parameters: &serde_json::Value,
         cx: &Context,
     ) -> Result<Taken> {
-        let inputs = step.inputs(cx)?;
+        // What a step does may change with this program, also where its version did not.
+        let inputs = step.inputs(cx)?.tool("xtask", env!("CARGO_PKG_VERSION"));
         Taken::take(S::VERSION, parameters, &inputs, &self.root, &self.cache)
     }
 
@@ -568,6 +569,13 @@ impl Session {
         let parent = folder.parent().context("a release folder has a parent")?;
         fs_err::create_dir_all(parent)?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        // What a run that was killed here left; the lock is held, so nobody writes it.
+        for entry in fs_err::read_dir(parent)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(&format!(".{name}.")) {
+                staging::remove(&entry.path())?;
+            }
+        }
         let staging = Staging::create(parent, &format!(".{name}"))?;
         for artifact in &done.artifacts {
             let into = staging.file(&artifact.path)?;
@@ -590,11 +598,12 @@ impl Session {
     /// keeps what was learned of the files.
     pub fn close(&self) {
         let outcomes = lock(&self.outcomes).clone();
-        let planned = outcomes
-            .iter()
-            .filter(|(_, it)| matches!(it, Outcome::Planned));
-        let after: Vec<String> = planned.map(|(step, _)| step.clone()).collect();
-        for step in self.steps.iter().filter(|it| !outcomes.contains_key(*it)) {
+        let is_planned = |it: &&String| matches!(outcomes.get(*it), Some(Outcome::Planned));
+        for (at, step) in self.steps.iter().enumerate() {
+            if outcomes.contains_key(step) {
+                continue;
+            }
+            let after: Vec<String> = self.steps[..at].iter().filter(is_planned).cloned().collect();
             match self.selection.decide(step, &self.steps) {
                 Decision::LeaveOut(why) => {
                     let step = step.clone();
@@ -609,6 +618,20 @@ impl Session {
         }
         if !self.plan {
             self.cache.save();
+            self.forget_lists();
+        }
+    }
+
+    /// Removes the file lists that no record refers to any more.
+    fn forget_lists(&self) {
+        let journal = lock(&self.journal);
+        let used: Vec<&String> = journal.records().flat_map(|it| it.fingerprint.parts().values()).collect();
+        let Ok(entries) = std::fs::read_dir(self.lists()) else { return };
+        for path in entries.flatten().map(|it| it.path()) {
+            let digest = path.file_stem().unwrap_or_default().to_string_lossy();
+            if !used.iter().any(|it| it.starts_with(&*digest)) {
+                std::fs::remove_file(&path).ok();
+            }
         }
     }
 

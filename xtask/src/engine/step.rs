@@ -6,13 +6,14 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     artifact::Artifact,
     event::{Event, Level},
     exec::{Log, Run},
+    files,
     fingerprint::Inputs,
     journal::Record,
     probe::{Probe, Probed},
@@ -73,6 +74,25 @@ impl<T> Done<T> {
     /// The absolute path of a file.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.folder.join(relative)
+    }
+
+    /// Copies a file with its mode, and fails if it is not what was hashed: a byte that changed
+    /// since then must not go any further.
+    pub fn copy_to(&self, relative: &str, to: &Path) -> Result<()> {
+        let recorded = self.artifact(relative)?;
+        if let Some(parent) = to.parent() {
+            fs_err::create_dir_all(parent)?;
+        }
+        fs_err::copy(self.path(relative), to)?;
+        let copied = files::hex(&files::hash_file(to)?);
+        ensure!(
+            copied == recorded.sha256,
+            "{relative}, which step {} left, changed since it was hashed\n\
+             hint: run again; what wrote to {} meanwhile must not",
+            self.step,
+            self.path(relative).display()
+        );
+        Ok(())
     }
 
     /// The record of a file. An error means that the step and its user disagree on a name.

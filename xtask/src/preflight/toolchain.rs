@@ -40,11 +40,21 @@ fn node(look: &Look) -> Finding {
     let finding = Finding::new("node", "frontend");
     match look.probes.version(&versions::node(dir)) {
         // A distribution's package would be just as old.
-        Ok(probed) => finding.or_too_old(&probed.version, &OLDEST_NODE, || {
+        Ok(probed) => finding.or_too_old(&probed.version, &oldest_node(dir), || {
             Fix::ByHand("install a newer Node.js: see nodejs.org, or use nvm, fnm or volta".into())
         }),
         Err(error) => finding.unanswered(&error, || look.package(Need::Node)),
     }
+}
+
+/// What `engines.node` of `package.json` asks for, if it is a plain `>=`; npm's other ranges name
+/// no oldest version.
+fn oldest_node(dir: &Path) -> Version {
+    let text = std::fs::read_to_string(dir.join("package.json")).unwrap_or_default();
+    let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let range = package["engines"]["node"].as_str().unwrap_or_default();
+    let wanted = range.trim().strip_prefix(">=").and_then(|it| version(it.trim()));
+    wanted.unwrap_or(OLDEST_NODE).max(OLDEST_NODE)
 }
 
 fn package_manager(look: &Look, manager: PackageManager) -> Fix {

@@ -18,8 +18,9 @@ use crate::{
 };
 
 /// Variables that reach the compiler whatever the repository says.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "RUSTFLAGS",
+    "RUSTC*",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_*",
     "CARGO_PROFILE_*",

@@ -3,7 +3,7 @@
 
 use std::{io::Write, path::PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use flate2::{Compression, GzBuilder};
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +87,14 @@ impl<'r> Archive<'r> {
             });
         }
         entries.sort_by(|a, b| a.path.cmp(&b.path));
+        for pair in entries.windows(2) {
+            ensure!(
+                !pair[0].path.eq_ignore_ascii_case(&pair[1].path),
+                "two files would be {} in the archive\n\
+                 hint: name one of them under `archive.files` in packaging/dist.toml",
+                pair[1].path
+            );
+        }
         Ok(entries)
     }
 

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{copy, frontend::Web, sidecar::Frozen, sign_code::Code};
+use super::{copy, frontend::Web, sign_code::Code};
 use crate::{
     config::{BundleKind, TauriCli},
     engine::{
@@ -80,9 +80,9 @@ impl<'r> Bundle<'r> {
     /// Merged over the app's own configuration.
     fn config(&self, binaries: &Path) -> serde_json::Value {
         let sidecars = self.code.output.sidecars.iter();
-        let external: Vec<String> = sidecars
-            .map(|it| binaries.join(&it.name).to_string_lossy().into_owned())
-            .collect();
+        let names = sidecars.map(|it| &it.name).chain(&self.code.output.external);
+        let external: Vec<String> =
+            names.map(|it| binaries.join(it).to_string_lossy().into_owned()).collect();
         let mut config = serde_json::json!({
             "version": self.version,
             // What these would build is built already; the updater's signature is a later step.
@@ -113,22 +113,17 @@ impl<'r> Bundle<'r> {
         };
         let code = &self.code.output;
         for name in std::iter::once(&code.host).chain(&code.others) {
-            copy(&self.code.path(name), &bundling.release().join(name))?;
+            self.code.copy_to(name, &bundling.release().join(name))?;
         }
-        for Frozen {
-            name, executable, ..
-        } in &code.sidecars
-        {
-            copy(
-                &self.code.path(executable),
-                &binaries.join(self.target.external_bin(name)),
-            )?;
+        for name in code.sidecars.iter().map(|it| &it.name).chain(&code.external) {
+            let into = binaries.join(self.target.external_bin(name));
+            self.code.copy_to(&self.target.exe(name), &into)?;
         }
         let finished = self.keeping_the_manifest(cx, bundling.command()?)?;
         let output = format!(
             "{}\n{}",
             String::from_utf8_lossy(&finished.stdout),
-            finished.tail.join("\n")
+            finished.printed.join("\n")
         );
         let package = bundling.package(&output)?;
         if kind == BundleKind::Deb {
@@ -166,15 +161,16 @@ impl<'r> Bundle<'r> {
             return Ok(Vec::new());
         }
         let code = &self.code.output;
-        let names: Vec<&String> = std::iter::once(&code.host)
-            .chain(code.sidecars.iter().map(|it| &it.executable))
+        let beside = code.sidecars.iter().map(|it| &it.name).chain(&code.external);
+        let names: Vec<String> = std::iter::once(code.host.clone())
+            .chain(beside.map(|it| self.target.exe(it)))
             .collect();
         let inside: Vec<String> = names.iter().map(|it| format!("usr/bin/{it}")).collect();
         let found = deb::contents(package, &inside)?;
         let mut contents = Vec::new();
         for (name, path) in names.into_iter().zip(inside) {
-            let built = fs_err::read(self.code.path(name))?;
-            let expected = match *name == code.host {
+            let built = fs_err::read(self.code.path(&name))?;
+            let expected = match name == code.host {
                 true => tauri::stamped(&built, kind).unwrap_or(built),
                 false => built,
             };
@@ -192,32 +188,41 @@ impl<'r> Bundle<'r> {
         Ok(contents)
     }
 
-    /// Everything that the `bundle` section of the Tauri configuration names and that exists:
-    /// icons, resources, licences, templates, scripts, wherever they lie.
-    fn resources(&self) -> Result<Vec<PathBuf>> {
+    /// Everything that the `bundle` sections of the Tauri configuration name and that exists:
+    /// icons, resources, licences, templates, scripts, wherever they lie. Of a glob the folder
+    /// before its first special character, and the rest of it.
+    fn resources(&self) -> Result<Vec<(PathBuf, Option<String>)>> {
         let tauri = &self.release.config.tauri;
-        let text = fs_err::read_to_string(&tauri.file)?;
-        let config: serde_json::Value = match tauri.file.extension().is_some_and(|it| it == "toml")
-        {
-            true => serde_json::to_value(text.parse::<toml::Table>()?)?,
-            false => serde_json::from_str(&text)?,
-        };
-        let mut strings = Vec::new();
-        collect_strings(&config["bundle"], &mut strings);
         let dir = &self.release.config.app.dir;
-        // Of a glob, the folder before its first special character.
-        let literal = |it: &String| {
-            it.split(['*', '?', '['])
-                .next()
-                .unwrap_or_default()
-                .to_owned()
+        let platform = match self.target.os {
+            Os::Linux => "linux",
+            Os::Windows => "windows",
+            Os::Macos => "macos",
         };
-        let paths = strings
-            .iter()
-            .map(literal)
-            .filter(|it| !it.is_empty())
-            .map(|it| dir.join(it));
-        Ok(paths.filter(|it| it.exists()).collect())
+        let more = [
+            dir.join(format!("tauri.{platform}.conf.json")),
+            dir.join(format!("Tauri.{platform}.toml")),
+        ];
+        let mut strings = Vec::new();
+        for file in std::iter::once(&tauri.file).chain(more.iter().filter(|it| it.is_file())) {
+            let text = fs_err::read_to_string(file)?;
+            let config: serde_json::Value = match file.extension().is_some_and(|it| it == "toml") {
+                true => serde_json::to_value(text.parse::<toml::Table>()?)?,
+                false => serde_json::from_str(&text)
+                    .with_context(|| format!("{} is not JSON", file.display()))?,
+            };
+            collect_strings(&config["bundle"], &mut strings);
+        }
+        let paths = strings.iter().map(|it| {
+            let literal = it.split(['*', '?', '[']).next().unwrap_or_default();
+            if literal == it {
+                return (dir.join(it), None);
+            }
+            let folder = literal.rfind('/').map_or("", |end| &literal[..=end]);
+            (dir.join(folder), Some(format!("/{}", &it[folder.len()..])))
+        });
+        // A bare word is a file of that name at most by chance; the app's own folder is none.
+        Ok(paths.filter(|(path, glob)| (path != dir || glob.is_some()) && path.exists()).collect())
     }
 }
 
@@ -264,10 +269,17 @@ impl Step for Bundle<'_> {
         for platform in ["linux", "windows", "macos"] {
             inputs = inputs.file(config.app.dir.join(format!("tauri.{platform}.conf.json")));
         }
-        for path in self.resources()? {
+        for (path, glob) in self.resources()? {
             let name = self.release.relative(&path);
             inputs = match path.is_dir() {
-                true => inputs.tree(&name, Tree::new(&path)),
+                true => {
+                    // Shipped as they are: whether git ignores them does not matter.
+                    let mut tree = Tree::new(&path);
+                    tree.ignored = true;
+                    tree.only.extend(glob.clone());
+                    let glob = glob.unwrap_or_default();
+                    inputs.tree(&format!("{name}{glob}"), tree)
+                }
                 false => inputs.file(path),
             };
         }

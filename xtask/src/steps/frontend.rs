@@ -67,12 +67,13 @@ impl<'r> Frontend<'r> {
         ]
     }
 
-    /// An asset of an older build must not ship. Sources are never removed: if git tracks
-    /// anything in the folder, it stays, and so does everything outside of a repository.
+    /// An asset of an older build must not ship. Only what git ignores is removed: that is what
+    /// a build leaves, and nothing that anybody wrote by hand.
     fn clear_output(&self) -> Result<()> {
-        let root = &self.release.config.root;
-        if self.release.commit.id.is_some() && !git::tracks(root, &self.config.out)? {
-            staging::remove(&self.config.out)?;
+        let (root, out) = (&self.release.config.root, &self.config.out);
+        let inside = out.starts_with(root) && !self.config.dir.starts_with(out);
+        if inside && git::ignores(root, out)? {
+            staging::remove(out)?;
         }
         Ok(())
     }

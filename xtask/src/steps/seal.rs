@@ -1,7 +1,7 @@
 //! `seal`: puts all files of the release into one folder, describes them in the manifest, and
 //! signs checksums and manifest.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::{
     config::Layout,
     engine::{
         fingerprint::Inputs,
-        journal::Record,
+        journal::{CommandRun, Record},
         session::{Session, sha256},
         staging::Staging,
         step::{Context, Done, Origin, Step},
@@ -84,7 +84,7 @@ impl<'r> Seal<'r> {
             epoch: release.epoch,
             identity: release.identity,
             public_key: release.signer.as_ref().map(|it| it.public_key().line()),
-            gpg_key: release.config.sign.gpg.as_ref().map(|it| it.key.clone()),
+            gpg_key: release.gpg_key(),
             kept: kept.map(|(record, _)| record.step.clone()).collect(),
             sidecars: code.output.sidecars.clone(),
             installers,
@@ -103,12 +103,9 @@ impl<'r> Seal<'r> {
                     .file
                     .as_deref()
                     .context("a signature is a file here")?;
-                copy(&self.installers.path(file), &out.file(file)?)?;
+                self.installers.copy_to(file, &out.file(file)?)?;
             }
-            copy(
-                &self.installers.path(&installer.file),
-                &out.file(&installer.file)?,
-            )?;
+            self.installers.copy_to(&installer.file, &out.file(&installer.file)?)?;
             products.push(schema::Artifact {
                 path: installer.file.clone(),
                 kind: ArtifactKind::Installer,
@@ -121,7 +118,7 @@ impl<'r> Seal<'r> {
         }
         if let Some(archive) = &self.archive {
             for artifact in &archive.artifacts {
-                copy(&archive.path(&artifact.path), &out.file(&artifact.path)?)?;
+                archive.copy_to(&artifact.path, &out.file(&artifact.path)?)?;
             }
             let packed = &archive.output;
             let record = archive.artifact(&packed.file)?;
@@ -183,11 +180,11 @@ impl<'r> Seal<'r> {
             },
             steps: history
                 .iter()
-                .map(|(record, origin)| step(record, *origin))
+                .map(|(record, origin)| step(record, *origin, cx.root()))
                 .collect(),
             sidecars: self.sidecars.iter().map(sidecar).collect(),
             artifacts: products,
-            gaps: Vec::new(),
+            gaps: self.release.gaps(),
         })
     }
 
@@ -200,7 +197,7 @@ impl<'r> Seal<'r> {
         }
         fs_err::write(out.file(schema::SUMS_NAME)?, Sums(sums).to_text())?;
         self.sign_detached(out, schema::SUMS_NAME)?;
-        if let (Some(key), Some(_)) = (&self.gpg_key, &self.release.signer) {
+        if let Some(key) = &self.gpg_key {
             let passphrase = self.release.gpg_passphrase.as_ref();
             let (file, into) = (out.file(schema::SUMS_NAME)?, out.file(schema::SUMS_ASC)?);
             let (command, stdin) = gpg::sign_cmd(key, passphrase, &file, &into);
@@ -238,7 +235,7 @@ fn tools_of(record: &Record) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn step(record: &Record, origin: Origin) -> schema::Step {
+fn step(record: &Record, origin: Origin, root: &Path) -> schema::Step {
     let names = |prefix: &str| {
         let names = record
             .fingerprint
@@ -260,7 +257,7 @@ fn step(record: &Record, origin: Origin) -> schema::Step {
         },
         why: record.why.clone(),
         facts: record.facts.clone(),
-        commands: record.commands.iter().map(command).collect(),
+        commands: record.commands.iter().map(|it| command(it, root)).collect(),
         inputs: schema::Inputs {
             files,
             bytes,
@@ -270,8 +267,10 @@ fn step(record: &Record, origin: Origin) -> schema::Step {
     }
 }
 
-fn command(run: &crate::engine::journal::CommandRun) -> schema::Command {
-    let (command, status, seconds) = (run.command.clone(), run.status.clone(), run.seconds);
+/// Where the repository lies on the builder's disk is nobody's business, and would differ.
+fn command(run: &CommandRun, root: &Path) -> schema::Command {
+    let command = run.command.replace(&*root.to_string_lossy(), "<repository>");
+    let (status, seconds) = (run.status.clone(), run.seconds);
     schema::Command {
         command,
         status,

@@ -152,14 +152,14 @@ impl<'r> Sidecar<'r> {
                 let end = (!it.status.success()).then(|| it.status.to_string());
                 (
                     stdout.lines().map(str::to_owned).collect(),
-                    it.tail.clone(),
+                    it.printed.clone(),
                     end,
                 )
             }
             Err(error) => match error.downcast_ref::<CommandFailed>() {
                 Some(failed) => (
-                    failed.tail.clone(),
-                    failed.tail.clone(),
+                    failed.printed.clone(),
+                    failed.printed.clone(),
                     Some(failed.status.clone()),
                 ),
                 None => return finished.map(|_| None),
@@ -262,7 +262,10 @@ impl Step for Sidecar<'_> {
             .file(&config.lock)
             .variables(&VARIABLES.map(str::to_owned));
         for data in &config.data {
-            inputs = inputs.tree(&self.release.relative(&data.from), Tree::new(&data.from));
+            // Shipped as they are: whether git ignores them does not matter.
+            let mut tree = Tree::new(&data.from);
+            tree.ignored = true;
+            inputs = inputs.tree(&self.release.relative(&data.from), tree);
             inputs = inputs.file(&data.from);
         }
         inputs = self.tools(cx, inputs)?;
@@ -285,7 +288,7 @@ impl Step for Sidecar<'_> {
                     let because = (!because.is_empty()).then(|| because.join("; "));
                     return self.publish(cx, out, freezer, because, made, version);
                 }
-                Err(error) if error.is::<Interrupted>() => return Err(error),
+                Err(error) if error.is::<Interrupted>() || is_disk_full(&error) => return Err(error),
                 Err(error) => because.push(self.fall_back(cx, freezer, &error)?),
             }
         }
@@ -298,10 +301,10 @@ impl Sidecar<'_> {
     fn fall_back(&self, cx: &Context, freezer: Freezer, error: &anyhow::Error) -> Result<String> {
         let failed = error.downcast_ref::<CommandFailed>();
         let output = failed
-            .map(|it| it.tail.join("\n").to_lowercase())
+            .map(|it| it.printed.join("\n").to_lowercase())
             .unwrap_or_default();
-        let unknown_flag = format!("exit status: {}", nuitka::EXIT_BAD_FLAG);
-        if freezer == Freezer::Nuitka && failed.is_some_and(|it| it.status == unknown_flag) {
+        let unknown_flag = failed.is_some_and(|it| it.code == Some(nuitka::EXIT_BAD_FLAG));
+        if freezer == Freezer::Nuitka && unknown_flag {
             bail!(
                 "nuitka does not know one of its flags: {}\n\
                  hint: mend `nuitka.args` of sidecar {} in packaging/dist.toml",
@@ -314,7 +317,7 @@ impl Sidecar<'_> {
             .find(|it| output.contains(*it));
         if let (Freezer::Nuitka, Some(words)) = (freezer, misconfigured) {
             let line = failed.and_then(|it| {
-                it.tail
+                it.printed
                     .iter()
                     .find(|it| it.to_lowercase().contains(words))
                     .cloned()
@@ -326,12 +329,15 @@ impl Sidecar<'_> {
                 self.name
             );
         }
-        let decisive = failed.and_then(|it| decisive(&it.tail));
+        let decisive = failed.and_then(|it| decisive(&it.printed));
         let decisive = decisive.map(|it| format!(" ({it})")).unwrap_or_default();
         let name = format!("{freezer:?}").to_lowercase();
         let because = format!("{name} failed: {error:#}{decisive}");
-        let text = format!("{because}; trying the next freezer");
-        cx.note(Level::Warning, text);
+        let next = self.freezers.iter().skip_while(|it| **it != freezer).nth(1);
+        if let Some(next) = next {
+            let text = format!("{because}; trying {next:?}").replace("Pyinstaller", "pyinstaller");
+            cx.note(Level::Warning, text);
+        }
         Ok(because)
     }
 
@@ -370,6 +376,12 @@ fn decisive(tail: &[String]) -> Option<&String> {
     fatal.or_else(error).or(tail.last())
 }
 
+/// No freezer manages without room, and none is to blame.
+fn is_disk_full(error: &anyhow::Error) -> bool {
+    let full = |it: &std::io::Error| it.kind() == std::io::ErrorKind::StorageFull;
+    error.chain().any(|it| it.downcast_ref().is_some_and(full))
+}
+
 /// Whether what a program printed is that of a sidecar that works.
 fn judge(
     printed: &[String],
@@ -378,10 +390,7 @@ fn judge(
     how: &str,
     timeout: &Duration,
 ) -> Result<()> {
-    let missing = tail
-        .iter()
-        .rev()
-        .find(|it| it.contains("ModuleNotFoundError") || it.contains("ImportError"));
+    let missing = tail.iter().find(|it| it.contains("ModuleNotFoundError"));
     if let Some(line) = missing {
         bail!("a module is missing {how}: {}", line.trim());
     }

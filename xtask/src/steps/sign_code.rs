@@ -1,11 +1,14 @@
 //! `sign-code`: copies host and sidecars and signs the copies, where the target's executables
 //! carry signatures. On Linux they do not: installers and archives are signed instead.
 
-use anyhow::Result;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{app::Host, copy, sidecar::Frozen};
 use crate::{
+    binary,
     engine::{
         fingerprint::Inputs,
         staging::Staging,
@@ -21,6 +24,8 @@ pub struct SignCode {
     target: Target,
     app: Done<Host>,
     sidecars: Vec<Done<Frozen>>,
+    /// Executables that something else built and the Tauri configuration names: name and file.
+    external: Vec<(String, PathBuf)>,
 }
 
 /// The executables as they are shipped.
@@ -32,6 +37,9 @@ pub struct Code {
     pub others: Vec<String>,
     /// The sidecars, whose executables lie beside the host.
     pub sidecars: Vec<Frozen>,
+    /// Names of further executables that are bundled like sidecars, made by something else.
+    #[serde(default)]
+    pub external: Vec<String>,
 }
 
 impl SignCode {
@@ -41,8 +49,25 @@ impl SignCode {
             target: release.target.clone(),
             app,
             sidecars,
+            external: external(release),
         }
     }
+}
+
+/// What `externalBin` names besides the configured sidecars, and that is there for the target.
+fn external(release: &Release) -> Vec<(String, PathBuf)> {
+    let config = &release.config;
+    let mut found = Vec::new();
+    for path in &config.tauri.external_bin {
+        let Some(name) = path.file_name().map(|it| it.to_string_lossy().into_owned()) else {
+            continue;
+        };
+        let file = path.with_file_name(release.target.external_bin(&name));
+        if !config.sidecars.iter().any(|it| it.name == name) && file.is_file() {
+            found.push((name, file));
+        }
+    }
+    found
 }
 
 impl Step for SignCode {
@@ -51,19 +76,30 @@ impl Step for SignCode {
     type Output = Code;
 
     fn inputs(&self, _: &Context) -> Result<Inputs> {
-        Ok(Inputs::new())
+        let files = self.external.iter().map(|(_, file)| file);
+        Ok(files.fold(Inputs::new(), Inputs::file))
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Code> {
         let host = &self.app.output;
         for name in std::iter::once(&host.main).chain(&host.others) {
-            copy(&self.app.path(name), &out.file(name)?)?;
+            self.app.copy_to(name, &out.file(name)?)?;
         }
         let mut sidecars = Vec::new();
         for sidecar in &self.sidecars {
             let executable = &sidecar.output.executable;
-            copy(&sidecar.path(executable), &out.file(executable)?)?;
+            let into = out.file(executable)?;
+            ensure!(
+                !into.exists(),
+                "sidecar {} has the name of another executable: one would replace the other",
+                sidecar.output.name
+            );
+            sidecar.copy_to(executable, &into)?;
             sidecars.push(sidecar.output.clone());
+        }
+        for (name, source) in &self.external {
+            binary::check(source, &self.target, &format!("externalBin {name}"))?;
+            copy(source, &out.file(self.target.exe(name))?)?;
         }
         if self.target.os == Os::Linux {
             cx.fact(
@@ -75,6 +111,7 @@ impl Step for SignCode {
             host: host.main.clone(),
             others: host.others.clone(),
             sidecars,
+            external: self.external.iter().map(|(name, _)| name.clone()).collect(),
         })
     }
 }

@@ -75,7 +75,7 @@ impl Step for SignInstallers<'_> {
         let mut installers = Vec::new();
         for installer in &self.installers.output.installers {
             let name = &installer.file;
-            copy(&self.installers.path(name), &out.file(name)?)?;
+            self.installers.copy_to(name, &out.file(name)?)?;
             let signatures = sign(self.release, out, name, Some(&self.version), &FORMS)?;
             installers.push(SignedInstaller {
                 installer: installer.clone(),

@@ -62,6 +62,9 @@ impl Local {
         let workspace = workspace_of(dir, repository)?;
         let shared = read(&workspace.join("Cargo.toml"))?;
         local.follow(dir, &workspace, &shared)?;
+        for patched in patches(&shared, &workspace) {
+            local.follow(&patched, &workspace, &shared)?;
+        }
         for above in dir.ancestors().take_while(|it| it.starts_with(repository)) {
             for name in [
                 ".cargo/config.toml",
@@ -109,6 +112,16 @@ impl Local {
         }
         Ok(())
     }
+}
+
+/// The local packages that a workspace puts in the place of others, by `[patch]` or `[replace]`.
+fn patches(manifest: &toml::Table, workspace: &Path) -> Vec<PathBuf> {
+    let tables = manifest.get("patch").and_then(|it| it.as_table());
+    let tables = tables.into_iter().flat_map(|it| it.values());
+    let tables = tables.chain(manifest.get("replace")).filter_map(|it| it.as_table());
+    let paths = tables.flat_map(|it| it.values()).filter_map(|it| it.get("path")?.as_str());
+    let packages = paths.map(|it| workspace.join(it)).filter_map(|it| it.canonicalize().ok());
+    packages.collect()
 }
 
 /// Calls back for every dependency table of a manifest.

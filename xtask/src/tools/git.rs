@@ -1,8 +1,8 @@
 //! git: which source this is.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
 use crate::engine::exec;
@@ -18,14 +18,26 @@ pub struct Commit {
     pub time: Option<i64>,
 }
 
-fn git(root: &Path, args: &[&str]) -> Result<Option<String>> {
+/// How long git may look at a whole repository.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Runs git; gives whether it said yes, and what it printed.
+fn git(root: &Path, args: &[&str]) -> Result<(bool, String)> {
     let mut command = Command::new("git");
-    command.current_dir(root).args(args);
-    let (ok, text) = exec::quiet(command)?;
-    Ok(ok.then_some(text))
+    command.current_dir(root).arg("--no-optional-locks").args(args);
+    exec::quiet_within(command, PATIENCE)
 }
 
-/// Reads HEAD; outside of a repository all is none.
+/// Whether the folder is in a repository, as far as the disk tells: if git itself says no then,
+/// something is wrong that must not pass for "no repository".
+fn is_repository(root: &Path) -> bool {
+    root.ancestors().any(|it| it.join(".git").exists())
+}
+
+/// Reads HEAD; outside of a repository, and before its first commit, all is none.
+///
+/// # Errors
+/// When git cannot read the repository, in its own words.
 pub fn head(root: &Path) -> Result<Commit> {
     let format = "--format=%H%n%ct%n%D";
     let text = git(
@@ -38,8 +50,12 @@ pub fn head(root: &Path) -> Result<Commit> {
             format,
         ],
     );
-    let Some(text) = text? else {
-        return Ok(Commit::default());
+    let text = match text? {
+        (true, text) => text,
+        (false, text) if is_repository(root) && !text.contains("does not have any commits") => {
+            bail!("git cannot read this repository: {}", text.trim());
+        }
+        _ => return Ok(Commit::default()),
     };
     let mut lines = text.lines();
     let id = lines.next().map(str::to_owned);
@@ -59,13 +75,16 @@ pub fn is_dirty(root: &Path, leave_out: &[String]) -> Result<bool> {
         .iter()
         .map(|it| format!(":(exclude){it}"))
         .collect();
-    let mut args = vec!["status", "--porcelain", "--", "."];
+    let mut args = vec!["status", "--porcelain", "--untracked-files=normal", "--", "."];
     args.extend(exclude.iter().map(String::as_str));
-    Ok(git(root, &args)?.is_none_or(|it| !it.trim().is_empty()))
+    let (ok, text) = git(root, &args)?;
+    ensure!(ok, "git cannot tell whether the checkout is clean: {}", text.trim());
+    // Two letters and a space; anything else is a warning.
+    Ok(text.lines().any(|it| it.as_bytes().get(2) == Some(&b' ')))
 }
 
-/// Whether git tracks anything below a folder; false outside of a repository.
-pub fn tracks(root: &Path, folder: &Path) -> Result<bool> {
+/// Whether git is sure to ignore a folder; false if it cannot tell.
+pub fn ignores(root: &Path, folder: &Path) -> Result<bool> {
     let folder = folder.to_string_lossy();
-    Ok(git(root, &["ls-files", "--", &folder])?.is_some_and(|it| !it.trim().is_empty()))
+    Ok(git(root, &["check-ignore", "--quiet", "--", &folder])?.0)
 }
