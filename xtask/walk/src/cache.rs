@@ -1,0 +1,357 @@
+//! The stat cache: hashes by path and stat, and how files are hashed and written.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs::Metadata,
+    io::{Read, Write as _},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    git::{Ask, Forced},
+    walk::Found,
+};
+
+/// Clock ticks in which two modifications can look the same, nanoseconds: the kernel's tick is 1
+/// to 10 ms; a file system that stores whole seconds (or two, FAT) shows itself by the missing
+/// fraction.
+const TICK: i64 = 20_000_000;
+const COARSE_TICK: i64 = 2_000_000_000;
+
+/// The hash of a file's content.
+pub type Hash = [u8; 32];
+
+/// What the operating system says of a file without opening it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stat {
+    /// Bytes.
+    pub size: u64,
+    /// Nanoseconds since 1970.
+    pub modified: i64,
+    /// Nanoseconds since 1970; creation time on Windows.
+    pub changed: i64,
+    /// 0 on Windows.
+    pub inode: u64,
+    /// Whether any execute bit is set; false on Windows.
+    pub executable: bool,
+}
+
+impl Stat {
+    #[cfg(unix)]
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000) + nanos;
+        Self {
+            size: meta.len(),
+            modified: nanos(meta.mtime(), meta.mtime_nsec()),
+            changed: nanos(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+            executable: meta.mode() & 0o111 != 0,
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of(meta: &Metadata) -> Self {
+        let nanos = |time: std::io::Result<SystemTime>| time.map_or(0, nanos_of);
+        Self {
+            size: meta.len(),
+            modified: nanos(meta.modified()),
+            changed: nanos(meta.created()),
+            inode: 0,
+            executable: false,
+        }
+    }
+
+    pub(crate) fn found(self, path: String, hash: Hash) -> Found {
+        Found {
+            path,
+            size: self.size,
+            hash,
+            executable: self.executable,
+            link: None,
+        }
+    }
+
+    /// Whether a content read at `now` can be told from any later one by its stat alone.
+    pub(crate) fn is_settled(&self, now: i64) -> bool {
+        let latest = self.modified.max(self.changed);
+        let tick = if latest % 1_000_000_000 == 0 {
+            COARSE_TICK
+        } else {
+            TICK
+        };
+        latest.saturating_add(tick) < now
+    }
+}
+
+pub(crate) fn nanos_of(time: SystemTime) -> i64 {
+    let nanos = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    i64::try_from(nanos).unwrap_or(i64::MAX)
+}
+
+/// Hashes by path and stat, kept in a file between runs.
+pub struct StatCache {
+    file: Option<PathBuf>,
+    pub(crate) ask: Ask,
+    /// Read-only during a run, so that walkers need no lock.
+    known: Known,
+    fresh: Mutex<Fresh>,
+    stale: AtomicBool,
+}
+
+/// What the file holds. By folder: a walker looks up a folder once, and then only names.
+#[derive(Default, Serialize, Deserialize)]
+struct Known {
+    /// Sorted by absolute path; the entries by name.
+    folders: Vec<(String, Vec<Entry>)>,
+    /// By absolute path of a tree's root.
+    forced: BTreeMap<String, Forced>,
+}
+
+#[derive(Default)]
+struct Fresh {
+    folders: BTreeMap<String, BTreeMap<String, Entry>>,
+    forced: BTreeMap<String, Forced>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Entry {
+    name: String,
+    stat: Stat,
+    hash: Hash,
+}
+
+impl StatCache {
+    /// Reads the cache; a missing or damaged one is empty. With `rehash` nothing is trusted, and
+    /// what is read anew is stored. `ask` runs git, which is asked only when its index changed.
+    pub fn open(file: PathBuf, rehash: bool, ask: Ask) -> Self {
+        let known = if rehash { None } else { Self::read(&file) };
+        let stale = AtomicBool::new(rehash);
+        Self {
+            file: Some(file),
+            ask,
+            known: known.unwrap_or_default(),
+            fresh: Mutex::default(),
+            stale,
+        }
+    }
+
+    fn read(file: &Path) -> Option<Known> {
+        let bytes = std::fs::read(file).ok()?;
+        let (sum, body) = bytes.split_at_checked(32)?;
+        // A flipped bit in here would be a false reuse.
+        if Sha256::digest(body)[..] != *sum {
+            return None;
+        }
+        postcard::from_bytes(body).ok()
+    }
+
+    /// Keeps what was learned. Failing is harmless: the next run hashes again.
+    pub fn save(&self) {
+        let (Some(file), true) = (&self.file, self.stale.load(Ordering::Relaxed)) else {
+            return;
+        };
+        let Ok(body) = postcard::to_stdvec(&self.merged()) else {
+            return;
+        };
+        let mut bytes = Sha256::digest(&body).to_vec();
+        bytes.extend(body);
+        write_atomically(file, &bytes).ok();
+    }
+
+    fn merged(&self) -> Known {
+        let fresh = self.fresh();
+        let mut folders = fresh.folders.clone();
+        for (folder, entries) in &self.known.folders {
+            let merged = folders.entry(folder.clone()).or_default();
+            for entry in entries {
+                // What is gone from the disk would otherwise stay for ever.
+                if !merged.contains_key(&entry.name)
+                    && Path::new(folder)
+                        .join(&entry.name)
+                        .symlink_metadata()
+                        .is_ok()
+                {
+                    merged.insert(entry.name.clone(), entry.clone());
+                }
+            }
+        }
+        let mut forced = self.known.forced.clone();
+        forced.extend(fresh.forced.clone());
+        let folders = folders
+            .into_iter()
+            .filter(|(_, entries)| !entries.is_empty());
+        Known {
+            folders: folders
+                .map(|(folder, entries)| (folder, entries.into_values().collect()))
+                .collect(),
+            forced,
+        }
+    }
+
+    fn fresh(&self) -> MutexGuard<'_, Fresh> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of the tracked files of the tree at `root`, if it still fits.
+    pub(crate) fn forced(&self, root: &str, fits: impl Fn(&&Forced) -> bool) -> Option<Forced> {
+        let known = self.known.forced.get(root).filter(&fits).cloned();
+        known.or_else(|| self.fresh().forced.get(root).filter(&fits).cloned())
+    }
+
+    pub(crate) fn keep_forced(&self, root: String, forced: Forced) {
+        self.fresh().forced.insert(root, forced);
+        self.stale.store(true, Ordering::Relaxed);
+    }
+
+    /// The hash of a file's content, from the cache where that is safe. The path is absolute.
+    pub fn hash(&self, path: &Path, meta: &Metadata) -> Result<(Stat, Hash)> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let name = text_of(path.file_name().unwrap_or_default());
+        self.folder(folder).hash(&name, meta, || path.to_owned())
+    }
+
+    /// What is known of a folder's files.
+    pub(crate) fn folder(&self, folder: &Path) -> Folder<'_> {
+        let path = text_of(folder.as_os_str());
+        let found = self
+            .known
+            .folders
+            .binary_search_by(|(it, _)| (**it).cmp(&*path));
+        let entries = found.map_or(&[][..], |at| &self.known.folders[at].1);
+        Folder {
+            cache: self,
+            path,
+            entries,
+        }
+    }
+}
+
+/// The part of the cache on one folder.
+pub(crate) struct Folder<'c> {
+    cache: &'c StatCache,
+    path: String,
+    entries: &'c [Entry],
+}
+
+impl Folder<'_> {
+    pub(crate) fn hash(
+        &self,
+        name: &str,
+        meta: &Metadata,
+        path: impl FnOnce() -> PathBuf,
+    ) -> Result<(Stat, Hash)> {
+        let stat = Stat::of(meta);
+        if let Some(hash) = self.lookup(name, &stat) {
+            return Ok((stat, hash));
+        }
+        let now = nanos_of(SystemTime::now());
+        let hash = hash_file(&path())?;
+        if stat.is_settled(now) {
+            let name = name.to_owned();
+            let mut fresh = self.cache.fresh();
+            let folder = fresh.folders.entry(self.path.clone()).or_default();
+            folder.insert(name.clone(), Entry { name, stat, hash });
+            self.cache.stale.store(true, Ordering::Relaxed);
+        }
+        Ok((stat, hash))
+    }
+
+    fn lookup(&self, name: &str, stat: &Stat) -> Option<Hash> {
+        let found = self.entries.binary_search_by(|it| (*it.name).cmp(name));
+        if let Ok(at) = found
+            && self.entries[at].stat == *stat
+        {
+            return Some(self.entries[at].hash);
+        }
+        if !self.cache.stale.load(Ordering::Relaxed) {
+            return None;
+        }
+        let fresh = self.cache.fresh();
+        let entry = fresh.folders.get(&self.path)?.get(name)?;
+        (entry.stat == *stat).then_some(entry.hash)
+    }
+}
+
+/// Text for a name, also for one that is no UTF-8, and different for different names.
+pub(crate) fn text_of(name: &OsStr) -> String {
+    use std::fmt::Write as _;
+    if let Some(text) = name.to_str() {
+        return text.to_owned();
+    }
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text += chunk.valid();
+        for byte in chunk.invalid() {
+            write!(text, "\u{FFFD}{byte:02x}").ok();
+        }
+    }
+    text
+}
+
+/// SHA-256 of a file, read in pieces.
+pub fn hash_file(path: &Path) -> Result<Hash> {
+    let mut file = fs_err::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(hasher.finalize().into());
+        }
+        hasher.update(&buffer[..n]);
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").ok();
+            text
+        })
+}
+
+/// Writes beside the file and renames over it, so that no reader ever sees a half.
+pub fn write_atomically(file: &Path, bytes: &[u8]) -> Result<()> {
+    replace(file, bytes, false)
+}
+
+/// The same, and synced before the rename: no reader sees a half after a power failure either.
+pub fn write_durably(file: &Path, bytes: &[u8]) -> Result<()> {
+    replace(file, bytes, true)
+}
+
+fn replace(file: &Path, bytes: &[u8], sync: bool) -> Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs_err::create_dir_all(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("cannot write in {}", folder.display()))?;
+    new.write_all(bytes)
+        .and_then(|()| {
+            if sync {
+                new.as_file().sync_data()
+            } else {
+                Ok(())
+            }
+        })
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    new.persist(file)
+        .with_context(|| format!("cannot replace {}", file.display()))?;
+    Ok(())
+}
