@@ -157,7 +157,8 @@ impl Release {
     /// that a development identity signs; and a machine without the key can still build.
     pub fn gpg_key(&self) -> Option<String> {
         let gpg = self.config.sign.gpg.as_ref();
-        gpg.filter(|_| self.identity == Identity::Release).map(|it| it.key.clone())
+        gpg.filter(|_| self.identity == Identity::Release)
+            .map(|it| it.key.clone())
     }
 
     /// What a complete release would have besides, and why it is not there.

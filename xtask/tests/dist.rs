@@ -325,15 +325,15 @@ fn a_new_commit_runs_only_what_names_it() {
     check_steps(
         project.run("dist"),
         expect![[r#"
-        frontend  reused
-        app  reused
-        sign-code  reused
-        bundle  reused
-        sign-installers  reused
-        archive  reused
-        seal  runs: commit [HASH] -> [HASH]
-        exit code 0
-    "#]],
+            frontend  reused
+            app  reused
+            sign-code  reused
+            bundle  reused
+            sign-installers  reused
+            archive  reused
+            seal  runs: commit [HASH]… -> [HASH]…
+            exit code 0
+        "#]],
     );
     project.git(&["tag", "v0.1.0"]);
     check_steps(
@@ -405,15 +405,15 @@ fn selected_steps() {
     check_steps(
         project.run("dist --from app"),
         expect![[r#"
-        frontend  kept: --from app
-        app  reused
-        sign-code  reused
-        bundle  reused
-        sign-installers  reused
-        archive  reused
-        seal  runs: kept removed (and 1 more)
-        exit code 0
-    "#]],
+            frontend  kept: --from app
+            app  reused
+            sign-code  reused
+            bundle  reused
+            sign-installers  reused
+            archive  reused
+            seal  runs: dirty false -> true (and 2 more)
+            exit code 0
+        "#]],
     );
     assert_eq!(project.manifest()["steps"][0]["status"], "kept");
     check_steps(
@@ -432,15 +432,15 @@ fn selected_steps() {
     check_steps(
         project.run("dist --skip app"),
         expect![[r#"
-        frontend  reused
-        app  kept: --skip app
-        sign-code  reused
-        bundle  runs: output of frontend: index.html changed
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed
-        archive  reused
-        seal  runs: dirty false -> true (and 6 more)
-        exit code 0
-    "#]],
+            frontend  reused
+            app  kept: --skip app
+            sign-code  reused
+            bundle  runs: output of frontend: index.html changed
+            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed
+            archive  reused
+            seal  runs: kept.0 frontend -> app (and 5 more)
+            exit code 0
+        "#]],
     );
     check_steps(
         project.run("dist --only archive"),

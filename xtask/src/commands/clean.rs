@@ -7,9 +7,7 @@ use anyhow::{Result, bail};
 use super::{World, print, target};
 use crate::{
     cli::Clean,
-    engine::{
-        journal::Journal, lock::Lock, orphans::Orphans, select::step_matches, staging,
-    },
+    engine::{journal::Journal, lock::Lock, orphans::Orphans, select::step_matches, staging},
     pipeline,
 };
 

@@ -572,7 +572,11 @@ impl Session {
         // What a run that was killed here left; the lock is held, so nobody writes it.
         for entry in fs_err::read_dir(parent)? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(&format!(".{name}.")) {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(&format!(".{name}."))
+            {
                 staging::remove(&entry.path())?;
             }
         }
@@ -603,7 +607,11 @@ impl Session {
             if outcomes.contains_key(step) {
                 continue;
             }
-            let after: Vec<String> = self.steps[..at].iter().filter(is_planned).cloned().collect();
+            let after: Vec<String> = self.steps[..at]
+                .iter()
+                .filter(is_planned)
+                .cloned()
+                .collect();
             match self.selection.decide(step, &self.steps) {
                 Decision::LeaveOut(why) => {
                     let step = step.clone();
@@ -625,8 +633,13 @@ impl Session {
     /// Removes the file lists that no record refers to any more.
     fn forget_lists(&self) {
         let journal = lock(&self.journal);
-        let used: Vec<&String> = journal.records().flat_map(|it| it.fingerprint.parts().values()).collect();
-        let Ok(entries) = std::fs::read_dir(self.lists()) else { return };
+        let used: Vec<&String> = journal
+            .records()
+            .flat_map(|it| it.fingerprint.parts().values())
+            .collect();
+        let Ok(entries) = std::fs::read_dir(self.lists()) else {
+            return;
+        };
         for path in entries.flatten().map(|it| it.path()) {
             let digest = path.file_stem().unwrap_or_default().to_string_lossy();
             if !used.iter().any(|it| it.starts_with(&*digest)) {

@@ -53,7 +53,10 @@ fn oldest_node(dir: &Path) -> Version {
     let text = std::fs::read_to_string(dir.join("package.json")).unwrap_or_default();
     let package: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let range = package["engines"]["node"].as_str().unwrap_or_default();
-    let wanted = range.trim().strip_prefix(">=").and_then(|it| version(it.trim()));
+    let wanted = range
+        .trim()
+        .strip_prefix(">=")
+        .and_then(|it| version(it.trim()));
     wanted.unwrap_or(OLDEST_NODE).max(OLDEST_NODE)
 }
 

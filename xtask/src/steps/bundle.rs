@@ -80,9 +80,12 @@ impl<'r> Bundle<'r> {
     /// Merged over the app's own configuration.
     fn config(&self, binaries: &Path) -> serde_json::Value {
         let sidecars = self.code.output.sidecars.iter();
-        let names = sidecars.map(|it| &it.name).chain(&self.code.output.external);
-        let external: Vec<String> =
-            names.map(|it| binaries.join(it).to_string_lossy().into_owned()).collect();
+        let names = sidecars
+            .map(|it| &it.name)
+            .chain(&self.code.output.external);
+        let external: Vec<String> = names
+            .map(|it| binaries.join(it).to_string_lossy().into_owned())
+            .collect();
         let mut config = serde_json::json!({
             "version": self.version,
             // What these would build is built already; the updater's signature is a later step.
@@ -115,7 +118,12 @@ impl<'r> Bundle<'r> {
         for name in std::iter::once(&code.host).chain(&code.others) {
             self.code.copy_to(name, &bundling.release().join(name))?;
         }
-        for name in code.sidecars.iter().map(|it| &it.name).chain(&code.external) {
+        for name in code
+            .sidecars
+            .iter()
+            .map(|it| &it.name)
+            .chain(&code.external)
+        {
             let into = binaries.join(self.target.external_bin(name));
             self.code.copy_to(&self.target.exe(name), &into)?;
         }
@@ -161,7 +169,11 @@ impl<'r> Bundle<'r> {
             return Ok(Vec::new());
         }
         let code = &self.code.output;
-        let beside = code.sidecars.iter().map(|it| &it.name).chain(&code.external);
+        let beside = code
+            .sidecars
+            .iter()
+            .map(|it| &it.name)
+            .chain(&code.external);
         let names: Vec<String> = std::iter::once(code.host.clone())
             .chain(beside.map(|it| self.target.exe(it)))
             .collect();
@@ -222,7 +234,9 @@ impl<'r> Bundle<'r> {
             (dir.join(folder), Some(format!("/{}", &it[folder.len()..])))
         });
         // A bare word is a file of that name at most by chance; the app's own folder is none.
-        Ok(paths.filter(|(path, glob)| (path != dir || glob.is_some()) && path.exists()).collect())
+        Ok(paths
+            .filter(|(path, glob)| (path != dir || glob.is_some()) && path.exists())
+            .collect())
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     archive::Packed,
-    copy, set_time,
+    set_time,
     sidecar::Frozen,
     sign_code::Code,
     sign_installers::{Signed, sign},
@@ -105,7 +105,8 @@ impl<'r> Seal<'r> {
                     .context("a signature is a file here")?;
                 self.installers.copy_to(file, &out.file(file)?)?;
             }
-            self.installers.copy_to(&installer.file, &out.file(&installer.file)?)?;
+            self.installers
+                .copy_to(&installer.file, &out.file(&installer.file)?)?;
             products.push(schema::Artifact {
                 path: installer.file.clone(),
                 kind: ArtifactKind::Installer,
@@ -269,7 +270,9 @@ fn step(record: &Record, origin: Origin, root: &Path) -> schema::Step {
 
 /// Where the repository lies on the builder's disk is nobody's business, and would differ.
 fn command(run: &CommandRun, root: &Path) -> schema::Command {
-    let command = run.command.replace(&*root.to_string_lossy(), "<repository>");
+    let command = run
+        .command
+        .replace(&*root.to_string_lossy(), "<repository>");
     let (status, seconds) = (run.status.clone(), run.seconds);
     schema::Command {
         command,

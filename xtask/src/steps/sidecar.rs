@@ -288,7 +288,9 @@ impl Step for Sidecar<'_> {
                     let because = (!because.is_empty()).then(|| because.join("; "));
                     return self.publish(cx, out, freezer, because, made, version);
                 }
-                Err(error) if error.is::<Interrupted>() || is_disk_full(&error) => return Err(error),
+                Err(error) if error.is::<Interrupted>() || is_disk_full(&error) => {
+                    return Err(error);
+                }
                 Err(error) => because.push(self.fall_back(cx, freezer, &error)?),
             }
         }

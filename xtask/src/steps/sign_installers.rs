@@ -4,10 +4,7 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    bundle::{Installer, Installers},
-    copy,
-};
+use super::bundle::{Installer, Installers};
 use crate::{
     engine::{
         fingerprint::Inputs,

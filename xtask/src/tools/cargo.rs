@@ -118,9 +118,15 @@ impl Local {
 fn patches(manifest: &toml::Table, workspace: &Path) -> Vec<PathBuf> {
     let tables = manifest.get("patch").and_then(|it| it.as_table());
     let tables = tables.into_iter().flat_map(|it| it.values());
-    let tables = tables.chain(manifest.get("replace")).filter_map(|it| it.as_table());
-    let paths = tables.flat_map(|it| it.values()).filter_map(|it| it.get("path")?.as_str());
-    let packages = paths.map(|it| workspace.join(it)).filter_map(|it| it.canonicalize().ok());
+    let tables = tables
+        .chain(manifest.get("replace"))
+        .filter_map(|it| it.as_table());
+    let paths = tables
+        .flat_map(|it| it.values())
+        .filter_map(|it| it.get("path")?.as_str());
+    let packages = paths
+        .map(|it| workspace.join(it))
+        .filter_map(|it| it.canonicalize().ok());
     packages.collect()
 }
 

@@ -24,7 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// Runs git; gives whether it said yes, and what it printed.
 fn git(root: &Path, args: &[&str]) -> Result<(bool, String)> {
     let mut command = Command::new("git");
-    command.current_dir(root).arg("--no-optional-locks").args(args);
+    command
+        .current_dir(root)
+        .arg("--no-optional-locks")
+        .args(args);
     exec::quiet_within(command, PATIENCE)
 }
 
@@ -75,10 +78,20 @@ pub fn is_dirty(root: &Path, leave_out: &[String]) -> Result<bool> {
         .iter()
         .map(|it| format!(":(exclude){it}"))
         .collect();
-    let mut args = vec!["status", "--porcelain", "--untracked-files=normal", "--", "."];
+    let mut args = vec![
+        "status",
+        "--porcelain",
+        "--untracked-files=normal",
+        "--",
+        ".",
+    ];
     args.extend(exclude.iter().map(String::as_str));
     let (ok, text) = git(root, &args)?;
-    ensure!(ok, "git cannot tell whether the checkout is clean: {}", text.trim());
+    ensure!(
+        ok,
+        "git cannot tell whether the checkout is clean: {}",
+        text.trim()
+    );
     // Two letters and a space; anything else is a warning.
     Ok(text.lines().any(|it| it.as_bytes().get(2) == Some(&b' ')))
 }

@@ -74,37 +74,36 @@ fn a_compile_error_is_shown_and_resumed() {
     check(
         project.run("dist"),
         expect![[r#"
-        cargo xtask dist for linux: 7 steps, [JOBS] at a time
-        frontend  reused
-        app  runs: src/main.rs changed
-        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-        app  failed after [TIME]: `cargo` failed: exit status: 101
+            cargo xtask dist for linux: 7 steps, [JOBS] at a time
+            frontend  reused
+            app  runs: src/main.rs changed
+            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+            app  failed after [TIME]: `cargo` failed: exit status: 101
 
-        step  status  why  time  size
-        frontend  reused  [SIZE]
-        app  failed  src/main.rs changed  [TIME]
-        sign-code  not reached
-        bundle  not reached
-        sign-installers  not reached
-        archive  not reached
-        seal  not reached
-        1 failed, 1 reused, 5 not reached in [TIME]
+            step  status  why  time  size
+            frontend  reused  [SIZE]
+            app  failed  src/main.rs changed  [TIME]
+            sign-code  not reached
+            bundle  not reached
+            sign-installers  not reached
+            archive  not reached
+            seal  not reached
+            1 failed, 1 reused, 5 not reached in [TIME]
 
-        app failed: `cargo` failed: exit status: 101
-          $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-          exit status: 101
-          |  Compiling small v0.1.0 ([ROOT]/src-tauri)
-          | error[E0425]: cannot find function `missing` in this scope
-          |  --> src/main.rs:1:13
-          |  |
-          | 1 | fn main() { missing(); }
-          |  |  ^^^^^^^ not found in this scope
-          | For more information about this error, try `rustc --explain E0425`.
-          | error: could not compile `small` (bin "small") due to 1 previous error
-          log: [ROOT]/target/dist/linux/logs/app.log
-          resume: cargo xtask dist
-        exit code 1
-    "#]],
+            app failed: `cargo` failed: exit status: 101
+              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+              exit status: 101
+              | error[E0425]: cannot find function `missing` in this scope
+              |  --> src/main.rs:1:13
+              |  |
+              | 1 | fn main() { missing(); }
+              |  |  ^^^^^^^ not found in this scope
+              | For more information about this error, try `rustc --explain E0425`.
+              | error: could not compile `small` (bin "small") due to 1 previous error
+              log: [ROOT]/target/dist/linux/logs/app.log
+              resume: cargo xtask dist
+            exit code 1
+        "#]],
     );
     project.write("src-tauri/src/main.rs", main);
     check_steps(

@@ -41,35 +41,33 @@ fn status_tells_the_last_run() {
     check(
         project.run("status"),
         expect![[r#"
-        cargo xtask dist for linux failed
-        began [NOW]
+            cargo xtask dist for linux failed
+            began [NOW]
 
-        step  status  why  time  size
-        frontend  reused  [SIZE]
-        app  failed  it never ran here  [TIME]
-        sign-code  not reached
-        bundle  not reached
-        sign-installers  not reached
-        archive  not reached
-        seal  not reached
-        1 failed, 1 reused, 5 not reached in [TIME]
+            step  status  why  time  size
+            frontend  reused  [SIZE]
+            app  failed  it never ran here  [TIME]
+            sign-code  not reached
+            bundle  not reached
+            sign-installers  not reached
+            archive  not reached
+            seal  not reached
+            1 failed, 1 reused, 5 not reached in [TIME]
 
-        app failed: `cargo` failed: exit status: 101
-          $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-          exit status: 101
-          |  Compiling small v0.1.0 ([ROOT]/src-tauri)
-          |  Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)
-          | error[E0425]: cannot find function `missing` in this scope
-          |  --> src/main.rs:1:13
-          |  |
-          | 1 | fn main() { missing(); }
-          |  |  ^^^^^^^ not found in this scope
-          | For more information about this error, try `rustc --explain E0425`.
-          | error: could not compile `small` (bin "small") due to 1 previous error
-          log: [ROOT]/target/dist/linux/logs/app.log
-          resume: cargo xtask dist
-        exit code 0
-    "#]],
+            app failed: `cargo` failed: exit status: 101
+              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+              exit status: 101
+              | error[E0425]: cannot find function `missing` in this scope
+              |  --> src/main.rs:1:13
+              |  |
+              | 1 | fn main() { missing(); }
+              |  |  ^^^^^^^ not found in this scope
+              | For more information about this error, try `rustc --explain E0425`.
+              | error: could not compile `small` (bin "small") due to 1 previous error
+              log: [ROOT]/target/dist/linux/logs/app.log
+              resume: cargo xtask dist
+            exit code 0
+        "#]],
     );
 }
 
@@ -178,64 +176,60 @@ fn github_actions_get_groups_annotations_and_a_summary() {
     check(
         project.run("dist"),
         expect![[r#"
-        cargo xtask dist for linux: 7 steps, [JOBS] at a time
-        logs in [ROOT]/target/dist/linux/logs
-        frontend  runs: it never ran here
-        ::group::frontend done in [TIME], [SIZE]
-        frontend  $ npm ci --no-audit --no-fund
-        frontend  |
-        frontend  | up to date in [TIME]
-        frontend  exit status: 0 after [TIME]
-        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
-        frontend  |
-        frontend  | > small@0.1.0 build
-        frontend  | > node build.mjs
-        frontend  |
-        frontend  exit status: 0 after [TIME]
-        ::endgroup::
-        app  runs: it never ran here
-        ::group::app failed after [TIME]: `cargo` failed: exit status: 101
-        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-        app  |  Compiling small v0.1.0 ([ROOT]/src-tauri)
-        app  |  Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)
-        app  | error[E0425]: cannot find function `missing` in this scope
-        app  |  --> src/main.rs:1:13
-        app  |  |
-        app  | 1 | fn main() { missing(); }
-        app  |  |  ^^^^^^^ not found in this scope
-        app  |
-        app  | For more information about this error, try `rustc --explain E0425`.
-        app  | error: could not compile `small` (bin "small") due to 1 previous error
-        app  exit status: 101 after [TIME]
-        ::endgroup::
-        ::error title=app failed::`cargo` failed: exit status: 101%0A$ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)%0A|  Compiling small v0.1.0 ([ROOT]/src-tauri)%0A|  Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)%0A| error[E0425]: cannot find function `missing` in this scope%0A|  --> src/main.rs:1:13%0A|  |%0A| 1 | fn main() { missing(); }%0A|  |  ^^^^^^^ not found in this scope%0A| For more information about this error, try `rustc --explain E0425`.%0A| error: could not compile `small` (bin "small") due to 1 previous error
+            cargo xtask dist for linux: 7 steps, [JOBS] at a time
+            logs in [ROOT]/target/dist/linux/logs
+            frontend  runs: it never ran here
+            ::group::frontend done in [TIME], [SIZE]
+            frontend  $ npm ci --no-audit --no-fund
+            frontend  |
+            frontend  | up to date in [TIME]
+            frontend  exit status: 0 after [TIME]
+            frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+            frontend  |
+            frontend  | > small@0.1.0 build
+            frontend  | > node build.mjs
+            frontend  |
+            frontend  exit status: 0 after [TIME]
+            ::endgroup::
+            app  runs: it never ran here
+            ::group::app failed after [TIME]: `cargo` failed: exit status: 101
+            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+            app  | error[E0425]: cannot find function `missing` in this scope
+            app  |  --> src/main.rs:1:13
+            app  |  |
+            app  | 1 | fn main() { missing(); }
+            app  |  |  ^^^^^^^ not found in this scope
+            app  |
+            app  | For more information about this error, try `rustc --explain E0425`.
+            app  | error: could not compile `small` (bin "small") due to 1 previous error
+            app  exit status: 101 after [TIME]
+            ::endgroup::
+            ::error title=app failed::`cargo` failed: exit status: 101%0A$ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)%0A| error[E0425]: cannot find function `missing` in this scope%0A|  --> src/main.rs:1:13%0A|  |%0A| 1 | fn main() { missing(); }%0A|  |  ^^^^^^^ not found in this scope%0A| For more information about this error, try `rustc --explain E0425`.%0A| error: could not compile `small` (bin "small") due to 1 previous error
 
-        step  status  why  time  size
-        frontend  ran  it never ran here  [TIME]  [SIZE]
-        app  failed  it never ran here  [TIME]
-        sign-code  not reached
-        bundle  not reached
-        sign-installers  not reached
-        archive  not reached
-        seal  not reached
-        1 failed, 1 ran, 5 not reached in [TIME]
+            step  status  why  time  size
+            frontend  ran  it never ran here  [TIME]  [SIZE]
+            app  failed  it never ran here  [TIME]
+            sign-code  not reached
+            bundle  not reached
+            sign-installers  not reached
+            archive  not reached
+            seal  not reached
+            1 failed, 1 ran, 5 not reached in [TIME]
 
-        app failed: `cargo` failed: exit status: 101
-          $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-          exit status: 101
-          |  Compiling small v0.1.0 ([ROOT]/src-tauri)
-          |  Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)
-          | error[E0425]: cannot find function `missing` in this scope
-          |  --> src/main.rs:1:13
-          |  |
-          | 1 | fn main() { missing(); }
-          |  |  ^^^^^^^ not found in this scope
-          | For more information about this error, try `rustc --explain E0425`.
-          | error: could not compile `small` (bin "small") due to 1 previous error
-          log: [ROOT]/target/dist/linux/logs/app.log
-          resume: cargo xtask dist
-        exit code 1
-    "#]],
+            app failed: `cargo` failed: exit status: 101
+              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+              exit status: 101
+              | error[E0425]: cannot find function `missing` in this scope
+              |  --> src/main.rs:1:13
+              |  |
+              | 1 | fn main() { missing(); }
+              |  |  ^^^^^^^ not found in this scope
+              | For more information about this error, try `rustc --explain E0425`.
+              | error: could not compile `small` (bin "small") due to 1 previous error
+              log: [ROOT]/target/dist/linux/logs/app.log
+              resume: cargo xtask dist
+            exit code 1
+        "#]],
     );
     let page = fs::read_to_string(&summary).unwrap();
     expect![[r####"
@@ -247,8 +241,6 @@ fn github_actions_get_groups_annotations_and_a_summary() {
 
         ```text
         $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-           Compiling small v0.1.0 ([ROOT]/src-tauri)
-           Compiling tauri v2.0.0 ([ROOT]/src-tauri/stub)
         error[E0425]: cannot find function `missing` in this scope
          --> src/main.rs:1:13
           |

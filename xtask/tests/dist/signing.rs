@@ -27,7 +27,7 @@ fn unsigned_is_recorded() {
         sign-code  reused
         bundle  reused
         sign-installers  runs: identity development -> unsigned (and 1 more)
-        archive  runs: public_key [KEY] -> null
+        archive  runs: public_key [KEY]… -> null
         seal  runs: identity development -> unsigned (and 24 more)
         exit code 0
     "#]]
@@ -410,6 +410,8 @@ fn gpg_signs_the_checksums() {
     let mut project = Project::built();
     let gpg = Gpg::new(project.beside().join("gpg"), "open sesame");
     let fingerprint = gpg.fingerprint();
+    project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
+    project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", PASSWORD);
     project.configure(&format!("[sign.gpg]\nkey = \"{fingerprint}\"\n"));
     project.set("GNUPGHOME", gpg.0.to_str().unwrap());
     project.set("GPG_PASSPHRASE", "open sesame");

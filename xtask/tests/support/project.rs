@@ -538,7 +538,17 @@ pub fn filtered(text: &str, root: &Path) -> String {
         .replace(&format!(".{arch}.rpm"), ".[ARCH].rpm")
         .replace("_amd64.deb", "_[ARCH].deb")
         .replace("_arm64.deb", "_[ARCH].deb");
-    text.lines().map(|line| masked_line(line) + "\n").collect()
+    let lines = text.lines().filter_map(without_cargo_chatter);
+    lines.map(|line| masked_line(&line) + "\n").collect()
+}
+
+/// Drops what cargo prints in another order, or only at times when others use its caches, also
+/// where lines are joined in an annotation.
+fn without_cargo_chatter(line: &str) -> Option<String> {
+    let is_chatter =
+        |it: &&str| it.contains("Blocking waiting for file lock") || it.contains(" Compiling ");
+    let parts: Vec<&str> = line.split("%0A").filter(|it| !is_chatter(it)).collect();
+    (!parts.is_empty()).then(|| parts.join("%0A"))
 }
 
 /// The staging folders carry the number of the process.
@@ -620,7 +630,7 @@ fn masked(word: &str) -> String {
         "[NOW]"
     } else if hex && (core.len() == 64 || core.len() == 40 || core.len() == 12) {
         "[HASH]"
-    } else if hex && core.len() == 16 {
+    } else if (hex && core.len() == 16) || (core.starts_with("RW") && core.len() >= 10) {
         "[KEY]"
     } else if core.contains("/_logs/") {
         "[NPM-LOG]"
