@@ -118,7 +118,8 @@ pub struct Target {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Builder {
-    /// The operating system, as Rust names it: `linux`, `windows`, `macos`.
+    /// The operating system, as Rust names it, and the distribution's own name, if it has one:
+    /// `macos`, `linux, Debian GNU/Linux 12 (bookworm)`.
     pub os: String,
     /// The processor, as Rust names it: `x86_64`, `aarch64`.
     pub arch: String,

@@ -9,7 +9,7 @@ use tonelens_supervisor::{Launch, State, Supervisor};
 
 const NAME: &str = "tonelens-analyzer";
 
-/// Names another sidecar, for tests.
+/// Names another sidecar, for tests of a debug build.
 const OVERRIDE: &str = "TONELENS_SIDECAR";
 
 /// The event that carries a new state to the window.
@@ -17,7 +17,9 @@ const EVENT: &str = "sidecar-state";
 
 /// A supervisor, not started yet, that tells the terminal and the window.
 pub fn supervise(app: &AppHandle) -> io::Result<Supervisor> {
-    let program = locate(std::env::var_os(OVERRIDE), &std::env::current_exe()?);
+    // An installed app must not start whatever its environment names.
+    let named = std::env::var_os(OVERRIDE).filter(|_| cfg!(debug_assertions));
+    let program = locate(named, &std::env::current_exe()?);
     let app = app.clone();
     Ok(Supervisor::new(Launch::new(program), move |state| {
         tell_terminal(state);

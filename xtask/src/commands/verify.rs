@@ -54,7 +54,10 @@ pub(super) fn verify(world: &World, options: &Verify) -> Result<ExitCode> {
         require,
     };
     let checked = verify::verify(&release, &trust)?;
-    print(&checked.render(&report::table))?;
+    match world.global.format {
+        report::Format::Json => print(&format!("{}\n", serde_json::to_string(&checked)?))?,
+        _ => print(&checked.render(&report::table))?,
+    };
     Ok(if checked.ok() {
         ExitCode::SUCCESS
     } else {

@@ -162,7 +162,7 @@ impl<'r> Seal<'r> {
                 triple: self.target.triple.clone(),
             },
             builder: schema::Builder {
-                os: std::env::consts::OS.to_owned(),
+                os: os_name(),
                 arch: std::env::consts::ARCH.to_owned(),
                 xtask: env!("CARGO_PKG_VERSION").to_owned(),
                 tools,
@@ -222,6 +222,19 @@ impl<'r> Seal<'r> {
         )
         .map(drop)
     }
+}
+
+/// The operating system, with the distribution's own name where it has one (os-release(5)).
+fn os_name() -> String {
+    let os = std::env::consts::OS;
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = release
+        .lines()
+        .find_map(|it| it.strip_prefix("PRETTY_NAME="));
+    name.map_or_else(
+        || os.to_owned(),
+        |it| format!("{os}, {}", it.trim_matches('"')),
+    )
 }
 
 fn rfc3339(seconds: i64) -> Result<String> {

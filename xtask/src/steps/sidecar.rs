@@ -241,8 +241,20 @@ impl<'r> Sidecar<'r> {
             let compiler = cx.probe(&versions::c_compiler()).map(|it| it.version);
             inputs = inputs.tool("c compiler", compiler.unwrap_or_else(|_| "none".to_owned()));
         }
+        let lock = fs_err::read_to_string(&self.config.lock)?;
+        for freezer in &self.freezers {
+            // Both count, the one that is only held ready too: it decides what a fallback gives.
+            let name = freezer_name(*freezer);
+            let version = python::locked_version(&lock, &name);
+            inputs = inputs.tool(&name, version.unwrap_or("not locked"));
+        }
         Ok(inputs)
     }
+}
+
+/// As it is written in the configuration and in the lock.
+fn freezer_name(freezer: Freezer) -> String {
+    format!("{freezer:?}").to_lowercase()
 }
 
 impl Step for Sidecar<'_> {
@@ -256,7 +268,6 @@ impl Step for Sidecar<'_> {
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let config = self.config;
-        // The freezers' versions stand in the lock.
         let mut inputs = Inputs::new()
             .tree("sidecar", self.sources())
             .file(&config.lock)
@@ -333,11 +344,11 @@ impl Sidecar<'_> {
         }
         let decisive = failed.and_then(|it| decisive(&it.printed));
         let decisive = decisive.map(|it| format!(" ({it})")).unwrap_or_default();
-        let name = format!("{freezer:?}").to_lowercase();
+        let name = freezer_name(freezer);
         let because = format!("{name} failed: {error:#}{decisive}");
         let next = self.freezers.iter().skip_while(|it| **it != freezer).nth(1);
         if let Some(next) = next {
-            let text = format!("{because}; trying {next:?}").replace("Pyinstaller", "pyinstaller");
+            let text = format!("{because}; trying {}", freezer_name(*next));
             cx.note(Level::Warning, text);
         }
         Ok(because)
@@ -354,7 +365,7 @@ impl Sidecar<'_> {
     ) -> Result<Frozen> {
         let executable = self.target.exe(&self.name);
         copy(&made, &out.file(&executable)?)?;
-        cx.fact("freezer", format!("{freezer:?}").to_lowercase());
+        cx.fact("freezer", freezer_name(freezer));
         if let Some(because) = &because {
             cx.fact("because", because);
         }

@@ -157,6 +157,15 @@ impl Environment {
     }
 }
 
+/// The version that a lock file pins a package to: `nuitka==4.3.3 \`.
+pub fn locked_version<'l>(lock: &'l str, package: &str) -> Option<&'l str> {
+    let pins = lock.lines().filter_map(|it| it.split_once("=="));
+    let (_, rest) = pins
+        .into_iter()
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case(package))?;
+    rest.split([' ', ';', '\\']).next()
+}
+
 fn not_installable(lock: &Path) -> String {
     format!(
         "the packages of {} cannot be installed; no freezer would help\n\

@@ -175,3 +175,42 @@ fn a_workspace_above_the_host() {
         " M words/src/lib.rs\n"
     );
 }
+
+/// Only what git ignores is cleared before the front end is built: a file that somebody wrote into
+/// the output's folder, and has not added yet, stays; an asset of an older build goes.
+#[test]
+fn what_was_written_by_hand_is_never_removed() {
+    let project = Project::built();
+    project.write("dist/old-asset.js", "stale\n");
+    project.succeed("dist --until frontend --force=frontend");
+    assert!(!project.root.join("dist/old-asset.js").exists());
+    project.replace(".gitignore", "/dist\n", "");
+    project.write("dist/notes.txt", "mine\n");
+    project.succeed("dist --until frontend --force=frontend");
+    assert_eq!(project.read("dist/notes.txt"), "mine\n");
+}
+
+/// What git ignores is no source, but a bundled resource is shipped whether git ignores it or not.
+#[test]
+fn a_resource_that_git_ignores_decides_the_installers() {
+    let project = Project::built();
+    let resources = "\"bundle\": {\n    \"resources\": [\"models/*.bin\"],";
+    project.replace("src-tauri/tauri.conf.json", "\"bundle\": {", resources);
+    project.write("src-tauri/.gitignore", "/models/\n");
+    project.write("src-tauri/models/a.bin", "one\n");
+    project.succeed("dist --until bundle");
+    project.write("src-tauri/models/a.bin", "two\n");
+    check_steps(
+        project.run("dist --until bundle"),
+        expect![[r#"
+            frontend  reused
+            app  reused
+            sign-code  reused
+            bundle  runs: a.bin changed
+            sign-installers  left out: --until bundle
+            archive  left out: --until bundle
+            seal  left out: --until bundle
+            exit code 0
+        "#]],
+    );
+}

@@ -78,7 +78,7 @@ fn slow_two_sidecars_and_what_breaks_them() {
             bundle  runs: src-tauri/tauri.conf.json changed (and 15 more)
             sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
             archive  runs: output of sign-code: alpha added (and 14 more)
-            seal  runs: commit [HASH] -> [HASH] (and 23 more)
+            seal  runs: commit [HASH]… -> [HASH]… (and 23 more)
             sidecar:alpha  runs: it never ran here
             sidecar:beta  runs: it never ran here
             exit code 0
@@ -259,9 +259,9 @@ fn slow_a_fallback_is_a_fact() {
             bundle  runs: src-tauri/tauri.conf.json changed (and 8 more)
             sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
             archive  runs: output of sign-code: alpha added (and 7 more)
-            seal  runs: commit [HASH] -> [HASH] (and 16 more)
+            seal  runs: commit [HASH]… -> [HASH]… (and 16 more)
             sidecar:alpha  runs: it never ran here
-            sidecar:alpha  warning: nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (FATAL: Error, cannot locate suitable C compiler.); trying the next freezer
+            sidecar:alpha  warning: nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (FATAL: Error, cannot locate suitable C compiler.); trying pyinstaller
             exit code 0
         "#]],
     );
@@ -299,7 +299,7 @@ fn slow_a_fallback_is_a_fact() {
             bundle  ran  src-tauri/tauri.conf.json changed (and 8 more)  [TIME]  [SIZE]
             sign-installers  ran  output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)  [TIME]  [SIZE]
             archive  ran  output of sign-code: alpha added (and 7 more)  [TIME]  [SIZE]
-            seal  ran  commit [HASH] -> [HASH] (and 16 more)  [TIME]  [SIZE]
+            seal  ran  commit [HASH]… -> [HASH]… (and 16 more)  [TIME]  [SIZE]
             8 ran in [TIME], 1 warning
             released [ROOT]/release/0.1.0/linux
               small-0.1.0-1.[ARCH].rpm  [SIZE]
