@@ -91,7 +91,7 @@ pub struct Product {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// The full hash of the commit; empty outside a repository.
+    /// The full hash of the commit; `none` outside a repository.
     pub commit: String,
     /// The tag on that commit, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
