@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     engine::{
         journal::Record,
+        probe::Probes,
         secret::{Redactor, Secret},
         session::Session,
         step::Origin,
@@ -88,9 +89,10 @@ impl Release {
         target: Target,
         wish: SigningWish,
         state: &Path,
+        probes: &Probes,
         redactor: &Redactor,
     ) -> Result<Self> {
-        let commit = git::head(&config.root)?;
+        let commit = git::head(&config.root, probes)?;
         let epoch = epoch(&commit)?;
         let secret = |name: &str| {
             let value = std::env::var(name).ok().filter(|it| !it.is_empty())?;

@@ -254,6 +254,7 @@ fn released_files(sealed: &Done<Sealed>) -> Vec<ReleasedFile> {
 fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(Session, Release)> {
     let command = resume_command(wish, target, world.global.config.as_deref());
     let config = world.config()?;
+    let probes = world.probes().withhold(Release::withheld(&config));
     let state = world.state(target);
     let redactor = Redactor::default();
     let signing = match wish.signing {
@@ -262,7 +263,7 @@ fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(
         _ => SigningWish::Any,
     };
     let warnings = config.warnings.clone();
-    let release = Release::new(config, target.clone(), signing, &state, &redactor)?;
+    let release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
     release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
     let steps = pipeline::steps(&release.config);
     let jobs = wish.jobs.map_or_else(processors, usize::from);
@@ -279,7 +280,7 @@ fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(
         rehash: wish.select.rehash,
         timeout: release.config.limits.step_timeout,
         withheld: Release::withheld(&release.config),
-        probes: world.probes().withhold(Release::withheld(&release.config)),
+        probes,
         redactor,
         interrupted: world.interrupted.clone(),
         at_commit: None,

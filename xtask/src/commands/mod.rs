@@ -12,7 +12,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -48,13 +48,18 @@ struct World {
     global: Global,
     /// Set by Ctrl-C.
     interrupted: Arc<AtomicBool>,
+    /// Read once: no command changes it.
+    loaded: OnceLock<Config>,
 }
 
 impl World {
     fn config(&self) -> Result<Config> {
+        if let Some(config) = self.loaded.get() {
+            return Ok(config.clone());
+        }
         let config = config::load(&self.root, self.global.config.as_deref())?;
         exec::withhold(Release::withheld(&config));
-        Ok(config)
+        Ok(self.loaded.get_or_init(|| config).clone())
     }
 
     fn probes(&self) -> Probes {
@@ -97,6 +102,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         root,
         global: cli.global,
         interrupted: interruptible()?,
+        loaded: OnceLock::new(),
     };
     match cli.command {
         Command::Dist(options) => dist::dist(&world, &options),

@@ -1,11 +1,18 @@
 //! git: which source this is.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 
-use crate::engine::exec;
+use crate::engine::{
+    exec,
+    probe::{Probe, Probes},
+};
 
 /// The commit that is checked out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -37,38 +44,77 @@ fn is_repository(root: &Path) -> bool {
     root.ancestors().any(|it| it.join(".git").exists())
 }
 
-/// Reads HEAD; outside of a repository, and before its first commit, all is none.
+/// What `git log` is asked: id, time and the names that point there, in one line.
+const HEAD: [&str; 5] = [
+    "log",
+    "-1",
+    "--no-show-signature",
+    "--decorate-refs=refs/tags",
+    "--format=%H %ct %D",
+];
+
+/// Reads HEAD; outside of a repository, and before its first commit, all is none. The answer is
+/// kept for as long as the files are the same in which git keeps HEAD, its branch and the tags.
 ///
 /// # Errors
 /// When git cannot read the repository, in its own words.
-pub fn head(root: &Path) -> Result<Commit> {
-    let format = "--format=%H%n%ct%n%D";
-    let text = git(
-        root,
-        &[
-            "log",
-            "-1",
-            "--no-show-signature",
-            "--decorate-refs=refs/tags",
-            format,
-        ],
-    );
-    let text = match text? {
-        (true, text) => text,
+pub fn head(root: &Path, probes: &Probes) -> Result<Commit> {
+    if let Some(watch) = head_files(root) {
+        let mut probe = Probe::new("git", HEAD);
+        (probe.dir, probe.watch) = (root.to_owned(), watch);
+        if let Ok(answer) = probes.version(&probe) {
+            return Ok(parse_head(&answer.version));
+        }
+    }
+    match git(root, &HEAD)? {
+        (true, text) => Ok(parse_head(&text)),
         (false, text) if is_repository(root) && !text.contains("does not have any commits") => {
             bail!("git cannot read this repository: {}", text.trim());
         }
-        _ => return Ok(Commit::default()),
-    };
-    let mut lines = text.lines();
-    let id = lines.next().map(str::to_owned);
-    let time = lines.next().and_then(|it| it.parse().ok());
-    let tags = lines.next().unwrap_or_default();
-    let tag = tags
-        .split(", ")
-        .find_map(|it| it.strip_prefix("tag: "))
-        .map(str::to_owned);
-    Ok(Commit { id, tag, time })
+        _ => Ok(Commit::default()),
+    }
+}
+
+/// The files that HEAD depends on, in a repository with a plain `.git` folder; none where another
+/// layout (a worktree, a submodule, reftable) keeps them elsewhere.
+fn head_files(root: &Path) -> Option<Vec<PathBuf>> {
+    let git = root.join(".git");
+    let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
+    if git.join("reftable").exists() {
+        return None;
+    }
+    let mut files = vec![
+        git.join("HEAD"),
+        git.join("packed-refs"),
+        git.join("refs/tags"),
+    ];
+    files.extend(
+        head.trim()
+            .strip_prefix("ref: ")
+            .map(|branch| git.join(branch)),
+    );
+    // Tags with a slash in their names lie deeper.
+    let mut folders = vec![git.join("refs/tags")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).ok()?.flatten() {
+            files.push(entry.path());
+            folders.extend(entry.file_type().ok()?.is_dir().then(|| entry.path()));
+        }
+    }
+    Some(files)
+}
+
+fn parse_head(line: &str) -> Commit {
+    let mut words = line.trim().splitn(3, ' ');
+    let id = words.next().filter(|it| !it.is_empty()).map(str::to_owned);
+    let time = words.next().and_then(|it| it.parse().ok());
+    let tags = words.next().unwrap_or_default();
+    let tag = tags.split(", ").find_map(|it| it.strip_prefix("tag: "));
+    Commit {
+        id,
+        tag: tag.map(str::to_owned),
+        time,
+    }
 }
 
 /// Whether anything differs from HEAD, new files included. `leave_out` are folders, relative to
