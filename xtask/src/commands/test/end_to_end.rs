@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Tests, app, scratch::Scratch, tally::Tally};
+use super::{Tests, app, interruption, scratch::Scratch, tally::Tally};
 use crate::{
     engine::{
         event::{Event, Level, Stamped},
@@ -21,9 +21,9 @@ use crate::{
 
 /// Which steps of a release ran, and which were reused.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Course {
-    ran: BTreeSet<String>,
-    reused: BTreeSet<String>,
+pub(super) struct Course {
+    pub(super) ran: BTreeSet<String>,
+    pub(super) reused: BTreeSet<String>,
 }
 
 pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> {
@@ -38,6 +38,9 @@ pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> 
     done(format!("made a release: {}", first.text()));
     verify(&scratch, cx)?;
     done("verified it".to_owned());
+    for what in interruption::kill_and_resume(tests, &scratch, cx)? {
+        done(what);
+    }
     if let Some(page) = page(tests, &scratch)? {
         touch(&page)?;
         let again = dist(&scratch, cx, &[])?;
@@ -88,7 +91,7 @@ fn forced(tests: &Tests) -> Vec<String> {
 }
 
 /// Makes a release; these steps run even if they are up to date.
-fn dist(scratch: &Scratch, cx: &Context, force: &[String]) -> Result<Course> {
+pub(super) fn dist(scratch: &Scratch, cx: &Context, force: &[String]) -> Result<Course> {
     let force: Vec<String> = force.iter().map(|it| format!("--force={it}")).collect();
     let words: Vec<&str> = std::iter::once("dist")
         .chain(force.iter().map(String::as_str))
@@ -99,14 +102,14 @@ fn dist(scratch: &Scratch, cx: &Context, force: &[String]) -> Result<Course> {
     Ok(Course::of(&scratch.last_run()?))
 }
 
-fn verify(scratch: &Scratch, cx: &Context) -> Result<()> {
+pub(super) fn verify(scratch: &Scratch, cx: &Context) -> Result<()> {
     cx.exec(scratch.xtask(&["verify"]))
         .run()
         .context("the release does not verify")
 }
 
 impl Course {
-    fn of(events: &[Stamped]) -> Self {
+    pub(super) fn of(events: &[Stamped]) -> Self {
         let mut course = Self::default();
         for stamped in events {
             match &stamped.event {
@@ -118,7 +121,7 @@ impl Course {
         course
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let ran: Vec<&str> = self.ran.iter().map(String::as_str).collect();
         let ran = if ran.is_empty() {
             "no step".to_owned()
