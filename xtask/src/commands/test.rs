@@ -9,12 +9,14 @@
 //! | `parts` | the work of each part |
 //! | `tally` | how many tests passed, in the words of each test runner |
 //! | `end_to_end` | a release made, checked, made again, installed and started |
+//! | `interruption` | a release whose orchestrator is killed, and that is made after all |
 //! | `scratch` | the copy of the checkout that it is made in |
 //! | `app` | the installed app, started on a display of its own |
 //! | `processes` | what runs, as /proc has it |
 
 mod app;
 mod end_to_end;
+mod interruption;
 mod parts;
 mod processes;
 mod repository;

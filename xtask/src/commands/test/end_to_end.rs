@@ -9,20 +9,21 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Tests, app, scratch::Scratch, tally::Tally};
+use super::{Tests, app, interruption, scratch::Scratch, tally::Tally};
 use crate::{
     engine::{
         event::{Event, Level, Stamped},
         step::Context,
     },
+    pipeline,
     target::Os,
 };
 
 /// Which steps of a release ran, and which were reused.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Course {
-    ran: BTreeSet<String>,
-    reused: BTreeSet<String>,
+pub(super) struct Course {
+    pub(super) ran: BTreeSet<String>,
+    pub(super) reused: BTreeSet<String>,
 }
 
 pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> {
@@ -31,15 +32,18 @@ pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> 
         tally.check();
         cx.note(Level::Info, what);
     };
-    let first = dist(&scratch, cx)?;
+    let forced = forced(tests);
+    let first = dist(&scratch, cx, &forced)?;
+    first.did(&forced)?;
     done(format!("made a release: {}", first.text()));
-    cx.exec(scratch.xtask(&["verify"]))
-        .run()
-        .context("the release does not verify")?;
+    verify(&scratch, cx)?;
     done("verified it".to_owned());
+    for what in interruption::kill_and_resume(tests, &scratch, cx)? {
+        done(what);
+    }
     if let Some(page) = page(tests, &scratch)? {
         touch(&page)?;
-        let again = dist(&scratch, cx)?;
+        let again = dist(&scratch, cx, &[])?;
         ensure!(
             again.ran.is_empty(),
             "nothing changed, but a second release ran {}",
@@ -51,11 +55,11 @@ pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> 
             again.text()
         ));
         change(&page)?;
-        let changed = dist(&scratch, cx)?;
+        let changed = dist(&scratch, cx, &[])?;
         changed.follows_the_frontend()?;
         done(format!("changed {}: {}", name(&page), changed.text()));
     } else {
-        let again = dist(&scratch, cx)?;
+        let again = dist(&scratch, cx, &[])?;
         ensure!(
             again.ran.is_empty(),
             "nothing changed, but a second release ran {}",
@@ -78,15 +82,34 @@ pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> 
     Ok(())
 }
 
-fn dist(scratch: &Scratch, cx: &Context) -> Result<Course> {
-    cx.exec(scratch.xtask(&["dist"]))
+/// What the first release does even where an earlier test did it already: all but the freezing of
+/// sidecars, which takes minutes and has tests of its own.
+fn forced(tests: &Tests) -> Vec<String> {
+    let mut steps = pipeline::steps(&tests.repository.config);
+    steps.retain(|it| !it.starts_with("sidecar:"));
+    steps
+}
+
+/// Makes a release; these steps run even if they are up to date.
+pub(super) fn dist(scratch: &Scratch, cx: &Context, force: &[String]) -> Result<Course> {
+    let force: Vec<String> = force.iter().map(|it| format!("--force={it}")).collect();
+    let words: Vec<&str> = std::iter::once("dist")
+        .chain(force.iter().map(String::as_str))
+        .collect();
+    cx.exec(scratch.xtask(&words))
         .run()
         .context("no release was made")?;
     Ok(Course::of(&scratch.last_run()?))
 }
 
+pub(super) fn verify(scratch: &Scratch, cx: &Context) -> Result<()> {
+    cx.exec(scratch.xtask(&["verify"]))
+        .run()
+        .context("the release does not verify")
+}
+
 impl Course {
-    fn of(events: &[Stamped]) -> Self {
+    pub(super) fn of(events: &[Stamped]) -> Self {
         let mut course = Self::default();
         for stamped in events {
             match &stamped.event {
@@ -98,7 +121,7 @@ impl Course {
         course
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let ran: Vec<&str> = self.ran.iter().map(String::as_str).collect();
         let ran = if ran.is_empty() {
             "no step".to_owned()
@@ -106,6 +129,18 @@ impl Course {
             ran.join(", ")
         };
         format!("{ran} ran, {} reused", self.reused.len())
+    }
+
+    /// Each of these steps ran.
+    fn did(&self, steps: &[String]) -> Result<()> {
+        let missing = steps.iter().find(|it| !self.ran.contains(*it));
+        ensure!(
+            missing.is_none(),
+            "forced to run {}, but {}",
+            missing.map_or("", String::as_str),
+            self.text()
+        );
+        Ok(())
     }
 
     /// What depends on the front end ran, and no sidecar did.
@@ -172,6 +207,17 @@ fn package(tests: &Tests, scratch: &Scratch) -> Result<Option<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_forced_must_run() {
+        let course = Course {
+            ran: ["app".to_owned()].into(),
+            reused: BTreeSet::new(),
+        };
+        course.did(&["app".to_owned()]).unwrap();
+        let error = course.did(&["seal".to_owned()]).unwrap_err().to_string();
+        assert_eq!(error, "forced to run seal, but app ran, 0 reused");
+    }
 
     #[test]
     fn only_what_depends_on_the_front_end_may_run() {

@@ -67,14 +67,28 @@ impl Process {
     /// Kills it with SIGKILL: it cannot clean up after itself.
     #[cfg(unix)]
     pub(super) fn kill(&self) {
+        self.signal(nix::sys::signal::Signal::SIGKILL);
+    }
+
+    /// Stops it where it is; only SIGKILL ends it then.
+    #[cfg(unix)]
+    pub(super) fn stop(&self) {
+        self.signal(nix::sys::signal::Signal::SIGSTOP);
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: nix::sys::signal::Signal) {
         use nix::{sys::signal, unistd::Pid};
         if self.is_alive() {
-            signal::kill(Pid::from_raw(self.id), signal::Signal::SIGKILL).ok();
+            signal::kill(Pid::from_raw(self.id), signal).ok();
         }
     }
 
     #[cfg(not(unix))]
     pub(super) fn kill(&self) {}
+
+    #[cfg(not(unix))]
+    pub(super) fn stop(&self) {}
 }
 
 /// Everything that runs now.

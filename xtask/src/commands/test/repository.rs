@@ -128,7 +128,9 @@ impl Repository {
             Part::App => self.app.packages.join(", "),
             Part::Frontend => "the `test` script".to_owned(),
             Part::Sidecar(_) => "pytest in the locked environment".to_owned(),
-            Part::EndToEnd => "dist, verify, dist again, install, start, kill".to_owned(),
+            Part::EndToEnd => {
+                "dist, verify, kill dist, dist again, install, start, kill".to_owned()
+            }
         }
     }
 

@@ -81,16 +81,21 @@ impl<'a> Scratch<'a> {
     }
 
     /// Where its journal lies.
-    fn state(&self) -> PathBuf {
+    pub(super) fn state(&self) -> PathBuf {
         pipeline::state(&self.root, &self.tests.target)
     }
 
     /// This program at work in the copy.
     pub(super) fn xtask(&self, words: &[&str]) -> Command {
+        self.speaking("plain", words)
+    }
+
+    /// This program at work in the copy, with this `--format`.
+    pub(super) fn speaking(&self, format: &str, words: &[&str]) -> Command {
         let mut command = Command::new(&self.tests.program);
         command
             .args(words)
-            .args(["--format", "plain", "--color", "never"]);
+            .args(["--format", format, "--color", "never"]);
         command.current_dir(&self.root);
         // The dependencies are the same: compiling them once is enough.
         command.env("CARGO_TARGET_DIR", &self.tests.repository.app.target);
