@@ -131,13 +131,18 @@ impl Journal {
         }
         self.appendable = whole;
         self.lines = rest.len();
+        let mut last = BTreeMap::new();
         for (at, line) in rest.iter().enumerate() {
-            let record: Record = match parse(line) {
-                Ok(record) => record,
+            match checked(line).and_then(|json| Ok((step_of(json)?, json))) {
+                Ok((step, json)) => drop(last.insert(step, (at, json))),
                 Err(_) if at + 1 == rest.len() && !whole => break,
-                Err(error) => return Err(error.context(format!("is damaged in line {}", at + 2))),
-            };
-            self.records.insert(record.step.clone(), record);
+                Err(error) => return Err(error.context(damaged(at))),
+            }
+        }
+        // Most lines are superseded: only what counts is worth reading as a whole.
+        for (step, (at, json)) in last {
+            let record = serde_json::from_str(json).with_context(|| damaged(at))?;
+            self.records.insert(step.to_owned(), record);
         }
         Ok(())
     }
@@ -212,9 +217,25 @@ fn render(value: &impl Serialize) -> Result<String> {
 }
 
 fn parse<T: DeserializeOwned>(line: &str) -> Result<T> {
+    Ok(serde_json::from_str(checked(line)?)?)
+}
+
+/// The JSON of a line whose checksum fits.
+fn checked(line: &str) -> Result<&str> {
     let (sum, json) = line.split_once(' ').context("a line has no checksum")?;
     anyhow::ensure!(sum == checksum(json), "a checksum does not fit");
-    Ok(serde_json::from_str(json)?)
+    Ok(json)
+}
+
+/// The step of a record's JSON, which is its first field: see [`Record`].
+fn step_of(json: &str) -> Result<&str> {
+    let rest = json.strip_prefix(r#"{"step":""#).context("is no record")?;
+    Ok(rest.split('"').next().unwrap_or_default())
+}
+
+/// Which line it is: the header is the first.
+fn damaged(at: usize) -> String {
+    format!("is damaged in line {}", at + 2)
 }
 
 fn checksum(json: &str) -> String {

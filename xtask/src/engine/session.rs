@@ -171,6 +171,9 @@ impl Session {
             true => None,
             false => Some(Lock::take(&state, &options.command)?),
         };
+        // Both are read whole and have nothing to do with each other.
+        let file = state.join("stat.v2");
+        let cache = std::thread::spawn(move || StatCache::open(file, options.rehash, exec::quiet));
         let (journal, trouble) = Journal::open(&state, &options.target);
         let events = options.events;
         if let Some(text) = trouble {
@@ -206,7 +209,7 @@ impl Session {
             timeout: options.timeout,
         };
         Ok(Self {
-            cache: StatCache::open(state.join("stat.v2"), options.rehash, exec::quiet),
+            cache: cache.join().expect("reading a cache does not panic"),
             root: options.root,
             jobs: options.jobs,
             probes: options.probes,
