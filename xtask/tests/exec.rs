@@ -16,8 +16,9 @@ use anyhow::Result;
 use expect_test::{Expect, expect};
 use xtask::engine::{
     event::{Event, Events, Reporter, Stamped},
-    exec::{CommandFailed, Exec, Finished, Interrupted, Log, Run, pasteable},
+    exec::{CommandFailed, Exec, Finished, Interrupted, Log, Run},
     orphans::Orphans,
+    paste::pasteable,
     secret::{Redactor, Secret},
 };
 

@@ -6,6 +6,7 @@
 //! | [`exec`] | the one place that spawns a process |
 //! | [`orphans`] | process groups that outlived a killed run |
 //! | [`probe`] | a program's version, asked only when it may have changed |
+//! | [`paste`] | a command as a line for a shell |
 //! | [`secret`] | a value that must never be seen |
 //! | [`fingerprint`] | everything that decides a step's output |
 //! | [`files`] | the walk over sources and the stat cache |
@@ -24,6 +25,7 @@ pub mod fingerprint;
 pub mod journal;
 pub mod lock;
 pub mod orphans;
+pub mod paste;
 pub mod probe;
 pub mod secret;
 pub mod select;
