@@ -6,7 +6,7 @@
 //! the same id later is left alone). The next run ends what the files still name.
 //! On Windows the job object ends the group with its parent and there is nothing to remember.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder of running groups, below the target's state folder.
 #[derive(Clone)]
@@ -38,8 +38,7 @@ impl Orphans {
             return Running(None);
         };
         let path = self.folder.join(leader.to_string());
-        let written =
-            std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(&path, started));
+        let written = std::fs::create_dir_all(&self.folder).and_then(|()| whole(&path, &started));
         Running(written.is_ok().then_some(path))
     }
 
@@ -66,6 +65,13 @@ impl Orphans {
         }
         ended
     }
+}
+
+/// Writes the file under another name first: whoever is killed here leaves the whole of it or none.
+fn whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    std::fs::write(&new, text)?;
+    std::fs::rename(new, path)
 }
 
 /// When the process started, in clock ticks since boot (proc(5), field 22 of `stat`).

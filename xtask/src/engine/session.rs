@@ -1,8 +1,10 @@
 //! One run over the steps of a pipeline: decides, runs, records.
 
+mod end;
+mod keep;
+
 use std::{
     collections::BTreeMap,
-    fmt,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -28,6 +30,8 @@ use super::{
     staging::{self, Staging},
     step::{Context, Done, Origin, Step},
 };
+
+pub use end::{Reported, Stopped, failure};
 
 /// How a session is opened.
 pub struct Options {
@@ -137,29 +141,6 @@ impl Reporter for Gather {
         }
     }
 }
-
-/// The pipeline ends early and nothing is wrong: the selection or a plan stops here.
-#[derive(Clone, Copy, Debug)]
-pub struct Stopped;
-
-/// A step failed and its failure was already reported.
-#[derive(Clone, Debug)]
-pub struct Reported(pub String);
-
-impl fmt::Display for Stopped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the pipeline ends here")
-    }
-}
-
-impl fmt::Display for Reported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {} failed", self.0)
-    }
-}
-
-impl std::error::Error for Stopped {}
-impl std::error::Error for Reported {}
 
 impl Session {
     /// Takes the target's lock (unless only planning), reads the journal and the caches, and
@@ -563,39 +544,6 @@ impl Session {
         upstream
     }
 
-    /// Puts a copy of a step's files where people look for them, unless it is there already. The
-    /// folder is replaced as a whole, or not at all.
-    pub fn publish<T>(&self, done: &Done<T>, folder: &Path) -> Result<()> {
-        if folder.is_dir() && artifact::damage(folder, &done.artifacts, &self.cache)?.is_none() {
-            return Ok(());
-        }
-        let parent = folder.parent().context("a release folder has a parent")?;
-        fs_err::create_dir_all(parent)?;
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        // What a run that was killed here left; the lock is held, so nobody writes it.
-        for entry in fs_err::read_dir(parent)? {
-            let entry = entry?;
-            if entry
-                .file_name()
-                .to_string_lossy()
-                .starts_with(&format!(".{name}."))
-            {
-                staging::remove(&entry.path())?;
-            }
-        }
-        let staging = Staging::create(parent, &format!(".{name}"))?;
-        for artifact in &done.artifacts {
-            let into = staging.file(&artifact.path)?;
-            fs_err::copy(done.path(&artifact.path), &into)?;
-            let time = fs_err::metadata(done.path(&artifact.path))?.modified()?;
-            fs_err::OpenOptions::new()
-                .append(true)
-                .open(&into)?
-                .set_modified(time)?;
-        }
-        staging.publish(folder)
-    }
-
     /// Emits a fact about the run as a whole.
     pub fn emit(&self, event: Event) {
         self.events.emit(event);
@@ -633,24 +581,6 @@ impl Session {
         }
     }
 
-    /// Removes the file lists that no record refers to any more.
-    fn forget_lists(&self) {
-        let journal = lock(&self.journal);
-        let used: Vec<&String> = journal
-            .records()
-            .flat_map(|it| it.fingerprint.parts().values())
-            .collect();
-        let Ok(entries) = std::fs::read_dir(self.lists()) else {
-            return;
-        };
-        for path in entries.flatten().map(|it| it.path()) {
-            let digest = path.file_stem().unwrap_or_default().to_string_lossy();
-            if !used.iter().any(|it| it.starts_with(&*digest)) {
-                std::fs::remove_file(&path).ok();
-            }
-        }
-    }
-
     /// In a plan: every difference of a step that would run from its record, for `--explain`.
     pub fn explained(&self, step: &str) -> Vec<Change> {
         lock(&self.changes).get(step).cloned().unwrap_or_default()
@@ -665,19 +595,6 @@ impl Session {
             _ => None,
         };
         self.steps.iter().filter_map(of).collect()
-    }
-
-    /// A durable note to the next runs, by name; only for what is as good unknown.
-    pub fn memo(&self, name: &str) -> Option<String> {
-        std::fs::read_to_string(self.state.join(name)).ok()
-    }
-
-    /// Writes a note; a plan writes nothing.
-    pub fn set_memo(&self, name: &str, text: &str) -> Result<()> {
-        if self.plan {
-            return Ok(());
-        }
-        files::write_atomically(&self.state.join(name), text.as_bytes())
     }
 
     /// The repository's top folder.
@@ -723,38 +640,6 @@ impl Session {
             .join("logs")
             .join(format!("{}.log", staging::file_name(step)))
     }
-}
-
-/// Takes an error apart for the reporters. Lines of it that begin with `hint: ` are what the user
-/// can do; `resume` is the command that goes on from here.
-pub fn failure(error: &anyhow::Error, resume: &str) -> Failure {
-    let mut failure = Failure {
-        resume: resume.to_owned(),
-        ..Failure::default()
-    };
-    for cause in error.chain() {
-        let mut lines = Vec::new();
-        for line in cause.to_string().lines() {
-            match line.strip_prefix("hint: ") {
-                Some(hint) => failure.hints.push(hint.to_owned()),
-                None => lines.push(line.to_owned()),
-            }
-        }
-        failure.chain.push(lines.join("\n"));
-        if let Some(failed) = cause.downcast_ref::<CommandFailed>() {
-            failure.command = Some(failed.command.clone());
-            failure.status = Some(failed.status.clone());
-            failure.tail = failed.tail.clone();
-            failure.log = Some(failed.log.clone());
-        }
-        let full = cause.downcast_ref::<std::io::Error>();
-        if full.is_some_and(|it| it.kind() == std::io::ErrorKind::StorageFull) {
-            failure
-                .hints
-                .push("the disk is full: free some space; what is recorded is safe".into());
-        }
-    }
-    failure
 }
 
 fn collect_upstream(value: &serde_json::Value, found: &mut Vec<String>) {

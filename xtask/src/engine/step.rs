@@ -79,14 +79,23 @@ impl<T> Done<T> {
     /// Copies a file with its mode, and fails if it is not what was hashed: a byte that changed
     /// since then must not go any further.
     pub fn copy_to(&self, relative: &str, to: &Path) -> Result<()> {
-        let recorded = self.artifact(relative)?;
         if let Some(parent) = to.parent() {
             fs_err::create_dir_all(parent)?;
         }
         fs_err::copy(self.path(relative), to)?;
-        let copied = files::hex(&files::hash_file(to)?);
+        self.refuse_changed(relative, to)
+    }
+
+    /// The path of a file that is read where it lies; fails like [`Self::copy_to`].
+    pub fn unchanged(&self, relative: &str) -> Result<PathBuf> {
+        let path = self.path(relative);
+        self.refuse_changed(relative, &path)?;
+        Ok(path)
+    }
+
+    fn refuse_changed(&self, relative: &str, file: &Path) -> Result<()> {
         ensure!(
-            copied == recorded.sha256,
+            files::hex(&files::hash_file(file)?) == self.artifact(relative)?.sha256,
             "{relative}, which step {} left, changed since it was hashed\n\
              hint: run again; what wrote to {} meanwhile must not",
             self.step,
@@ -192,4 +201,44 @@ pub enum Origin {
     Reused,
     /// It was taken as recorded because the command line said so.
     Kept,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_that_changed_after_it_was_hashed_goes_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_owned();
+        std::fs::write(folder.join("app"), "hashed").unwrap();
+        let sha256 = files::hex(&files::hash_file(&folder.join("app")).unwrap());
+        let artifact = Artifact {
+            path: "app".to_owned(),
+            size: 6,
+            sha256,
+            executable: false,
+            link: None,
+        };
+        let (step, artifacts, output) = ("app".to_owned(), vec![artifact], ());
+        let done = Done {
+            step,
+            artifacts,
+            output,
+            folder: folder.clone(),
+        };
+        done.copy_to("app", &folder.join("deep/copy")).unwrap();
+        assert_eq!(done.unchanged("app").unwrap(), folder.join("app"));
+        std::fs::write(folder.join("app"), "hashes").unwrap();
+        for outcome in [
+            done.copy_to("app", &folder.join("copy")),
+            done.unchanged("app").map(drop),
+        ] {
+            let error = outcome.unwrap_err().to_string();
+            assert!(
+                error.starts_with("app, which step app left, changed since"),
+                "{error}"
+            );
+        }
+    }
 }

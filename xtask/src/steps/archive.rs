@@ -67,12 +67,14 @@ impl<'r> Archive<'r> {
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {
-        let code = self.code.artifacts.iter().map(|it| Entry {
-            path: format!("{}/{}", self.name, it.path),
-            source: self.code.path(&it.path),
-            mode: 0o755,
+        let code = self.code.artifacts.iter().map(|it| {
+            Ok(Entry {
+                path: format!("{}/{}", self.name, it.path),
+                source: self.code.unchanged(&it.path)?,
+                mode: 0o755,
+            })
         });
-        let mut entries: Vec<Entry> = code.collect();
+        let mut entries = code.collect::<Result<Vec<Entry>>>()?;
         for file in &self.files {
             let source = self.release.config.root.join(file);
             let name = source
