@@ -615,6 +615,11 @@ fn number(word: &str) -> bool {
 
 /// A word without its time, hash or key id; punctuation around it stays.
 fn masked(word: &str) -> String {
+    // A public key, or its beginning: base64, whose signs are no punctuation.
+    if word.starts_with("RW") && word.len() >= 10 {
+        let cut = if word.ends_with('…') { "…" } else { "" };
+        return format!("[KEY]{cut}");
+    }
     let core = word.trim_matches(|it: char| !it.is_ascii_alphanumeric());
     if core.is_empty() {
         return word.to_owned();
@@ -630,7 +635,7 @@ fn masked(word: &str) -> String {
         "[NOW]"
     } else if hex && (core.len() == 64 || core.len() == 40 || core.len() == 12) {
         "[HASH]"
-    } else if (hex && core.len() == 16) || (core.starts_with("RW") && core.len() >= 10) {
+    } else if hex && core.len() == 16 {
         "[KEY]"
     } else if core.contains("/_logs/") {
         "[NPM-LOG]"
