@@ -7,14 +7,13 @@
 pub mod binary;
 pub mod cli;
 pub mod commands;
-pub mod config;
-pub mod engine;
 pub mod manifest;
 pub mod pipeline;
 pub mod preflight;
 pub mod release;
-pub mod report;
 pub mod steps;
 pub mod target;
 pub mod tools;
 pub mod verify;
+
+pub use {xtask_config as config, xtask_engine as engine, xtask_report as report};

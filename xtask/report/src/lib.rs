@@ -1,4 +1,4 @@
-//! Shows a run to people and to programs. It only reads [events](crate::engine::event), never the
+//! Shows a run to people and to programs. It only reads [events](xtask_engine::event), never the
 //! disk.
 //!
 //! | module | its one noun |
@@ -43,7 +43,7 @@ use std::{
 
 use anstream::{AutoStream, ColorChoice};
 
-use crate::engine::event::Reporter;
+use xtask_engine::event::Reporter;
 
 pub use history::{plan, replay};
 pub use record::Recorder;
@@ -112,7 +112,7 @@ pub fn reporter(format: Format, color: ColorWhen, verbose: bool) -> Box<dyn Repo
 
 /// An error of a command that shows no run: what failed, its causes, what to do.
 pub fn error(error: &anyhow::Error) -> String {
-    let failure = crate::engine::session::failure(error, "");
+    let failure = xtask_engine::session::failure(error, "");
     let mut text = closing::failed("", &failure, None).join("\n");
     text.push('\n');
     text

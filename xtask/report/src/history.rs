@@ -11,7 +11,7 @@ use super::{
     table::width_of,
     text::{BAD, GOOD, STRONG, WARN, count, paint},
 };
-use crate::engine::event::{Event, Stamped};
+use xtask_engine::event::{Event, Stamped};
 
 /// What a run would do, as `plan` and `--dry-run` print it. Colours follow
 /// [`init_color`](super::init_color).
@@ -123,7 +123,7 @@ fn ago(n: i64, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures;
+    use crate::fixtures;
     use expect_test::expect;
 
     fn replayed(events: &[Stamped]) -> String {

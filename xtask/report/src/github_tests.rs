@@ -1,7 +1,7 @@
 //! What a job's log and summary look like.
 
 use super::*;
-use crate::report::fixtures::{self, Captured};
+use crate::fixtures::{self, Captured};
 use expect_test::expect;
 
 /// The log and the job summary.

@@ -5,7 +5,7 @@ use super::{
     summary::{Release, Summary},
     text::{clean, one_line},
 };
-use crate::engine::event::Failure;
+use xtask_engine::event::Failure;
 
 /// The closing as lines of Markdown.
 pub(super) fn markdown(run: &Summary) -> Vec<String> {

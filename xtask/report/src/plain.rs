@@ -1,7 +1,7 @@
 //! No terminal: one line after the other, in the order in which things happen.
 
 use super::{Out, closing::closing, lines::Layout, summary::Summary, write_lines};
-use crate::engine::event::{Event, Reporter, Stamped};
+use xtask_engine::event::{Event, Reporter, Stamped};
 
 /// Writes lines for logs and pipes.
 pub(super) struct Plain {
@@ -39,7 +39,7 @@ impl Reporter for Plain {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{self, Captured};
+    use crate::fixtures::{self, Captured};
     use expect_test::expect;
 
     fn shown(events: &[Stamped], verbose: bool) -> String {

@@ -11,7 +11,7 @@ use super::{
         wrap,
     },
 };
-use crate::engine::event::Failure;
+use xtask_engine::event::Failure;
 
 /// The end of a run, as lines. With a width, what is not to be pasted is wrapped to it.
 pub(super) fn closing(run: &Summary, width: Option<usize>) -> Vec<String> {

@@ -12,7 +12,7 @@ use super::{
     text::{clean, one_line},
     write_lines,
 };
-use crate::engine::event::{Event, Failure, Level, Reporter, Stamped};
+use xtask_engine::event::{Event, Failure, Level, Reporter, Stamped};
 
 /// Writes the log of a job, and its summary if there is one.
 pub(super) struct Github {

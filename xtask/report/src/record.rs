@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::engine::event::{Event, Reporter, Stamped};
+use xtask_engine::event::{Event, Reporter, Stamped};
 
 /// Writes events to `last-run.jsonl` in the target's state folder, in the place of the last run's,
 /// from the moment at which the run really starts: one that finds the target locked must not

@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::texts;
-use crate::config::types::{Freezer, Layout};
+use crate::types::{Freezer, Layout};
 
 /// See [`Dist::sidecar`](super::Dist::sidecar).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(in crate::config) struct Sidecar {
+pub(crate) struct Sidecar {
     /// The executable's name, as in `bundle.externalBin` of the Tauri configuration, without target
     /// triple and `.exe`.
     #[schemars(extend("x-form" = "program"))]
@@ -85,7 +85,7 @@ pub(in crate::config) struct Sidecar {
 /// See [`Sidecar::data`].
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(in crate::config) struct DataFile {
+pub(crate) struct DataFile {
     /// Where it is, relative to `dir`.
     #[schemars(extend("x-form" = "path"))]
     pub from: String,
@@ -97,7 +97,7 @@ pub(in crate::config) struct DataFile {
 /// See [`Sidecar::nuitka`].
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
-pub(in crate::config) struct FreezerArgs {
+pub(crate) struct FreezerArgs {
     /// Further arguments.
     pub args: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! For programs: each event is one line of JSON.
 
 use super::{Out, write_lines};
-use crate::engine::event::{Reporter, Stamped};
+use xtask_engine::event::{Reporter, Stamped};
 
 /// Writes each event as one line and flushes it, so that a reader can follow the run.
 pub(super) struct Json {
@@ -27,7 +27,7 @@ impl Reporter for Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::fixtures::{self, Captured};
+    use crate::fixtures::{self, Captured};
     use expect_test::expect;
 
     fn shown(events: &[Stamped]) -> String {

@@ -9,7 +9,7 @@ use std::{
 use anstream::StripStream;
 
 use super::Out;
-use crate::engine::event::{Event, Failure, Level, ReleasedFile, Stamped};
+use xtask_engine::event::{Event, Failure, Level, ReleasedFile, Stamped};
 
 /// Keeps what is written.
 #[derive(Clone, Default)]

@@ -8,7 +8,7 @@ use super::{
         BAD, FAINT, GOOD, STRONG, WARN, bytes, chop, clean, count, one_line, paint, seconds, wrap,
     },
 };
-use crate::engine::event::{Event, Level};
+use xtask_engine::event::{Event, Level};
 
 /// How lines are laid out.
 #[derive(Clone, Copy, Debug)]

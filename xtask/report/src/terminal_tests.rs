@@ -1,7 +1,7 @@
 //! What stands on the terminal.
 
 use super::*;
-use crate::report::{fixtures, screen::Screen};
+use crate::{fixtures, screen::Screen};
 use expect_test::expect;
 
 /// What stands on a terminal of this width after these events.

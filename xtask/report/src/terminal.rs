@@ -16,7 +16,7 @@ use super::{
     text::{STRONG, clean, one_line, paint, seconds},
     write_lines,
 };
-use crate::engine::event::{Event, Reporter, Stamped};
+use xtask_engine::event::{Event, Reporter, Stamped};
 
 /// Draws on a terminal.
 pub(super) struct Terminal {

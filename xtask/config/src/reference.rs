@@ -9,7 +9,7 @@ use super::schema::{self, Kind};
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Rendered from xtask/src/config/raw.rs by `UPDATE_EXPECT=1 cargo test -p xtask`. Edit there. -->
+<!-- Rendered from xtask/config/src/raw.rs by `UPDATE_EXPECT=1 cargo test -p xtask-config`. Edit there. -->
 
 `cargo xtask` reads one file, `packaging/dist.toml`. Every section and almost every key may be left
 out: what is missing is found in the repository. `cargo xtask config` prints what was found. An

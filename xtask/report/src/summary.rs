@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::status::Status;
-use crate::engine::event::{Event, Failure, Level, ReleasedFile, Stamped};
+use xtask_engine::event::{Event, Failure, Level, ReleasedFile, Stamped};
 
 /// A step's line in the table.
 #[derive(Clone, Debug)]
