@@ -484,12 +484,12 @@ impl Seen {
 }
 
 #[cfg(unix)]
-fn own_group(wrap: &mut CommandWrap) {
+pub(crate) fn own_group(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::ProcessGroup::leader());
 }
 
 #[cfg(windows)]
-fn own_group(wrap: &mut CommandWrap) {
+pub(crate) fn own_group(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::JobObject);
 }
 
@@ -569,6 +569,6 @@ fn status_of(error: &anyhow::Error) -> String {
     }
 }
 
-fn cannot_start(program: &str) -> String {
+pub(crate) fn cannot_start(program: &str) -> String {
     format!("cannot start `{program}`; `cargo xtask doctor` says how to install what is missing")
 }

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`event`] | a fact about the run, for reporters |
 //! | [`exec`] | the one place that spawns a process |
+//! | [`launch`] | a program that is started, watched and ended on purpose |
+//! | [`processes`] | a process and all that it started |
 //! | [`orphans`] | process groups that outlived a killed run |
 //! | [`probe`] | a program's version, asked only when it may have changed |
 //! | [`paste`] | a command as a line for a shell |
@@ -23,10 +25,12 @@ pub mod event;
 pub mod exec;
 pub mod fingerprint;
 pub mod journal;
+pub mod launch;
 pub mod lock;
 pub mod orphans;
 pub mod paste;
 pub mod probe;
+pub mod processes;
 pub mod secret;
 pub mod select;
 pub mod session;

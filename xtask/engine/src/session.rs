@@ -342,7 +342,10 @@ impl Session {
         let why = match &record {
             _ if decision == Decision::Force => Some("--force".to_owned()),
             None => Some("it never ran here".to_owned()),
-            Some(record) => self.stale(record, &taken, S::VERSION)?,
+            Some(record) => match self.stale(record, &taken, S::VERSION)? {
+                None => again(step, record)?,
+                why => why,
+            },
         };
         let Some(why) = why else {
             return self.reuse(name, record.expect("checked above"));
@@ -653,6 +656,13 @@ fn collect_upstream(value: &serde_json::Value, found: &mut Vec<String>) {
         serde_json::Value::Array(list) => list.iter().for_each(|it| collect_upstream(it, found)),
         _ => {}
     }
+}
+
+/// Why a true record is not good enough for the step; none if it is.
+fn again<S: Step>(step: &S, record: &Record) -> Result<Option<String>> {
+    let last: S::Output = serde_json::from_value(record.output.clone())
+        .with_context(|| format!("the record of step {}", record.step))?;
+    Ok(step.again(&last))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

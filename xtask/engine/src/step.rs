@@ -16,6 +16,7 @@ use super::{
     files,
     fingerprint::Inputs,
     journal::Record,
+    launch::Launched,
     probe::{Probe, Probed},
     session::Session,
     staging::Staging,
@@ -39,6 +40,13 @@ pub trait Step: Serialize {
 
     /// The world beyond the fields that decides the output. It must be quick and change nothing.
     fn inputs(&self, cx: &Context) -> Result<Inputs>;
+
+    /// Why a record that is still true is not good enough all the same; none if it is. For outputs
+    /// that came about under bad luck, such as a download that failed, or that the command line
+    /// does not accept.
+    fn again(&self, _last: &Self::Output) -> Option<String> {
+        None
+    }
 
     /// Does the work, writing files only into `out` and into [`Context::cache`].
     fn run(&self, cx: &Context, out: &Staging) -> Result<Self::Output>;
@@ -139,6 +147,20 @@ impl Context<'_> {
     /// A command on behalf of this step; `xshell::cmd!` is welcome.
     pub fn exec(&self, command: impl Into<Command>) -> Run<'_> {
         Run::new(&self.session.exec, self.step, &self.log, command)
+    }
+
+    /// Starts a program to watch how it behaves; it is no event and goes into no log.
+    pub fn launch(&self, command: impl Into<Command>) -> Result<Launched> {
+        Launched::start(&self.session.exec, command.into())
+    }
+
+    /// Says how far the work is, where the last line of output is shown.
+    pub fn progress(&self, line: &str) -> Result<()> {
+        let line = self.session.exec.redactor.redact(line);
+        self.log.line(&line)?;
+        let step = self.step.to_owned();
+        self.session.events.emit(Event::CommandOutput { step, line });
+        Ok(())
     }
 
     /// A private shell for `xshell::cmd!`, in the repository's top folder.
