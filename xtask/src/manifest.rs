@@ -1,9 +1,8 @@
 //! `manifest.json`: what a release consists of and how it came to be. Public and versioned, for
 //! machines of other people; the journal's types are separate and may change any day.
 //!
-//! `docs/manifest.schema.json` is [`schema`]'s output, `docs/manifest.md` explains it. Any change
-//! of a field is a new [`MANIFEST_SCHEMA`], since reading is strict: an unknown field could be the
-//! one that matters.
+//! [`SCHEMA`] is its JSON schema, `docs/manifest.md` explains it. Any change of a field is a new
+//! [`MANIFEST_SCHEMA`], since reading is strict: an unknown field could be the one that matters.
 
 mod artifact;
 mod record;
@@ -12,7 +11,6 @@ mod sums;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -23,6 +21,13 @@ pub use self::{
 
 /// The version of the format, in the field `schema`.
 pub const MANIFEST_SCHEMA: &str = "1";
+
+/// The JSON schema of [`Manifest`] (draft 2020-12), with a final line end.
+///
+/// A file, held to the types by a test, since generating it costs the build of every user several
+/// crates and a derive for each type. It lies here because `cargo vendor` takes no more than the
+/// package's folder.
+pub const SCHEMA: &str = include_str!("manifest/schema.json");
 
 /// The manifest's name in the release folder.
 pub const MANIFEST_NAME: &str = "manifest.json";
@@ -47,11 +52,12 @@ const RESERVED: [&str; 5] = [
 ];
 
 /// A release for one target: what is in the folder and how each step made it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// The version of this format.
-    #[schemars(extend("const" = "1"))]
+    #[cfg_attr(test, schemars(extend("const" = "1")))]
     pub schema: String,
     /// What is shipped.
     pub product: Product,
@@ -76,7 +82,8 @@ pub struct Manifest {
 }
 
 /// What is shipped.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Product {
     /// The name that users see, Tauri's `productName`.
@@ -88,7 +95,8 @@ pub struct Product {
 }
 
 /// The commit that was built.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The full hash of the commit; `none` outside a repository.
@@ -105,7 +113,8 @@ pub struct Source {
 }
 
 /// What the release runs on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// `linux`, `windows`, `macos`, or the triple if that was asked for.
@@ -115,7 +124,8 @@ pub struct Target {
 }
 
 /// The machine and the programs that built the release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Builder {
     /// The operating system, as Rust names it, and the distribution's own name, if it has one:
@@ -130,7 +140,8 @@ pub struct Builder {
 }
 
 /// How the release is signed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Signing {
     /// Whose signature it is.
@@ -145,9 +156,8 @@ pub struct Signing {
 }
 
 /// Whose signature a release carries, from least to most.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Identity {
     /// Nobody's: the checksums only find accidents.
@@ -170,22 +180,24 @@ impl Identity {
 }
 
 /// A minisign key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MinisignKey {
     /// 16 upper-case hex digits.
-    #[schemars(regex(pattern = r"^[0-9A-F]{16}$"))]
+    #[cfg_attr(test, schemars(regex(pattern = r"^[0-9A-F]{16}$")))]
     pub key_id: String,
     /// The line that `minisign -P` takes.
     pub public_key: String,
 }
 
 /// An OpenPGP key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GpgKey {
     /// The primary key's fingerprint in upper-case hex digits.
-    #[schemars(regex(pattern = r"^[0-9A-F]{40,64}$"))]
+    #[cfg_attr(test, schemars(regex(pattern = r"^[0-9A-F]{40,64}$")))]
     pub fingerprint: String,
 }
 
@@ -282,11 +294,6 @@ pub fn check_path(path: &str) -> Result<()> {
         path.escape_debug()
     );
     Ok(())
-}
-
-/// The JSON schema of [`Manifest`] (draft 2020-12), with a final line end.
-pub fn schema() -> String {
-    pretty(&schemars::schema_for!(Manifest))
 }
 
 fn pretty(value: &impl Serialize) -> String {

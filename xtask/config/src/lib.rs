@@ -11,6 +11,7 @@ mod document;
 mod find;
 mod problem;
 mod raw;
+#[cfg(test)]
 mod reference;
 mod resolve;
 mod schema;
@@ -30,7 +31,6 @@ use anyhow::{Context, Result};
 use fs_err as fs;
 
 pub use problem::Problems;
-pub use reference::reference;
 pub use types::*;
 
 /// Where the configuration is, relative to the repository.

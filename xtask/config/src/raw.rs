@@ -1,19 +1,20 @@
-//! `dist.toml` as it is written. The comments here are the reference: `docs/configuration.md` is
-//! rendered from them.
+//! `dist.toml` as it is written. The comments here are the reference: `schema.json` is generated
+//! from the types, and `docs/configuration.md` rendered from that. After a change here
+//! `UPDATE_EXPECT=1 cargo test -p xtask` writes both.
 //!
 //! `x-form` names the form of a string, or of each in a list (see `value`); `x-default` says how a
 //! default is found.
 
 mod sidecar;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::types::{BundleKind, PackageManager};
 pub(super) use sidecar::{DataFile, Sidecar};
 
 /// The file. Every section may be left out.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Dist {
     /// What is released.
@@ -41,45 +42,47 @@ pub(super) struct Dist {
 }
 
 /// See [`Dist::product`].
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Product {
     /// The name people see.
-    #[schemars(extend("x-default" = "`productName` of the Tauri configuration, else the Cargo package's name"))]
+    #[cfg_attr(test, schemars(extend("x-default" = "`productName` of the Tauri configuration, else the Cargo package's name")))]
     pub name: Option<String>,
     /// The version of the release.
-    #[schemars(extend("x-form" = "version", "x-default" = "`version` of the Tauri configuration (or of the `package.json` it names), else the Cargo package's"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "version", "x-default" = "`version` of the Tauri configuration (or of the `package.json` it names), else the Cargo package's")))]
     pub version: Option<String>,
 }
 
 /// See [`Dist::frontend`].
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Frontend {
     /// `false`: there is nothing to build, because the frontend is static or absent.
-    #[schemars(extend("x-default" = "`true` if there is a `package.json`"))]
+    #[cfg_attr(test, schemars(extend("x-default" = "`true` if there is a `package.json`")))]
     pub enabled: Option<bool>,
     /// The folder with its `package.json`, relative to the repository.
-    #[schemars(extend("x-form" = "path", "x-default" = "the nearest one with a `package.json` at or above the Tauri host"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "the nearest one with a `package.json` at or above the Tauri host")))]
     pub dir: Option<String>,
     /// What installs its packages and runs its scripts.
-    #[schemars(extend("x-default" = "the one whose lock file is nearest, at or above the folder"))]
+    #[cfg_attr(test, schemars(extend("x-default" = "the one whose lock file is nearest, at or above the folder")))]
     pub package_manager: Option<PackageManager>,
     /// The script of `package.json` that builds it.
-    #[schemars(extend("x-form" = "text"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "text")))]
     pub script: String,
     /// The folder that the script leaves behind, relative to the repository.
-    #[schemars(extend("x-form" = "path", "x-default" = "`build.frontendDist` of the Tauri configuration"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "`build.frontendDist` of the Tauri configuration")))]
     pub out: Option<String>,
     /// Files outside the folder that decide the output as well, relative to the repository.
-    #[schemars(extend("x-form" = "glob"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "glob")))]
     pub inputs: Vec<String>,
     /// Files that do not decide it, relative to the repository.
-    #[schemars(extend("x-form" = "glob"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "glob")))]
     pub exclude: Vec<String>,
     /// Environment variables that decide it; `*` stands for any characters. One that holds a
     /// secret is refused.
-    #[schemars(extend("x-form" = "variable-glob"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "variable-glob")))]
     pub env: Vec<String>,
 }
 
@@ -99,30 +102,31 @@ impl Default for Frontend {
 }
 
 /// See [`Dist::app`].
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct App {
     /// The folder with its `Cargo.toml` and Tauri configuration (`tauri.conf.json` or `Tauri.toml`),
     /// relative to the repository.
-    #[schemars(extend("x-form" = "path", "x-default" = "found: `src-tauri`, `*/src-tauri`, `apps/*/src-tauri`, `packages/*/src-tauri`"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "found: `src-tauri`, `*/src-tauri`, `apps/*/src-tauri`, `packages/*/src-tauri`")))]
     pub dir: Option<String>,
     /// The Cargo profile.
-    #[schemars(extend("x-form" = "text"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "text")))]
     pub profile: String,
     /// Cargo features.
-    #[schemars(extend("x-form" = "text"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "text")))]
     pub features: Vec<String>,
     /// Further arguments of `cargo build`.
     pub cargo_args: Vec<String>,
     /// Files outside the folder that decide the output as well, relative to the repository.
-    #[schemars(extend("x-form" = "glob"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "glob")))]
     pub inputs: Vec<String>,
     /// Files that do not decide it, relative to the repository.
-    #[schemars(extend("x-form" = "glob"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "glob")))]
     pub exclude: Vec<String>,
     /// Environment variables that decide it; `*` stands for any characters. One that holds a
     /// secret is refused.
-    #[schemars(extend("x-form" = "variable-glob"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "variable-glob")))]
     pub env: Vec<String>,
 }
 
@@ -146,20 +150,21 @@ impl Default for App {
 }
 
 /// See [`Dist::bundle`].
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Bundle {
     /// For Linux.
-    #[schemars(extend("uniqueItems" = true))]
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true)))]
     pub linux: Vec<LinuxBundle>,
     /// For Windows.
-    #[schemars(extend("uniqueItems" = true))]
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true)))]
     pub windows: Vec<WindowsBundle>,
     /// For macOS.
-    #[schemars(extend("uniqueItems" = true))]
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true)))]
     pub macos: Vec<MacosBundle>,
     /// The command that runs Tauri's CLI: a program and its first arguments.
-    #[schemars(extend("x-form" = "text", "minItems" = 1, "x-default" = "the app's own dependency `@tauri-apps/cli`, else `[\"cargo\", \"tauri\"]`"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "text", "minItems" = 1, "x-default" = "the app's own dependency `@tauri-apps/cli`, else `[\"cargo\", \"tauri\"]`")))]
     pub cli: Option<Vec<String>>,
 }
 
@@ -175,7 +180,8 @@ impl Default for Bundle {
 }
 
 /// What Linux installs.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum LinuxBundle {
     Deb,
@@ -194,7 +200,8 @@ impl From<LinuxBundle> for BundleKind {
 }
 
 /// What Windows installs.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum WindowsBundle {
     Nsis,
@@ -211,7 +218,8 @@ impl From<WindowsBundle> for BundleKind {
 }
 
 /// What macOS installs.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize, schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum MacosBundle {
     App,
@@ -228,14 +236,15 @@ impl From<MacosBundle> for BundleKind {
 }
 
 /// See [`Dist::archive`].
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Archive {
     /// `false`: none is made.
     pub enabled: bool,
     /// Files that it holds besides the executables, relative to the repository; `*` in a file's
     /// name stands for any characters.
-    #[schemars(extend("x-form" = "file-glob", "x-default" = "what there is of `README*`, `LICENSE*`, `NOTICE*`"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "file-glob", "x-default" = "what there is of `README*`, `LICENSE*`, `NOTICE*`")))]
     pub files: Option<Vec<String>>,
 }
 
@@ -249,7 +258,8 @@ impl Default for Archive {
 }
 
 /// See [`Dist::sign`].
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Sign {
     /// The key of Tauri's updater, which signs updates.
@@ -260,17 +270,18 @@ pub(super) struct Sign {
 }
 
 /// See [`Sign::minisign`].
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Minisign {
     /// The environment variable with the secret key.
-    #[schemars(extend("x-form" = "variable"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
     pub key_env: String,
     /// The environment variable with its password.
-    #[schemars(extend("x-form" = "variable"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
     pub password_env: String,
     /// The public key that verification trusts, relative to the repository.
-    #[schemars(extend("x-form" = "path", "x-default" = "none"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none")))]
     pub public_key: Option<String>,
 }
 
@@ -285,37 +296,40 @@ impl Default for Minisign {
 }
 
 /// See [`Sign::gpg`].
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Gpg {
     /// The key's fingerprint, which `gpg --list-secret-keys` prints.
-    #[schemars(extend("x-form" = "fingerprint"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "fingerprint")))]
     pub key: String,
     /// The environment variable with the passphrase.
     #[serde(default = "gpg_passphrase")]
-    #[schemars(extend("x-form" = "variable"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
     pub passphrase_env: String,
     /// The public key that verification trusts, relative to the repository.
-    #[schemars(extend("x-form" = "path", "x-default" = "none"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none")))]
     pub public_key: Option<String>,
 }
 
 /// See [`Dist::release`].
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Release {
     /// The folder of all releases, relative to the repository. One release is the folder
     /// `<version>/<target>` in it.
-    #[schemars(extend("x-form" = "inner-path", "x-default" = "`dist`, or `release` if the frontend is built into `dist`"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "inner-path", "x-default" = "`dist`, or `release` if the frontend is built into `dist`")))]
     pub dir: Option<String>,
 }
 
 /// See [`Dist::limits`].
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Limits {
     /// How long one command may take.
-    #[schemars(extend("x-form" = "duration"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "duration")))]
     pub step_timeout: String,
 }
 
@@ -328,17 +342,18 @@ impl Default for Limits {
 }
 
 /// See [`Dist::test`].
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Test {
     /// Text in the title of the app's window once the app and its sidecars are ready.
-    #[schemars(extend("x-form" = "text", "x-default" = "none: any window will do"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "text", "x-default" = "none: any window will do")))]
     pub window_title: Option<String>,
     /// Text in a line that the app prints once it is ready.
-    #[schemars(extend("x-form" = "text", "x-default" = "none"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "text", "x-default" = "none")))]
     pub ready_line: Option<String>,
     /// How long the app may take until then.
-    #[schemars(extend("x-form" = "duration"))]
+    #[cfg_attr(test, schemars(extend("x-form" = "duration")))]
     pub ready_timeout: String,
 }
 

@@ -1,4 +1,5 @@
-//! Renders the reference of `dist.toml` from the schema.
+//! Renders the reference of `dist.toml` from the schema: for the tests, which hold
+//! `docs/configuration.md` to it.
 
 use serde_json::Value;
 use toml::de::{DeArray, DeTable, DeValue};
@@ -109,10 +110,11 @@ ready-line = "sidecar ready"
 ready-timeout = "60s"
 "#;
 
-/// `docs/configuration.md`, rendered from the schema of the configuration.
-pub fn reference() -> String {
+/// `docs/configuration.md`. From the types and not from their file, so that one update of both is
+/// enough.
+pub(super) fn reference() -> String {
     let mut page = INTRODUCTION.to_owned();
-    section(&mut page, "", &schema::dist(), &example());
+    section(&mut page, "", &schema::generated::dist(), &example());
     page.push_str("\n## A file with every key\n\n```toml\n");
     page.push_str(EXAMPLE);
     page.push_str("```\n");

@@ -1,31 +1,15 @@
 //! The JSON schema of the raw types, read for what the check and the reference need of it.
 
-use schemars::Schema;
-use schemars::generate::SchemaSettings;
-use schemars::transform::RecursiveTransform;
 use serde_json::Value;
 
-use super::raw::Dist;
+/// The schema, generated from the raw types by a test: `UPDATE_EXPECT=1 cargo test -p xtask`.
+/// Generating it at run time would cost the build of every user several crates and a derive for
+/// each type.
+const SCHEMA: &str = include_str!("schema.json");
 
 /// The schema of the whole file, without references.
 pub(super) fn dist() -> Value {
-    let settings = SchemaSettings::draft2020_12()
-        .with(|settings| settings.inline_subschemas = true)
-        .with_transform(RecursiveTransform(form_of_items));
-    settings
-        .into_generator()
-        .into_root_schema_for::<Dist>()
-        .to_value()
-}
-
-/// Moves the form that a list's field names to its items.
-fn form_of_items(schema: &mut Schema) {
-    if schema.get("items").is_some()
-        && let Some(form) = schema.remove("x-form")
-        && let Some(Value::Object(items)) = schema.get_mut("items")
-    {
-        items.insert("x-form".to_owned(), form);
-    }
+    serde_json::from_str(SCHEMA).expect("a test wrote the schema")
 }
 
 /// What a value may be.
@@ -99,4 +83,41 @@ pub(super) fn choices(schema: &Value) -> Vec<&str> {
         .map(|one| &one["const"]);
     let plain = schema["enum"].as_array().into_iter().flatten();
     documented.chain(plain).filter_map(Value::as_str).collect()
+}
+
+/// The schema as the types have it.
+#[cfg(test)]
+pub(super) mod generated {
+    use schemars::Schema;
+    use schemars::generate::SchemaSettings;
+    use schemars::transform::RecursiveTransform;
+    use serde_json::Value;
+
+    use crate::raw::Dist;
+
+    pub fn dist() -> Value {
+        let settings = SchemaSettings::draft2020_12()
+            .with(|settings| settings.inline_subschemas = true)
+            .with_transform(RecursiveTransform(form_of_items));
+        settings
+            .into_generator()
+            .into_root_schema_for::<Dist>()
+            .to_value()
+    }
+
+    /// Moves the form that a list's field names to its items.
+    fn form_of_items(schema: &mut Schema) {
+        if schema.get("items").is_some()
+            && let Some(form) = schema.remove("x-form")
+            && let Some(Value::Object(items)) = schema.get_mut("items")
+        {
+            items.insert("x-form".to_owned(), form);
+        }
+    }
+
+    #[test]
+    fn the_file_is_the_types() {
+        let text = serde_json::to_string_pretty(&dist()).unwrap() + "\n";
+        expect_test::expect_file!["schema.json"].assert_eq(&text);
+    }
 }

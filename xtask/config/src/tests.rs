@@ -78,7 +78,7 @@ fn resolved(files: &[(&str, &str)], sections: &[&str], expected: Expect) {
 #[test]
 fn reference_is_rendered() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
-    expect_test::expect_file![page].assert_eq(&super::reference());
+    expect_test::expect_file![page].assert_eq(&reference::reference());
 }
 
 #[test]

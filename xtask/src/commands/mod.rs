@@ -116,7 +116,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             "{}\n",
             serde_json::to_string_pretty(&world.config()?)?
         )),
-        Command::Schema => print(&manifest::schema()),
+        Command::Schema => print(manifest::SCHEMA),
     }
 }
 

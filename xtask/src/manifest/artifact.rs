@@ -1,10 +1,10 @@
 //! The files of a release, with their signatures.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One file of the release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
     /// Relative to the folder of the manifest, with `/` on every platform, never leaving it.
@@ -16,7 +16,7 @@ pub struct Artifact {
     /// In bytes.
     pub size: u64,
     /// Of the whole file, 64 lower-case hex digits.
-    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
+    #[cfg_attr(test, schemars(regex(pattern = r"^[0-9a-f]{64}$")))]
     pub sha256: String,
     /// Sorted by kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -27,9 +27,8 @@ pub struct Artifact {
 }
 
 /// What an artifact is for.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ArtifactKind {
     /// Users run or install it.
@@ -55,7 +54,8 @@ impl ArtifactKind {
 }
 
 /// A signature of an artifact.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignatureRef {
     /// How it is made.
@@ -69,9 +69,8 @@ pub struct SignatureRef {
 }
 
 /// How a signature is made.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SignatureKind {
     /// `NAME.minisig`, for `minisign -V`.
@@ -103,12 +102,13 @@ impl SignatureKind {
 }
 
 /// A file inside an installer or archive.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Content {
     /// As the package names it, without a leading `./` or `/`: `usr/bin/app`.
     pub path: String,
     /// 64 lower-case hex digits.
-    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
+    #[cfg_attr(test, schemars(regex(pattern = r"^[0-9a-f]{64}$")))]
     pub sha256: String,
 }
