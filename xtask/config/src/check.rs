@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeArray, DeInteger, DeTable, DeValue};
 
 use super::document::{self, Document};
 use super::problem::Problem;
@@ -84,6 +84,9 @@ impl Check<'_> {
         match (schema::kind(schema), value.get_ref()) {
             (Kind::Text, DeValue::String(text)) => self.text(at, value.span(), text, schema),
             (Kind::Boolean, DeValue::Boolean(given)) => Some(Value::Bool(*given)),
+            (Kind::Number, DeValue::Integer(number)) => {
+                self.number(at, value.span(), number, schema)
+            }
             (Kind::List, DeValue::Array(items)) => self.list(at, value.span(), items, schema),
             (Kind::Table, DeValue::Table(table)) => {
                 let inner = Spot {
@@ -129,6 +132,26 @@ impl Check<'_> {
             return None;
         }
         Some(Value::from(text))
+    }
+
+    fn number(
+        &mut self,
+        at: &Spot,
+        span: Span,
+        number: &DeInteger<'_>,
+        schema: &Value,
+    ) -> Option<Value> {
+        let schema = schema::given(schema);
+        let (least, most) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
+        let parsed = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        let fits = |it: &i64| least.is_none_or(|at| *it >= at) && most.is_none_or(|at| *it <= at);
+        if let Some(good) = parsed.filter(fits) {
+            return Some(Value::from(good));
+        }
+        let (least, most) = (least.unwrap_or(0), most.unwrap_or(i64::MAX));
+        let message = format!("`{}` must be from {least} to {most}", at.key);
+        self.report(at, span, message, String::new());
+        None
     }
 
     fn list(
@@ -248,7 +271,7 @@ fn homes_of(name: &str, path: &str, schema: &Value, homes: &mut Vec<String>) {
         match schema::kind(inner) {
             Kind::Table => homes_of(name, &format!("[{path}]"), inner, homes),
             Kind::List => homes_of(name, &format!("[[{path}]]"), &inner["items"], homes),
-            Kind::Text | Kind::Boolean => {}
+            Kind::Text | Kind::Boolean | Kind::Number => {}
         }
     }
 }
@@ -263,6 +286,9 @@ fn kind_help(key: &str, wanted: Kind, value: &Spanned<DeValue<'_>>, schema: &Val
         }
         (Kind::Text, DeValue::Integer(number)) => format!("write `\"{number}\"`"),
         (Kind::Text, DeValue::Float(number)) => format!("write `\"{}\"`", number.as_str()),
+        (Kind::Number, DeValue::String(text)) if text.parse::<i64>().is_ok() => {
+            format!("write `{text}` without quotes")
+        }
         (Kind::Boolean, DeValue::String(text)) if *text == "true" || *text == "false" => {
             format!("write `{text}` without quotes")
         }

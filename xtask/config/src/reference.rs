@@ -26,6 +26,7 @@ name = \"my-sidecar\"
 
 - A path is relative to the repository, unless its key says otherwise.
 - A duration is a whole number with a unit: `500ms`, `30s`, `5m`, `1h`.
+- A share is a whole number of percent: `10%`.
 - A glob is written as in `.gitignore`: `shared/**`, `**/*.md`.
 ";
 
@@ -60,7 +61,8 @@ entry = "src/tonelens_analyzer/__main__.py"
 lock = "requirements.lock"
 python = "3.11"
 freezers = ["nuitka", "pyinstaller"]
-layout = "onefile"
+layout = "auto"
+max-startup = "5s"
 ready-timeout = "30s"
 time-budget = "30m"
 packages = ["cffi"]
@@ -71,6 +73,15 @@ probe = ["--port", "0"]
 inputs = ["shared/**"]
 exclude = ["sidecar/tests/**"]
 env = ["CC"]
+
+[sidecar.trial]
+launches = 20
+max-failures = "10%"
+
+[sidecar.metadata]
+company = "Example"
+description = "Measures sounds"
+copyright = "© 2026 Example"
 
 [sidecar.nuitka]
 args = ["--lto=no"]
@@ -211,13 +222,14 @@ fn type_name(schema: &Value) -> String {
     }
     match schema::kind(schema) {
         Kind::Boolean => "`true` or `false`".to_owned(),
+        Kind::Number => "number".to_owned(),
         Kind::Table => {
             let keys: Vec<&str> = schema::keys(schema).map(|(key, _)| key).collect();
             format!("`{{ {} }}`", keys.join(", "))
         }
         Kind::List => format!("list of {}", type_name(&schema::given(schema)["items"])),
         Kind::Text => match schema::given(schema)["x-form"].as_str().unwrap_or_default() {
-            form @ ("duration" | "glob" | "fingerprint") => form,
+            form @ ("duration" | "percent" | "glob" | "fingerprint") => form,
             "path" | "inner-path" => "path",
             "file-glob" => "path with `*`",
             "version" | "python-version" => "version",

@@ -17,6 +17,7 @@ pub(super) fn dist() -> Value {
 pub(super) enum Kind {
     Text,
     Boolean,
+    Number,
     List,
     Table,
 }
@@ -27,6 +28,7 @@ impl Kind {
         match self {
             Self::Text => "a string",
             Self::Boolean => "`true` or `false`",
+            Self::Number => "a whole number",
             Self::List => "an array",
             Self::Table => "a table",
         }
@@ -52,6 +54,7 @@ pub(super) fn kind(schema: &Value) -> Kind {
         () if is("array") => Kind::List,
         () if is("object") => Kind::Table,
         () if is("boolean") => Kind::Boolean,
+        () if is("integer") => Kind::Number,
         () => Kind::Text,
     }
 }

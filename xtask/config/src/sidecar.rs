@@ -1,9 +1,10 @@
 //! The Python sidecars: where they are and what they consist of.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::resolve::Resolver;
-use super::types::{DataFile, Sidecar, Sources};
+use super::types::{DataFile, Layout, Metadata, Sidecar, Sources, Trial};
 use super::{find, raw, value};
 
 /// Where an entry is by convention. The first pattern that finds one decides.
@@ -55,6 +56,7 @@ fn sidecar(cx: &mut Resolver<'_>, index: usize, raw: raw::Sidecar) -> Option<Sid
             .and_then(|text| value::python_version(&text).ok()),
         freezers: raw.freezers,
         layout: raw.layout,
+        max_startup: max_startup(cx, raw.layout, raw.max_startup.as_deref()),
         ready_timeout: cx.duration(&raw.ready_timeout),
         time_budget: cx.duration(&raw.time_budget),
         packages: raw.packages,
@@ -62,6 +64,15 @@ fn sidecar(cx: &mut Resolver<'_>, index: usize, raw: raw::Sidecar) -> Option<Sid
         exclude_modules: raw.exclude_modules,
         data: data?,
         probe: raw.probe,
+        trial: Trial {
+            launches: raw.trial.launches.into(),
+            max_failures: value::percent(&raw.trial.max_failures).unwrap_or_default(),
+        },
+        metadata: Metadata {
+            company: raw.metadata.company,
+            description: raw.metadata.description,
+            copyright: raw.metadata.copyright,
+        },
         nuitka_args: raw.nuitka.args,
         pyinstaller_args: raw.pyinstaller.args,
         sources: Sources {
@@ -71,6 +82,13 @@ fn sidecar(cx: &mut Resolver<'_>, index: usize, raw: raw::Sidecar) -> Option<Sid
         },
         dir,
     })
+}
+
+/// What starts slower than this should be a folder. Without a limit, `auto` would be no choice.
+fn max_startup(cx: &Resolver<'_>, layout: Layout, text: Option<&str>) -> Option<Duration> {
+    const ENOUGH: Duration = Duration::from_secs(5);
+    let given = text.map(|it| cx.duration(it));
+    given.or((layout == Layout::Auto).then_some(ENOUGH))
 }
 
 fn conventional_dir(cx: &mut Resolver<'_>, key: &str, name: &str) -> Option<PathBuf> {

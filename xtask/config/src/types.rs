@@ -161,6 +161,9 @@ pub struct Sidecar {
     pub freezers: Vec<Freezer>,
     /// What a freezer leaves behind.
     pub layout: Layout,
+    /// What takes longer to start should be a folder.
+    #[serde(serialize_with = "as_text_or_none")]
+    pub max_startup: Option<Duration>,
     /// How long a frozen sidecar may take until it says that it is ready.
     #[serde(serialize_with = "as_text")]
     pub ready_timeout: Duration,
@@ -177,12 +180,38 @@ pub struct Sidecar {
     pub data: Vec<DataFile>,
     /// The arguments it is started with when it is tried out.
     pub probe: Vec<String>,
+    /// How it proves itself once it is frozen.
+    pub trial: Trial,
+    /// What the system shows of the executable.
+    pub metadata: Metadata,
     /// Further arguments of Nuitka.
     pub nuitka_args: Vec<String>,
     /// Further arguments of PyInstaller.
     pub pyinstaller_args: Vec<String>,
     /// What decides the output.
     pub sources: Sources,
+}
+
+/// How a frozen sidecar proves itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Trial {
+    /// How many times it is started.
+    pub launches: usize,
+    /// How many of a hundred launches may fail.
+    pub max_failures: u8,
+}
+
+/// What the system shows of an executable, on Windows and macOS.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Metadata {
+    /// Who makes it.
+    pub company: Option<String>,
+    /// What it is, in a line.
+    pub description: Option<String>,
+    /// Whose rights.
+    pub copyright: Option<String>,
 }
 
 /// A file, or a folder, that a frozen sidecar carries along.
@@ -227,6 +256,19 @@ pub enum Freezer {
     Pyinstaller,
 }
 
+impl Freezer {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Nuitka, Self::Pyinstaller];
+
+    /// As it is written in the configuration and in locks.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nuitka => "nuitka",
+            Self::Pyinstaller => "pyinstaller",
+        }
+    }
+}
+
 /// What a freezer leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -234,6 +276,21 @@ pub enum Freezer {
 pub enum Layout {
     /// One executable that extracts itself when it starts
     Onefile,
+    /// An executable beside its libraries
+    Folder,
+    /// One file, unless it starts too slowly
+    Auto,
+}
+
+impl Layout {
+    /// As it is written in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Onefile => "onefile",
+            Self::Folder => "folder",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 /// Which installers are made.
@@ -375,6 +432,14 @@ pub struct TauriConf {
     pub external_bin: Vec<PathBuf>,
     /// `plugins.updater.pubkey`: base64 of a minisign public key file.
     pub updater_pubkey: Option<String>,
+}
+
+/// Like [`as_text`], if there is one.
+fn as_text_or_none<S: Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => as_text(value, to),
+        None => to.serialize_none(),
+    }
 }
 
 /// Writes a duration as `dist.toml` does: `30s`, `1h`.

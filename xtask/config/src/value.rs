@@ -13,6 +13,7 @@ const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), (
 pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
     match form {
         "duration" => duration(text).map(drop),
+        "percent" => percent(text).map(drop),
         "version" => semver::Version::parse(text)
             .map(drop)
             .map_err(|_| "a semantic version, such as `1.2.3`"),
@@ -40,6 +41,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
         Some(total) => Ok(Duration::from_millis(total)),
         None => Err(FORM),
     }
+}
+
+/// `10%`.
+pub(super) fn percent(text: &str) -> Result<u8, &'static str> {
+    const FORM: &str = "a share from `0%` to `100%`";
+    let number = text.strip_suffix('%').ok_or(FORM)?;
+    number.parse().ok().filter(|it| *it <= 100).ok_or(FORM)
 }
 
 /// The duration in the longest unit that leaves no rest.

@@ -92,7 +92,10 @@ impl Processes {
             let process = self.system.process(*pid)?;
             // A zombie ended; whoever adopted it has yet to notice.
             let lives = process.start_time() == *started
-                && !matches!(process.status(), ProcessStatus::Zombie | ProcessStatus::Dead);
+                && !matches!(
+                    process.status(),
+                    ProcessStatus::Zombie | ProcessStatus::Dead
+                );
             lives.then_some(process)
         })
     }

@@ -159,7 +159,9 @@ impl Context<'_> {
         let line = self.session.exec.redactor.redact(line);
         self.log.line(&line)?;
         let step = self.step.to_owned();
-        self.session.events.emit(Event::CommandOutput { step, line });
+        self.session
+            .events
+            .emit(Event::CommandOutput { step, line });
         Ok(())
     }
 

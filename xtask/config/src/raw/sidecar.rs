@@ -31,10 +31,16 @@ pub(crate) struct Sidecar {
     #[serde(default = "freezers")]
     #[cfg_attr(test, schemars(extend("minItems" = 1, "uniqueItems" = true)))]
     pub freezers: Vec<Freezer>,
-    /// What a freezer leaves behind: `onefile` is one executable that extracts itself when it
-    /// starts.
+    /// What a freezer leaves behind. `onefile`, one executable that extracts itself at each start,
+    /// is shipped as Tauri's `externalBin`. `folder`, which starts quicker and alarms fewer
+    /// antivirus programs, is shipped as the resource `sidecars/<name>`, where the host has to look.
+    /// `auto` makes a folder only if one file takes longer than `max-startup`.
     #[serde(default = "layout")]
     pub layout: Layout,
+    /// A start that takes longer than this, warm and in the middle of all launches of the trial, is
+    /// too slow: `layout = "auto"` then takes the folder, the others propose it.
+    #[cfg_attr(test, schemars(extend("x-form" = "duration", "x-default" = "none; `5s` with `layout = \"auto\"`")))]
+    pub max_startup: Option<String>,
     /// How long the frozen sidecar may take until it says that it is ready.
     #[serde(default = "ready_timeout")]
     #[cfg_attr(test, schemars(extend("x-form" = "duration")))]
@@ -74,6 +80,13 @@ pub(crate) struct Sidecar {
     #[serde(default = "sidecar_env")]
     #[cfg_attr(test, schemars(extend("x-form" = "variable-glob")))]
     pub env: Vec<String>,
+    /// How a frozen sidecar proves itself before it is shipped.
+    #[serde(default)]
+    pub trial: Trial,
+    /// What the system shows of the executable, on Windows and macOS. Product and version are those
+    /// of the release.
+    #[serde(default)]
+    pub metadata: Metadata,
     /// What only Nuitka is told.
     #[serde(default)]
     pub nuitka: FreezerArgs,
@@ -93,6 +106,44 @@ pub(crate) struct DataFile {
     /// Where the sidecar finds it, relative to the folder it is extracted to.
     #[cfg_attr(test, schemars(extend("x-form" = "inner-path")))]
     pub to: String,
+}
+
+/// See [`Sidecar::trial`].
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Trial {
+    /// How many times it is started.
+    #[cfg_attr(test, schemars(range(min = 1, max = 1000)))]
+    pub launches: u16,
+    /// How many of the launches may fail. If more do, the next freezer is tried.
+    #[cfg_attr(test, schemars(extend("x-form" = "percent")))]
+    pub max_failures: String,
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self {
+            launches: 20,
+            max_failures: "10%".into(),
+        }
+    }
+}
+
+/// See [`Sidecar::metadata`].
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Metadata {
+    /// Who makes it.
+    #[cfg_attr(test, schemars(extend("x-default" = "none")))]
+    pub company: Option<String>,
+    /// What it is, in a line.
+    #[cfg_attr(test, schemars(extend("x-default" = "none")))]
+    pub description: Option<String>,
+    /// Whose rights, such as `© 2026 Example`.
+    #[cfg_attr(test, schemars(extend("x-default" = "none")))]
+    pub copyright: Option<String>,
 }
 
 /// See [`Sidecar::nuitka`].

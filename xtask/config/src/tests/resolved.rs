@@ -45,7 +45,7 @@ fn conventional_sidecar() {
         &[&PLAIN[..], &files].concat(),
         &["sidecars", "archive", "sign"],
         expect![[r#"
-            sidecars: [{"data":[],"dir":"ROOT/sidecar","entry":"ROOT/sidecar/main.py","exclude-modules":[],"freezers":["nuitka","pyinstaller"],"layout":"onefile","lock":"ROOT/sidecar/requirements.txt","modules":[],"name":"tool","nuitka-args":["--lto=no"],"packages":[],"probe":[],"pyinstaller-args":[],"python":null,"ready-timeout":"30s","sources":{"env":["CC","CFLAGS","LDFLAGS"],"exclude":[],"inputs":[]},"time-budget":"30m"}]
+            sidecars: [{"data":[],"dir":"ROOT/sidecar","entry":"ROOT/sidecar/main.py","exclude-modules":[],"freezers":["nuitka","pyinstaller"],"layout":"onefile","lock":"ROOT/sidecar/requirements.txt","max-startup":null,"metadata":{"company":null,"copyright":null,"description":null},"modules":[],"name":"tool","nuitka-args":["--lto=no"],"packages":[],"probe":[],"pyinstaller-args":[],"python":null,"ready-timeout":"30s","sources":{"env":["CC","CFLAGS","LDFLAGS"],"exclude":[],"inputs":[]},"time-budget":"30m","trial":{"launches":20,"max-failures":10}}]
             archive: {"files":["ROOT/LICENSE-MIT","ROOT/README.md"]}
             sign: {"gpg":{"key":"0123456789ABCDEF0123456789ABCDEF01234567","passphrase-env":"GPG_PASSPHRASE","public-key":null},"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null}}
         "#]],

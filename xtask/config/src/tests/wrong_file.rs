@@ -95,6 +95,15 @@ fn unknown_value() {
 }
 
 #[test]
+fn numbers_and_shares_have_limits() {
+    check(
+        "[[sidecar]]\nname = 'a'\n[sidecar.trial]\nlaunches = 0\nmax-failures = '101%'\n\
+         [[sidecar]]\nname = 'b'\n[sidecar.trial]\nlaunches = '20'\nmax-failures = 10\n",
+        expect![[]],
+    );
+}
+
+#[test]
 fn wrong_types() {
     check(
         "sidecar = 'x'\nlimits = [{}]\n[app]\nfeatures = 'a'\nprofile = true\n[archive]\nenabled = 'false'\n[product]\nversion = 1.2\nname = 1979-05-27\n",
