@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::report::{ColorWhen, Format};
+use crate::{
+    config::Freezer,
+    freeze::choice::Policy,
+    report::{ColorWhen, Format},
+};
 
 /// Build, freeze, bundle, sign and checksum a Tauri app with Python sidecars; resume where it
 /// stopped.
@@ -121,6 +125,37 @@ pub struct Signing {
     pub allow_dirty: bool,
 }
 
+/// Which freezers will do.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Freezing {
+    /// Fail where the first freezer fails, instead of trying the next
+    #[arg(long)]
+    pub no_fallback: bool,
+
+    /// Use this freezer and no other: nuitka, pyinstaller
+    #[arg(long, value_name = "NAME", value_parser = freezer)]
+    pub require_freezer: Option<Freezer>,
+
+    /// Try the first freezer again where another one had to do
+    #[arg(long)]
+    pub retry_fallback: bool,
+}
+
+fn freezer(name: &str) -> Result<Freezer, String> {
+    let found = Freezer::ALL.into_iter().find(|it| it.name() == name);
+    found.ok_or_else(|| format!("known are {}", Freezer::ALL.map(Freezer::name).join(", ")))
+}
+
+impl From<Freezing> for Policy {
+    fn from(args: Freezing) -> Self {
+        Self {
+            no_fallback: args.no_fallback,
+            require: args.require_freezer,
+            retry_fallback: args.retry_fallback,
+        }
+    }
+}
+
 /// Options of `dist`.
 #[derive(Args, Debug)]
 pub struct Dist {
@@ -135,6 +170,10 @@ pub struct Dist {
     /// How the release is signed.
     #[command(flatten)]
     pub signing: Signing,
+
+    /// Which freezers will do.
+    #[command(flatten)]
+    pub freezing: Freezing,
 
     /// Install what is missing first
     #[arg(long)]
@@ -163,6 +202,10 @@ pub struct Plan {
     /// How the release is signed.
     #[command(flatten)]
     pub signing: Signing,
+
+    /// Which freezers will do.
+    #[command(flatten)]
+    pub freezing: Freezing,
 
     /// Show everything that differs from the record of this step
     #[arg(long, value_name = "STEP")]

@@ -7,6 +7,7 @@
 pub mod binary;
 pub mod cli;
 pub mod commands;
+pub mod freeze;
 pub mod manifest;
 pub mod pipeline;
 pub mod preflight;

@@ -14,6 +14,7 @@ use crate::{
         session::Session,
         step::Origin,
     },
+    freeze::choice::Policy,
     manifest::Identity,
     target::Target,
     tools::{
@@ -77,6 +78,8 @@ pub struct Release {
     pub signer: Option<Signer>,
     /// The passphrase of the GPG key, if one is set.
     pub gpg_passphrase: Option<Secret>,
+    /// Which freezers will do.
+    pub freezing: Policy,
 }
 
 /// 1980-01-01T00:00:00Z.
@@ -116,6 +119,7 @@ impl Release {
             identity,
             signer,
             gpg_passphrase,
+            freezing: Policy::default(),
         })
     }
 

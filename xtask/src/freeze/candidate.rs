@@ -7,12 +7,12 @@ use anyhow::{Result, bail, ensure};
 use crate::{
     binary,
     config::{self, Freezer, Layout},
-    engine::{
-        staging,
-        step::Context,
-    },
+    engine::{staging, step::Context},
     target::Target,
-    tools::{nuitka, pyinstaller, python::Environment},
+    tools::{
+        nuitka, pyinstaller,
+        python::{self, Environment},
+    },
 };
 
 /// A frozen program on its way to the trial.
@@ -72,7 +72,11 @@ impl Freezing<'_> {
         // What an earlier try left must not be taken for this one's output.
         staging::remove(folder.as_deref().unwrap_or(&made))?;
         self.run(freezer, layout, &work, &executable)?;
-        ensure!(made.is_file(), "it ended well but left no {}", made.display());
+        ensure!(
+            made.is_file(),
+            "it ended well but left no {}",
+            made.display()
+        );
         binary::check(&made, self.target, "the frozen sidecar")?;
         Ok(Candidate {
             freezer,
@@ -82,10 +86,17 @@ impl Freezing<'_> {
         })
     }
 
+    /// The version of a freezer that the lock pins.
+    pub fn version_of(&self, freezer: Freezer) -> Option<String> {
+        let lock = fs_err::read_to_string(&self.sidecar.lock).ok()?;
+        python::locked_version(&lock, freezer.name()).map(str::to_owned)
+    }
+
     /// Where a freezer works. It survives between runs, for what it keeps to be quicker.
     pub fn work(&self, freezer: Freezer, layout: Layout) -> Result<PathBuf> {
         let name = staging::file_name(&self.sidecar.name);
-        self.cx.cache(&format!("{name}-{}-{}", freezer.name(), layout.name()))
+        self.cx
+            .cache(&format!("{name}-{}-{}", freezer.name(), layout.name()))
     }
 
     fn run(&self, freezer: Freezer, layout: Layout, work: &Path, executable: &str) -> Result<()> {
@@ -103,6 +114,9 @@ impl Freezing<'_> {
                 command.env("PYINSTALLER_CONFIG_DIR", self.cx.cache("pyinstaller")?);
             }
         }
-        self.cx.exec(command).timeout(self.sidecar.time_budget).run()
+        self.cx
+            .exec(command)
+            .timeout(self.sidecar.time_budget)
+            .run()
     }
 }

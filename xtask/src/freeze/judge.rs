@@ -38,13 +38,17 @@ impl Heard<'_> {
         }
         let ready = self.stdout().filter(|it| *it == "READY").count();
         if ready != 1 {
-            return Some(format!("it printed READY {ready} times; once is the protocol"));
+            return Some(format!(
+                "it printed READY {ready} times; once is the protocol"
+            ));
         }
         if let Some(version) = self.reported_version()
             && version != self.version
         {
             let wanted = self.version;
-            return Some(format!("it reports version {version}, but the release is {wanted}"));
+            return Some(format!(
+                "it reports version {version}, but the release is {wanted}"
+            ));
         }
         self.bad_end()
     }
@@ -69,19 +73,29 @@ impl Heard<'_> {
             How::Terminated => status.success() || ended_by_sigterm(status),
             How::ParentKilled => true,
         };
-        (!well).then(|| format!("it did not end well {after} ({status}): {}", self.last_words()))
+        (!well).then(|| {
+            format!(
+                "it did not end well {after} ({status}): {}",
+                self.last_words()
+            )
+        })
     }
 
     /// The version in its `BOOT` line.
     pub fn reported_version(&self) -> Option<String> {
         let boot = self.stdout().find(|it| it.starts_with("BOOT "))?;
-        let version = boot.split_whitespace().find_map(|it| it.strip_prefix("version="));
+        let version = boot
+            .split_whitespace()
+            .find_map(|it| it.strip_prefix("version="));
         version.map(str::to_owned)
     }
 
     /// A module that was there before it was frozen.
     pub fn missing_module(&self) -> Option<String> {
-        let line = self.lines.iter().find(|it| it.text.contains("ModuleNotFoundError"))?;
+        let line = self
+            .lines
+            .iter()
+            .find(|it| it.text.contains("ModuleNotFoundError"))?;
         let name = line.text.split('\'').nth(1).unwrap_or(line.text.trim());
         Some(name.to_owned())
     }

@@ -27,7 +27,10 @@ impl Startup {
             let passed = launches.iter().filter(|it| it.failure.is_none());
             passed.filter(|it| it.how != super::trial::How::ParentKilled)
         };
-        let mut warm: Vec<f64> = own().filter(|it| !it.cold).filter_map(|it| it.ready_ms).collect();
+        let mut warm: Vec<f64> = own()
+            .filter(|it| !it.cold)
+            .filter_map(|it| it.ready_ms)
+            .collect();
         warm.sort_by(f64::total_cmp);
         Self {
             cold_ms: own().find(|it| it.cold).and_then(|it| it.ready_ms),
@@ -52,7 +55,11 @@ mod tests {
     #[test]
     fn a_percentile_is_a_measured_value() {
         let check = |percent, sorted: &[f64], expect| {
-            assert_eq!(percentile(sorted, percent), expect, "{percent} of {sorted:?}");
+            assert_eq!(
+                percentile(sorted, percent),
+                expect,
+                "{percent} of {sorted:?}"
+            );
         };
         check(50, &[], None);
         check(50, &[7.0], Some(7.0));

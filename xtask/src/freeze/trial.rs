@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use super::{candidate::Candidate, judge::Heard, startup::Startup};
@@ -118,6 +118,29 @@ impl Report {
         self.launches.iter().find_map(|it| it.version.clone())
     }
 
+    /// What is recorded of it. Measured figures are facts and no output: they differ each time.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let ms = |it: Option<f64>| it.map_or_else(|| "-".to_owned(), |it| format!("{it:.0}"));
+        let it = &self.startup;
+        let startup = format!(
+            "cold {} ms; warm min {}, median {}, p95 {} ms",
+            ms(it.cold_ms),
+            ms(it.min_ms),
+            ms(it.median_ms),
+            ms(it.p95_ms)
+        );
+        let mib = |bytes: u64| bytes >> 20;
+        vec![
+            ("trial", self.reliability()),
+            ("startup", startup),
+            ("memory", format!("{} MiB at most", mib(it.peak_memory))),
+            (
+                "size",
+                format!("{} MiB in {} files", mib(self.bytes), self.files),
+            ),
+        ]
+    }
+
     /// `3 of 20 launches failed: …`, or that none did.
     pub fn reliability(&self) -> String {
         let (failed, all) = (self.failed().count(), self.launches.len());
@@ -144,9 +167,7 @@ pub struct Trial<'a> {
 impl Trial<'_> {
     /// Launches it as often as the configuration says, or until too many launches failed.
     pub fn run(&self, candidate: &Candidate) -> Result<Report> {
-        let home = tempfile::Builder::new()
-            .prefix("trial \u{fc} ")
-            .tempdir()?;
+        let home = tempfile::Builder::new().prefix("trial \u{fc} ").tempdir()?;
         let (app, empty) = (home.path().join("app"), home.path().join("empty"));
         fs_err::create_dir(&empty)?;
         let executable = install(candidate, &app)?;
@@ -177,6 +198,21 @@ impl Trial<'_> {
         })
     }
 
+    /// Starts the program as it is before anything is frozen, once.
+    pub fn plain(&self, mut command: Command) -> Result<()> {
+        command.args(&self.sidecar.probe);
+        let how = How::StdinClosed;
+        let mut launched = self.cx.launch(command)?;
+        let launch = self.watch(&mut launched, 0, how)?;
+        let ready = launch.ready_ms.unwrap_or_default();
+        match launch.failure {
+            Some(failure) => bail!("under plain Python {failure}"),
+            None => self
+                .cx
+                .progress(&format!("under plain Python: ready after {ready:.0} ms")),
+        }
+    }
+
     /// How many launches may fail.
     fn allowed_failures(&self) -> usize {
         let trial = &self.sidecar.trial;
@@ -202,7 +238,11 @@ impl Trial<'_> {
     /// An empty folder for what failed launches printed.
     fn kept(&self, candidate: &Candidate) -> Result<PathBuf> {
         let logs = self.cx.log().path.parent().context("a log has a folder")?;
-        let name = format!("{}-{}", staging::file_name(&self.sidecar.name), candidate.id());
+        let name = format!(
+            "{}-{}",
+            staging::file_name(&self.sidecar.name),
+            candidate.id()
+        );
         let folder = logs.join("trial").join(name);
         staging::remove(&folder)?;
         Ok(folder)
@@ -210,13 +250,23 @@ impl Trial<'_> {
 
     fn launch(&self, number: usize, program: &Path, empty: &Path, kept: &Path) -> Result<Launch> {
         let how = How::of(number);
-        let within = self.sidecar.ready_timeout;
         let mut launched = self.cx.launch(self.command(program, empty, how))?;
+        let launch = self.watch(&mut launched, number, how)?;
+        if let Some(failure) = &launch.failure {
+            let ended = launched.wait(Duration::ZERO)?;
+            keep(kept, number, failure, ended, launched.printed())?;
+        }
+        Ok(launch)
+    }
+
+    /// Sees a launch through to its end.
+    fn watch(&self, launched: &mut Launched, number: usize, how: How) -> Result<Launch> {
+        let within = self.sidecar.ready_timeout;
         let mut processes = Processes::below(launched.id())?;
         let ready = launched.wait_for("READY", within, || processes.look())?;
         processes.look();
         let (ended, left) = match ready {
-            Some(_) => end(&mut launched, &mut processes, how)?,
+            Some(_) => end(launched, &mut processes, how)?,
             None => (launched.wait(Duration::ZERO)?, Vec::new()),
         };
         let heard = Heard {
@@ -228,10 +278,6 @@ impl Trial<'_> {
             how,
             version: self.version,
         };
-        let failure = heard.failure();
-        if let Some(failure) = &failure {
-            keep(kept, number, failure, ended, launched.printed())?;
-        }
         Ok(Launch {
             number,
             how,
@@ -240,7 +286,7 @@ impl Trial<'_> {
             peak_memory: processes.peak(),
             version: heard.reported_version(),
             missing_module: heard.missing_module(),
-            failure,
+            failure: heard.failure(),
         })
     }
 
@@ -311,10 +357,13 @@ fn keep(
 ) -> Result<()> {
     fs_err::create_dir_all(folder)?;
     let printed = |stdout: bool| {
-        lines.iter().filter(|it| it.stdout == stdout).fold(String::new(), |mut all, it| {
-            let _ = writeln!(all, "{}", it.text);
-            all
-        })
+        lines
+            .iter()
+            .filter(|it| it.stdout == stdout)
+            .fold(String::new(), |mut all, it| {
+                let _ = writeln!(all, "{}", it.text);
+                all
+            })
     };
     let ended = ended.map_or_else(|| "it did not end".to_owned(), |it| it.to_string());
     let name = |what: &str| folder.join(format!("launch-{number:02}.{what}"));

@@ -48,6 +48,8 @@ struct Entry {
     path: String,
     source: PathBuf,
     mode: u32,
+    /// Where a symbolic link points to.
+    link: Option<String>,
 }
 
 impl<'r> Archive<'r> {
@@ -70,8 +72,16 @@ impl<'r> Archive<'r> {
         let code = self.code.artifacts.iter().map(|it| {
             Ok(Entry {
                 path: format!("{}/{}", self.name, it.path),
-                source: self.code.unchanged(&it.path)?,
-                mode: 0o755,
+                source: match it.link {
+                    Some(_) => self.code.path(&it.path),
+                    None => self.code.unchanged(&it.path)?,
+                },
+                // A library beside a sidecar is no program; what Windows built has no mode.
+                mode: match it.executable || cfg!(windows) {
+                    true => 0o755,
+                    false => 0o644,
+                },
+                link: it.link.clone(),
             })
         });
         let mut entries = code.collect::<Result<Vec<Entry>>>()?;
@@ -86,6 +96,7 @@ impl<'r> Archive<'r> {
                 path,
                 source,
                 mode: 0o644,
+                link: None,
             });
         }
         entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -105,14 +116,20 @@ impl<'r> Archive<'r> {
         let gzip = GzBuilder::new().write(file, Compression::new(6));
         let mut builder = tar::Builder::new(gzip);
         for entry in entries {
-            let source = fs_err::File::open(&entry.source)?;
             let mut header = tar::Header::new_gnu();
-            header.set_entry_type(tar::EntryType::Regular);
-            header.set_size(source.metadata()?.len());
             header.set_mode(entry.mode);
             header.set_mtime(self.epoch.try_into().unwrap_or(0));
             header.set_uid(0);
             header.set_gid(0);
+            if let Some(target) = &entry.link {
+                header.set_entry_type(tar::EntryType::Symlink);
+                header.set_size(0);
+                builder.append_link(&mut header, &entry.path, target)?;
+                continue;
+            }
+            let source = fs_err::File::open(&entry.source)?;
+            header.set_entry_type(tar::EntryType::Regular);
+            header.set_size(source.metadata()?.len());
             builder.append_data(&mut header, &entry.path, source)?;
         }
         builder.into_inner()?.finish()?.flush()?;
@@ -126,7 +143,11 @@ impl<'r> Archive<'r> {
                 .compression_method(zip::CompressionMethod::Deflated)
                 .last_modified_time(zip_time(self.epoch)?)
                 .unix_permissions(entry.mode)
-                .large_file(fs_err::metadata(&entry.source)?.len() > u32::MAX.into());
+                .large_file(fs_err::symlink_metadata(&entry.source)?.len() > u32::MAX.into());
+            if let Some(target) = &entry.link {
+                writer.add_symlink(&entry.path, target, options)?;
+                continue;
+            }
             writer.start_file(&entry.path, options)?;
             std::io::copy(&mut fs_err::File::open(&entry.source)?, &mut writer)?;
         }

@@ -9,10 +9,11 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{copy, frontend::Web, sign_code::Code};
+use super::{copy, frontend::Web, link_to, sign_code::Code};
 use crate::{
     config::{BundleKind, TauriCli},
     engine::{
+        artifact::Artifact,
         exec::Finished,
         files::{Tree, hex},
         fingerprint::Inputs,
@@ -77,13 +78,23 @@ impl<'r> Bundle<'r> {
         }
     }
 
+    /// Names of the executables that are bundled next to the host.
+    fn beside(&self) -> impl Iterator<Item = &String> {
+        let code = &self.code.output;
+        let files = code.sidecars.iter().filter(|it| it.folder.is_none());
+        files.map(|it| &it.name).chain(&code.external)
+    }
+
+    /// The sidecars that are bundled as resources: their folders.
+    fn folders(&self) -> impl Iterator<Item = &String> {
+        let sidecars = self.code.output.sidecars.iter();
+        sidecars.filter_map(|it| it.folder.as_ref())
+    }
+
     /// Merged over the app's own configuration.
     fn config(&self, binaries: &Path) -> serde_json::Value {
-        let sidecars = self.code.output.sidecars.iter();
-        let names = sidecars
-            .map(|it| &it.name)
-            .chain(&self.code.output.external);
-        let external: Vec<String> = names
+        let external: Vec<String> = self
+            .beside()
             .map(|it| binaries.join(it).to_string_lossy().into_owned())
             .collect();
         let mut config = serde_json::json!({
@@ -92,6 +103,11 @@ impl<'r> Bundle<'r> {
             "build": { "beforeBundleCommand": null },
             "bundle": { "active": true, "externalBin": external, "createUpdaterArtifacts": false },
         });
+        for folder in self.folders() {
+            // With a slash at its end the bundler takes the folder with all that is below it.
+            let from = format!("{}/", binaries.join(folder).to_string_lossy());
+            config["bundle"]["resources"][from] = format!("{folder}/").into();
+        }
         if let Some(web) = &self.web {
             config["build"]["frontendDist"] = web.folder.to_string_lossy().into();
         }
@@ -118,14 +134,16 @@ impl<'r> Bundle<'r> {
         for name in std::iter::once(&code.host).chain(&code.others) {
             self.code.copy_to(name, &bundling.release().join(name))?;
         }
-        for name in code
-            .sidecars
-            .iter()
-            .map(|it| &it.name)
-            .chain(&code.external)
-        {
+        for name in self.beside() {
             let into = binaries.join(self.target.external_bin(name));
             self.code.copy_to(&self.target.exe(name), &into)?;
+        }
+        for artifact in self.in_folders() {
+            let into = binaries.join(&artifact.path);
+            match &artifact.link {
+                Some(target) => link_to(target, &into)?,
+                None => self.code.copy_to(&artifact.path, &into)?,
+            }
         }
         let finished = self.keeping_the_manifest(cx, bundling.command()?)?;
         let output = format!(
@@ -168,21 +186,19 @@ impl<'r> Bundle<'r> {
         if kind != BundleKind::Deb {
             return Ok(Vec::new());
         }
-        let code = &self.code.output;
-        let beside = code
-            .sidecars
-            .iter()
-            .map(|it| &it.name)
-            .chain(&code.external);
-        let names: Vec<String> = std::iter::once(code.host.clone())
-            .chain(beside.map(|it| self.target.exe(it)))
-            .collect();
-        let inside: Vec<String> = names.iter().map(|it| format!("usr/bin/{it}")).collect();
-        let found = deb::contents(package, &inside)?;
+        let host = &self.code.output.host;
+        let beside = self.beside().map(|it| self.target.exe(it));
+        let programs = std::iter::once(host.clone()).chain(beside);
+        let programs = programs.map(|it| (format!("usr/bin/{it}"), it));
+        let resources = self.resource_dir();
+        let others = self.in_folders().filter(|it| it.link.is_none());
+        let others = others.map(|it| (format!("{resources}/{}", it.path), it.path.clone()));
+        let expected: Vec<(String, String)> = programs.chain(others).collect();
+        let found = deb::contents(package, |path| expected.iter().any(|(it, _)| it == path))?;
         let mut contents = Vec::new();
-        for (name, path) in names.into_iter().zip(inside) {
+        for (path, name) in expected {
             let built = fs_err::read(self.code.path(&name))?;
-            let expected = match name == code.host {
+            let expected = match name == *host {
                 true => tauri::stamped(&built, kind).unwrap_or(built),
                 false => built,
             };
@@ -190,7 +206,7 @@ impl<'r> Bundle<'r> {
             let actual = actual.with_context(|| format!("the package holds no /{path}"))?;
             ensure!(
                 *actual == expected,
-                "/{path} in the package is not the executable that was built and tried out"
+                "/{path} in the package is not the file that was built and tried out"
             );
             contents.push(Content {
                 path,
@@ -200,10 +216,40 @@ impl<'r> Bundle<'r> {
         Ok(contents)
     }
 
-    /// Everything that the `bundle` sections of the Tauri configuration name and that exists:
-    /// icons, resources, licences, templates, scripts, wherever they lie. Of a glob the folder
-    /// before its first special character, and the rest of it.
-    fn resources(&self) -> Result<Vec<(PathBuf, Option<String>)>> {
+    /// The files of the sidecars that are folders.
+    fn in_folders(&self) -> impl Iterator<Item = &Artifact> {
+        let is_inside = |path: &str| self.folders().any(|it| Path::new(path).starts_with(it));
+        let all = self.code.artifacts.iter();
+        all.filter(move |it| is_inside(&it.path))
+    }
+
+    /// Where a Debian package puts resources: in a folder that has the product's name.
+    fn resource_dir(&self) -> String {
+        let tauri = &self.release.config.tauri;
+        let name = tauri.product_name.as_ref().unwrap_or(&tauri.cargo_binary);
+        format!("usr/lib/{name}")
+    }
+
+    /// A list of resources cannot be joined with a map, and the sidecars need a map: a list has no
+    /// place to say where something goes.
+    fn refuse_listed_resources(&self) -> Result<()> {
+        if self.folders().next().is_none() {
+            return Ok(());
+        }
+        for (file, config) in self.configurations()? {
+            ensure!(
+                !config["bundle"]["resources"].is_array(),
+                "`bundle.resources` of {} is a list, but a sidecar with the folder layout needs it \
+                 to be a map\n\
+                 hint: write {{ \"path\": \"path\" }} for each entry",
+                self.release.relative(&file)
+            );
+        }
+        Ok(())
+    }
+
+    /// The Tauri configuration, and those of the platform that are merged over it.
+    fn configurations(&self) -> Result<Vec<(PathBuf, serde_json::Value)>> {
         let tauri = &self.release.config.tauri;
         let dir = &self.release.config.app.dir;
         let platform = match self.target.os {
@@ -215,14 +261,26 @@ impl<'r> Bundle<'r> {
             dir.join(format!("tauri.{platform}.conf.json")),
             dir.join(format!("Tauri.{platform}.toml")),
         ];
-        let mut strings = Vec::new();
-        for file in std::iter::once(&tauri.file).chain(more.iter().filter(|it| it.is_file())) {
+        let files = std::iter::once(&tauri.file).chain(more.iter().filter(|it| it.is_file()));
+        let read = |file: &PathBuf| -> Result<_> {
             let text = fs_err::read_to_string(file)?;
-            let config: serde_json::Value = match file.extension().is_some_and(|it| it == "toml") {
+            let config = match file.extension().is_some_and(|it| it == "toml") {
                 true => serde_json::to_value(text.parse::<toml::Table>()?)?,
                 false => serde_json::from_str(&text)
                     .with_context(|| format!("{} is not JSON", file.display()))?,
             };
+            Ok((file.clone(), config))
+        };
+        files.map(read).collect()
+    }
+
+    /// Everything that the `bundle` sections of the Tauri configuration name and that exists:
+    /// icons, resources, licences, templates, scripts, wherever they lie. Of a glob the folder
+    /// before its first special character, and the rest of it.
+    fn resources(&self) -> Result<Vec<(PathBuf, Option<String>)>> {
+        let dir = &self.release.config.app.dir;
+        let mut strings = Vec::new();
+        for (_, config) in self.configurations()? {
             collect_strings(&config["bundle"], &mut strings);
         }
         let paths = strings.iter().map(|it| {
@@ -310,6 +368,7 @@ impl Step for Bundle<'_> {
             cx.exec(node::install(frontend.package_manager, folder))
                 .run()?;
         }
+        self.refuse_listed_resources()?;
         let kinds = self.kinds.iter();
         let installers = kinds
             .map(|&kind| self.bundle(cx, kind, out))

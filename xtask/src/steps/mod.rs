@@ -58,7 +58,7 @@ fn tree_without(release: &Release, dir: &Path, sources: &Sources, without: &[&Pa
 }
 
 /// Copies a file with its mode.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs_err::create_dir_all(parent)?;
     }
@@ -67,7 +67,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Copies all files below a folder. Symbolic links stay links.
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     fs_err::create_dir_all(to)?;
     for entry in fs_err::read_dir(from)? {
         let entry = entry?;
@@ -82,6 +82,14 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes the symbolic link that an artifact records.
+fn link_to(target: &str, at: &Path) -> Result<()> {
+    if let Some(parent) = at.parent() {
+        fs_err::create_dir_all(parent)?;
+    }
+    link(Path::new(target), at)
 }
 
 #[cfg(unix)]

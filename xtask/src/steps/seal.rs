@@ -298,10 +298,12 @@ fn sidecar(frozen: &Frozen) -> schema::Sidecar {
     schema::Sidecar {
         name: frozen.name.clone(),
         version: frozen.version.clone(),
-        freezer: format!("{:?}", frozen.freezer).to_lowercase(),
+        freezer: frozen.freezer.name().to_owned(),
         because: frozen.because.clone(),
         layout: match frozen.layout {
-            Layout::Onefile => schema::Layout::Onefile,
+            Layout::Folder => schema::Layout::Folder,
+            // What was left open is decided once it is frozen.
+            Layout::Onefile | Layout::Auto => schema::Layout::Onefile,
         },
     }
 }

@@ -1,34 +1,33 @@
-//! `sidecar:<name>`: freezes a Python program into one executable, with the first freezer that
-//! manages, and lets nothing pass that does not start.
+//! `sidecar:<name>`: freezes a Python program with the first freezer whose product passes the trial.
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{copy, tree_without, with_sources};
+use super::{copy, copy_tree, tree_without, with_sources};
 use crate::{
-    binary,
     config::{self, Freezer, Layout},
     engine::{
-        event::Level,
-        exec::{self, CommandFailed, Interrupted},
+        exec,
         files::{StatCache, Tree},
         fingerprint::Inputs,
-        staging::{self, Staging},
+        staging::Staging,
         step::{Context, Step},
+    },
+    freeze::{
+        candidate::Freezing,
+        choice::{Choice, Chosen},
+        failure::Failure,
+        trial::Trial,
     },
     release::Release,
     target::Target,
     tools::{
-        nuitka, pyinstaller,
         python::{self, Entry, Environment, Interpreter},
         versions,
     },
 };
-
-/// How long a sidecar may take to end once its stdin is closed.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Variables that reach the C compiler or the interpreter.
 const VARIABLES: [&str; 6] = [
@@ -51,6 +50,9 @@ pub struct Sidecar<'r> {
     entry: String,
     freezers: Vec<Freezer>,
     layout: Layout,
+    max_startup: Option<Duration>,
+    trial: config::Trial,
+    metadata: config::Metadata,
     packages: Vec<String>,
     modules: Vec<String>,
     exclude_modules: Vec<String>,
@@ -67,14 +69,20 @@ pub struct Sidecar<'r> {
 pub struct Frozen {
     /// Its name in the configuration.
     pub name: String,
-    /// The executable's file name in the stage folder.
+    /// The executable in the stage folder.
     pub executable: String,
+    /// The folder in the stage folder that it cannot do without; none if it is one file.
+    #[serde(default)]
+    pub folder: Option<String>,
     /// What made it.
     pub freezer: Freezer,
     /// Why an earlier freezer in the list did not; none if the first one managed.
     pub because: Option<String>,
     /// How it lies on the disk.
     pub layout: Layout,
+    /// What earlier freezers in the list failed at.
+    #[serde(default)]
+    pub failures: Vec<Failure>,
     /// The version that it reported when it was started; none if it reports none.
     pub version: Option<String>,
 }
@@ -90,6 +98,9 @@ impl<'r> Sidecar<'r> {
             entry: release.relative(&config.entry),
             freezers: config.freezers.clone(),
             layout: config.layout,
+            max_startup: config.max_startup,
+            trial: config.trial.clone(),
+            metadata: config.metadata.clone(),
             packages: config.packages.clone(),
             modules: config.modules.clone(),
             exclude_modules: config.exclude_modules.clone(),
@@ -111,7 +122,8 @@ impl<'r> Sidecar<'r> {
 
     /// What no freezer would help against: sources that are no Python, or a program that does not
     /// even start under plain Python.
-    fn refuse_broken_sources(&self, cx: &Context, environment: &Environment) -> Result<()> {
+    fn refuse_broken_sources(&self, trial: &Trial) -> Result<()> {
+        let (cx, environment) = (trial.cx, trial.environment);
         let cache = StatCache::open(PathBuf::new(), true, exec::quiet);
         let found = self.sources().walk(cx.root(), &cache)?;
         let python = found
@@ -121,117 +133,12 @@ impl<'r> Sidecar<'r> {
         python::check_syntax(cx, environment, &sources)?;
         let mut command = environment.command()?;
         Entry::of(&self.config.entry).start(&mut command);
-        self.start(cx, command, "under plain Python")
-            .with_context(|| {
-                format!(
-                    "{} does not work before it is frozen; no freezer would help",
-                    self.entry
-                )
-            })?;
-        Ok(())
-    }
-
-    /// Starts the program and waits for `READY`; then closes its stdin, as a vanished parent
-    /// would, and waits for its end. Gives the version that its `BOOT` line reports.
-    fn start(
-        &self,
-        cx: &Context,
-        mut command: std::process::Command,
-        how: &str,
-    ) -> Result<Option<String>> {
-        command.args(&self.config.probe);
-        let timeout = self.config.ready_timeout + GRACE;
-        let run = cx
-            .exec(command)
-            .hold_stdin_until("READY", self.config.ready_timeout)
-            .timeout(timeout);
-        let finished = run.output();
-        let (printed, tail, end) = match &finished {
-            Ok(it) => {
-                let stdout = String::from_utf8_lossy(&it.stdout);
-                let end = (!it.status.success()).then(|| it.status.to_string());
-                (
-                    stdout.lines().map(str::to_owned).collect(),
-                    it.printed.clone(),
-                    end,
-                )
-            }
-            Err(error) => match error.downcast_ref::<CommandFailed>() {
-                Some(failed) => (
-                    failed.printed.clone(),
-                    failed.printed.clone(),
-                    Some(failed.status.clone()),
-                ),
-                None => return finished.map(|_| None),
-            },
-        };
-        judge(&printed, &tail, end, how, &self.config.ready_timeout)?;
-        let boot = printed.iter().find(|it| it.starts_with("BOOT "));
-        let version = boot.and_then(|it| {
-            it.split_whitespace()
-                .find_map(|it| it.strip_prefix("version="))
-        });
-        if let Some(version) = version {
-            ensure!(
-                version == self.version,
-                "it reports version {version} {how}, but the release is {}\n\
-                 hint: bring the sidecar's version in line with the product's",
-                self.version
-            );
-        }
-        Ok(version.map(str::to_owned))
-    }
-
-    fn freeze(
-        &self,
-        cx: &Context,
-        environment: &Environment,
-        freezer: Freezer,
-    ) -> Result<(PathBuf, Option<String>)> {
-        let executable = self.target.exe(&self.name);
-        let name = format!("{}-{freezer:?}", staging::file_name(&self.name)).to_lowercase();
-        let work = cx.cache(&name)?;
-        // What an earlier try left must not be taken for this one's output.
-        let made = match freezer {
-            Freezer::Nuitka => work.join(&executable),
-            Freezer::Pyinstaller => work.join("dist").join(&executable),
-        };
-        staging::remove(&made)?;
-        let mut command = environment.command()?;
-        match freezer {
-            Freezer::Nuitka => {
-                let arguments = nuitka::arguments(self.config, &executable, &work, cx.jobs());
-                command.args(["-m", "nuitka"]).args(arguments);
-            }
-            Freezer::Pyinstaller => {
-                let arguments = pyinstaller::arguments(self.config, &self.name, &work);
-                command.args(["-m", "PyInstaller"]).args(arguments);
-            }
-        }
-        cx.exec(command).timeout(self.config.time_budget).run()?;
-        ensure!(
-            made.is_file(),
-            "it ended well but left no {}",
-            made.display()
-        );
-        let version = self.gate(cx, &made)?;
-        Ok((made, version))
-    }
-
-    /// What is frozen must be a real program for the target and must start on its own, with
-    /// nothing of the build's environment to lean on.
-    fn gate(&self, cx: &Context, executable: &std::path::Path) -> Result<Option<String>> {
-        binary::check(executable, &self.target, "the frozen sidecar")?;
-        let empty = tempfile::tempdir()?;
-        let mut command = std::process::Command::new(executable);
-        command.env_clear().current_dir(empty.path());
-        // Windows programs cannot start without these.
-        for name in ["SystemRoot", "TEMP", "TMP"] {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        self.start(cx, command, "when frozen")
+        trial.plain(command).with_context(|| {
+            format!(
+                "{} does not work before it is frozen; no freezer would help",
+                self.entry
+            )
+        })
     }
 
     fn tools(&self, cx: &Context, mut inputs: Inputs) -> Result<Inputs> {
@@ -244,22 +151,16 @@ impl<'r> Sidecar<'r> {
         let lock = fs_err::read_to_string(&self.config.lock)?;
         for freezer in &self.freezers {
             // Both count, the one that is only held ready too: it decides what a fallback gives.
-            let name = freezer_name(*freezer);
-            let version = python::locked_version(&lock, &name);
-            inputs = inputs.tool(&name, version.unwrap_or("not locked"));
+            let version = python::locked_version(&lock, freezer.name());
+            inputs = inputs.tool(freezer.name(), version.unwrap_or("not locked"));
         }
         Ok(inputs)
     }
 }
 
-/// As it is written in the configuration and in the lock.
-fn freezer_name(freezer: Freezer) -> String {
-    format!("{freezer:?}").to_lowercase()
-}
-
 impl Step for Sidecar<'_> {
     const ID: &'static str = "sidecar";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Output = Frozen;
 
     fn instance(&self) -> Option<&str> {
@@ -283,6 +184,26 @@ impl Step for Sidecar<'_> {
         Ok(with_sources(inputs, self.release, &config.sources))
     }
 
+    fn again(&self, last: &Frozen) -> Option<String> {
+        let policy = self.release.freezing;
+        let name = last.freezer.name();
+        if policy.require.is_some_and(|it| it != last.freezer) {
+            return Some(format!(
+                "{name} froze it, which --require-freezer does not allow"
+            ));
+        }
+        let first = last.failures.first()?;
+        if policy.no_fallback && policy.require.is_none() {
+            return Some(format!(
+                "{name} froze it as a fallback, which --no-fallback does not allow"
+            ));
+        }
+        let transient = last.failures.iter().find(|it| it.class.is_transient());
+        let again = transient.or(policy.retry_fallback.then_some(first))?;
+        let (failed, words) = (again.freezer.name(), again.class.words());
+        Some(format!("{failed} may do better than last time ({words})"))
+    }
+
     fn run(&self, cx: &Context, out: &Staging) -> Result<Frozen> {
         let interpreter = Interpreter::find(cx, self.config.python)?;
         ensure!(
@@ -291,141 +212,68 @@ impl Step for Sidecar<'_> {
             self.entry
         );
         let environment = Environment::ensure(cx, self.config, &interpreter)?;
-        self.refuse_broken_sources(cx, &environment)?;
-        let mut because = Vec::new();
-        for &freezer in &self.freezers {
-            match self.freeze(cx, &environment, freezer) {
-                Ok((made, version)) => {
-                    let because = (!because.is_empty()).then(|| because.join("; "));
-                    return self.publish(cx, out, freezer, because, made, version);
-                }
-                Err(error) if error.is::<Interrupted>() || is_disk_full(&error) => {
-                    return Err(error);
-                }
-                Err(error) => because.push(self.fall_back(cx, freezer, &error)?),
-            }
-        }
-        bail!("no freezer managed {}: {}", self.name, because.join("; "));
+        let trial = Trial {
+            cx,
+            sidecar: self.config,
+            version: &self.version,
+            environment: &environment,
+        };
+        self.refuse_broken_sources(&trial)?;
+        let freezing = Freezing {
+            cx,
+            sidecar: self.config,
+            product: &self.release.config.product,
+            environment: &environment,
+            target: &self.target,
+            epoch: self.release.epoch,
+        };
+        let choice = Choice {
+            freezing: &freezing,
+            trial: &trial,
+            freezers: &self.release.freezing.allowed(&self.freezers),
+        };
+        self.publish(cx, out, choice.make()?)
     }
 }
 
 impl Sidecar<'_> {
-    /// Says why the next freezer has to do; an error if that would be as useless.
-    fn fall_back(&self, cx: &Context, freezer: Freezer, error: &anyhow::Error) -> Result<String> {
-        let failed = error.downcast_ref::<CommandFailed>();
-        let output = failed
-            .map(|it| it.printed.join("\n").to_lowercase())
-            .unwrap_or_default();
-        let unknown_flag = failed.is_some_and(|it| it.code == Some(nuitka::EXIT_BAD_FLAG));
-        if freezer == Freezer::Nuitka && unknown_flag {
-            bail!(
-                "nuitka does not know one of its flags: {}\n\
-                 hint: mend `nuitka.args` of sidecar {} in packaging/dist.toml",
-                output.lines().last().unwrap_or_default(),
-                self.name
-            );
-        }
-        let misconfigured = nuitka::CONFIGURATION_ERRORS
-            .iter()
-            .find(|it| output.contains(*it));
-        if let (Freezer::Nuitka, Some(words)) = (freezer, misconfigured) {
-            let line = failed.and_then(|it| {
-                it.printed
-                    .iter()
-                    .find(|it| it.to_lowercase().contains(words))
-                    .cloned()
-            });
-            bail!(
-                "nuitka refuses the configuration: {}\n\
-                 hint: mend the section of sidecar {} in packaging/dist.toml",
-                line.unwrap_or_default(),
-                self.name
-            );
-        }
-        let decisive = failed.and_then(|it| decisive(&it.printed));
-        let decisive = decisive.map(|it| format!(" ({it})")).unwrap_or_default();
-        let name = freezer_name(freezer);
-        let because = format!("{name} failed: {error:#}{decisive}");
-        let next = self.freezers.iter().skip_while(|it| **it != freezer).nth(1);
-        if let Some(next) = next {
-            let text = format!("{because}; trying {}", freezer_name(*next));
-            cx.note(Level::Warning, text);
-        }
-        Ok(because)
-    }
-
-    fn publish(
-        &self,
-        cx: &Context,
-        out: &Staging,
-        freezer: Freezer,
-        because: Option<String>,
-        made: PathBuf,
-        version: Option<String>,
-    ) -> Result<Frozen> {
-        let executable = self.target.exe(&self.name);
-        copy(&made, &out.file(&executable)?)?;
-        cx.fact("freezer", freezer_name(freezer));
+    fn publish(&self, cx: &Context, out: &Staging, chosen: Chosen) -> Result<Frozen> {
+        let Chosen {
+            candidate,
+            report,
+            failures,
+        } = chosen;
+        let name = self.target.exe(&self.name);
+        let (folder, executable) = match &candidate.folder {
+            Some(made) => {
+                copy_tree(made, &out.path().join(&self.name))?;
+                (Some(self.name.clone()), format!("{}/{name}", self.name))
+            }
+            None => {
+                copy(&candidate.executable, &out.file(&name)?)?;
+                (None, name)
+            }
+        };
+        cx.fact("freezer", candidate.freezer.name());
+        let because = (!failures.is_empty()).then(|| {
+            let all: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            all.join("; ")
+        });
         if let Some(because) = &because {
             cx.fact("because", because);
         }
-        let (name, layout) = (self.name.clone(), self.layout);
-        Ok(Frozen {
-            name,
-            executable,
-            freezer,
-            because,
-            layout,
-            version,
-        })
-    }
-}
-
-/// The line that says why a freezer failed. The last one rarely does: freezers end with where their
-/// report lies.
-fn decisive(tail: &[String]) -> Option<&String> {
-    let fatal = tail.iter().find(|it| it.contains("FATAL"));
-    let error = || tail.iter().rfind(|it| it.to_lowercase().contains("error"));
-    fatal.or_else(error).or(tail.last())
-}
-
-/// No freezer manages without room, and none is to blame.
-fn is_disk_full(error: &anyhow::Error) -> bool {
-    let full = |it: &std::io::Error| it.kind() == std::io::ErrorKind::StorageFull;
-    error.chain().any(|it| it.downcast_ref().is_some_and(full))
-}
-
-/// Whether what a program printed is that of a sidecar that works.
-fn judge(
-    printed: &[String],
-    tail: &[String],
-    end: Option<String>,
-    how: &str,
-    timeout: &Duration,
-) -> Result<()> {
-    let missing = tail.iter().find(|it| it.contains("ModuleNotFoundError"));
-    if let Some(line) = missing {
-        bail!("a module is missing {how}: {}", line.trim());
-    }
-    let ready = printed.iter().filter(|it| *it == "READY").count();
-    let said = || {
-        tail.last()
-            .map_or_else(|| "it printed nothing".to_owned(), |it| it.clone())
-    };
-    match (ready, end) {
-        (1, None) => Ok(()),
-        (1, Some(end)) => bail!(
-            "it was ready {how}, but did not end well when its stdin was closed ({end}): it would \
-             outlive a killed host"
-        ),
-        (0, Some(end)) if end.starts_with("timed out") => {
-            bail!(
-                "it did not print READY within {timeout:?} {how}: {}",
-                said()
-            )
+        for (key, value) in report.facts() {
+            cx.fact(key, value);
         }
-        (0, Some(end)) => bail!("it ended before it was ready {how} ({end}): {}", said()),
-        (0, None) => bail!("it ended before it was ready {how}: {}", said()),
-        (n, _) => bail!("it printed READY {n} times {how}; once is the protocol"),
+        Ok(Frozen {
+            name: self.name.clone(),
+            executable,
+            folder,
+            freezer: candidate.freezer,
+            layout: candidate.layout,
+            version: report.version(),
+            failures,
+            because,
+        })
     }
 }

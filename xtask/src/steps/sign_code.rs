@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{app::Host, copy, sidecar::Frozen};
+use super::{app::Host, copy, link_to, sidecar::Frozen};
 use crate::{
     binary,
     engine::{
@@ -17,6 +17,9 @@ use crate::{
     release::Release,
     target::{Os, Target},
 };
+
+/// The folder, below that of the resources, which holds the sidecars that are folders themselves.
+pub const FOLDERS: &str = "sidecars";
 
 /// All executables of the product.
 #[derive(Serialize)]
@@ -54,6 +57,31 @@ impl SignCode {
     }
 }
 
+/// Copies a sidecar to where it will lie beside the host: one file next to it, a folder in
+/// [`FOLDERS`].
+fn add(sidecar: &Done<Frozen>, out: &Staging) -> Result<Frozen> {
+    let place = |path: &str| match sidecar.output.folder {
+        Some(_) => format!("{FOLDERS}/{path}"),
+        None => path.to_owned(),
+    };
+    let mut frozen = sidecar.output.clone();
+    frozen.executable = place(&frozen.executable);
+    frozen.folder = frozen.folder.as_deref().map(place);
+    ensure!(
+        !out.file(&frozen.executable)?.exists(),
+        "sidecar {} has the name of another executable: one would replace the other",
+        frozen.name
+    );
+    for artifact in &sidecar.artifacts {
+        let into = out.file(place(&artifact.path))?;
+        match &artifact.link {
+            Some(target) => link_to(target, &into)?,
+            None => sidecar.copy_to(&artifact.path, &into)?,
+        }
+    }
+    Ok(frozen)
+}
+
 /// What `externalBin` names besides the configured sidecars, and that is there for the target.
 fn external(release: &Release) -> Vec<(String, PathBuf)> {
     let config = &release.config;
@@ -87,15 +115,7 @@ impl Step for SignCode {
         }
         let mut sidecars = Vec::new();
         for sidecar in &self.sidecars {
-            let executable = &sidecar.output.executable;
-            let into = out.file(executable)?;
-            ensure!(
-                !into.exists(),
-                "sidecar {} has the name of another executable: one would replace the other",
-                sidecar.output.name
-            );
-            sidecar.copy_to(executable, &into)?;
-            sidecars.push(sidecar.output.clone());
+            sidecars.push(add(sidecar, out)?);
         }
         for (name, source) in &self.external {
             binary::check(source, &self.target, &format!("externalBin {name}"))?;

@@ -62,8 +62,11 @@ fn normalize_tar(gzipped: &[u8], time: u64) -> Result<Vec<u8>> {
     Ok(builder.into_inner()?.finish()?)
 }
 
-/// The content of these files inside a package, by path without a leading `./`.
-pub fn contents(package: &Path, paths: &[String]) -> Result<BTreeMap<String, Vec<u8>>> {
+/// The content of the wanted files inside a package, by path without a leading `./`.
+pub fn contents(
+    package: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Vec<u8>>> {
     let bytes = fs_err::read(package)?;
     let mut archive = ar::Archive::new(Cursor::new(&bytes));
     while let Some(member) = archive.next_entry() {
@@ -77,7 +80,7 @@ pub fn contents(package: &Path, paths: &[String]) -> Result<BTreeMap<String, Vec
             let mut entry = entry?;
             let path = entry.path()?.to_string_lossy().into_owned();
             let path = path.trim_start_matches("./").to_owned();
-            if paths.contains(&path) {
+            if wanted(&path) {
                 let mut content = Vec::new();
                 entry.read_to_end(&mut content)?;
                 found.insert(path, content);

@@ -3,11 +3,17 @@
 use std::{ffi::OsString, path::Path};
 
 use super::python::Entry;
-use crate::config::Sidecar;
+use crate::{config::Layout, freeze::candidate::Freezing, target::Os};
 
 /// The arguments after `python -m nuitka`. `--assume-yes-for-downloads` is missing on purpose: it
 /// lets Nuitka fetch an unpinned compiler.
-pub fn arguments(sidecar: &Sidecar, executable: &str, work: &Path, jobs: usize) -> Vec<OsString> {
+pub fn arguments(
+    freezing: &Freezing,
+    layout: Layout,
+    executable: &str,
+    work: &Path,
+) -> Vec<OsString> {
+    let sidecar = freezing.sidecar;
     let text = |it: String| OsString::from(it);
     let path = |name: &str, path: &Path| {
         let mut argument = OsString::from(name);
@@ -15,10 +21,10 @@ pub fn arguments(sidecar: &Sidecar, executable: &str, work: &Path, jobs: usize) 
         argument
     };
     let mut arguments = vec![
-        text("--mode=onefile".into()),
+        text(format!("--mode={}", mode(layout))),
         // No connection at all, so that the same inputs give the same output.
         text("--update-check=never".into()),
-        text(format!("--jobs={jobs}")),
+        text(format!("--jobs={}", freezing.cx.jobs())),
         path("--output-dir=", work),
         text(format!("--output-filename={executable}")),
         path("--report=", &work.join("nuitka-report.xml")),
@@ -47,6 +53,7 @@ pub fn arguments(sidecar: &Sidecar, executable: &str, work: &Path, jobs: usize) 
         argument.push(&data.to);
         arguments.push(argument);
     }
+    arguments.extend(metadata(freezing).into_iter().map(text));
     arguments.extend(sidecar.nuitka_args.iter().cloned().map(text));
     let entry = match Entry::of(&sidecar.entry) {
         Entry::Package { dir, .. } => dir,
@@ -54,6 +61,48 @@ pub fn arguments(sidecar: &Sidecar, executable: &str, work: &Path, jobs: usize) 
     };
     arguments.push(path("--main=", &entry));
     arguments
+}
+
+fn mode(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Folder => "standalone",
+        Layout::Onefile | Layout::Auto => "onefile",
+    }
+}
+
+/// The folder that a folder layout leaves in the work folder: it has the name of what is started.
+pub fn folder(entry: &Path) -> String {
+    let started = match Entry::of(entry) {
+        Entry::Package { dir, .. } => dir,
+        Entry::Script(script) => script,
+    };
+    let stem = started.file_stem().unwrap_or_default().to_string_lossy();
+    format!("{stem}.dist")
+}
+
+/// What Windows and macOS show of an executable. Elsewhere there is no place for it.
+fn metadata(freezing: &Freezing) -> Vec<String> {
+    if freezing.target.os == Os::Linux {
+        return Vec::new();
+    }
+    let (product, metadata) = (freezing.product, &freezing.sidecar.metadata);
+    let version = &product.version;
+    // Four numbers is all that Windows has room for.
+    let numbers = format!("{}.{}.{}.0", version.major, version.minor, version.patch);
+    let mut flags = vec![
+        format!("--product-name={}", product.name),
+        format!("--product-version={numbers}"),
+        format!("--file-version={numbers}"),
+    ];
+    let texts = [
+        ("company-name", &metadata.company),
+        ("file-description", &metadata.description),
+        ("copyright", &metadata.copyright),
+    ];
+    for (name, text) in texts {
+        flags.extend(text.as_ref().map(|it| format!("--{name}={it}")));
+    }
+    flags
 }
 
 /// Words in the output of a failed freeze that another freezer would not help against: they are

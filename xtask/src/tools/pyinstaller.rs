@@ -3,18 +3,22 @@
 use std::{ffi::OsString, path::Path};
 
 use super::python::Entry;
-use crate::config::Sidecar;
+use crate::config::{Layout, Sidecar};
 
 /// The arguments after `python -m PyInstaller`.
-pub fn arguments(sidecar: &Sidecar, name: &str, work: &Path) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = ["--onefile", "--noconfirm", "--clean", "--log-level=INFO"]
+pub fn arguments(sidecar: &Sidecar, layout: Layout, work: &Path) -> Vec<OsString> {
+    let layout = match layout {
+        Layout::Folder => "--onedir",
+        Layout::Onefile | Layout::Auto => "--onefile",
+    };
+    let mut arguments: Vec<OsString> = [layout, "--noconfirm", "--clean", "--log-level=INFO"]
         .map(OsString::from)
         .into();
     let mut option = |name: &str, value: OsString| {
         arguments.push(name.into());
         arguments.push(value);
     };
-    option("--name", name.into());
+    option("--name", (&sidecar.name).into());
     option("--distpath", work.join("dist").into());
     option("--workpath", work.join("build").into());
     option("--specpath", work.into());

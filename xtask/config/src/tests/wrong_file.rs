@@ -99,7 +99,29 @@ fn numbers_and_shares_have_limits() {
     check(
         "[[sidecar]]\nname = 'a'\n[sidecar.trial]\nlaunches = 0\nmax-failures = '101%'\n\
          [[sidecar]]\nname = 'b'\n[sidecar.trial]\nlaunches = '20'\nmax-failures = 10\n",
-        expect![[]],
+        expect![[r#"
+            the configuration has 4 problems
+
+            packaging/dist.toml:4:12: `launches` must be from 1 to 1000
+              |
+            4 | launches = 0
+              |            ^
+
+            packaging/dist.toml:5:16: `101%` is not a share from `0%` to `100%`
+              |
+            5 | max-failures = '101%'
+              |                ^^^^^^
+
+            packaging/dist.toml:9:12: `launches` must be a whole number, not a string
+              |
+            9 | launches = '20'
+              |            ^^^^ write `20` without quotes
+
+            packaging/dist.toml:10:16: `max-failures` must be a string, not an integer
+               |
+            10 | max-failures = 10
+               |                ^^ write `"10"`
+        "#]],
     );
 }
 

@@ -1,0 +1,166 @@
+//! The choice: the candidates in order, until one passes.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    candidate::{Candidate, Freezing},
+    failure::{Class, Failure, classify},
+    trial::{Report, Trial},
+};
+use crate::{
+    config::{Freezer, Layout},
+    engine::event::Level,
+};
+
+/// What the command line says about fallbacks. It decides no output, only which outputs are good
+/// enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// `--no-fallback`: only the first freezer.
+    pub no_fallback: bool,
+    /// `--require-freezer`: only this one.
+    pub require: Option<Freezer>,
+    /// `--retry-fallback`: a fallback is tried again now.
+    pub retry_fallback: bool,
+}
+
+impl Policy {
+    /// The freezers that may be used, of those that are configured.
+    pub fn allowed(self, configured: &[Freezer]) -> Vec<Freezer> {
+        let first = configured.first().copied();
+        match (self.require, self.no_fallback) {
+            (Some(required), _) => vec![required],
+            (None, true) => first.into_iter().collect(),
+            (None, false) => configured.to_vec(),
+        }
+    }
+}
+
+/// A candidate that passed, and how it came to be the one.
+pub struct Chosen {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// What its trial showed.
+    pub report: Report,
+    /// What others failed at before.
+    pub failures: Vec<Failure>,
+}
+
+/// Makes and tries one candidate after the other.
+pub struct Choice<'a> {
+    /// Makes them.
+    pub freezing: &'a Freezing<'a>,
+    /// Tries them.
+    pub trial: &'a Trial<'a>,
+    /// The freezers in order.
+    pub freezers: &'a [Freezer],
+}
+
+impl Choice<'_> {
+    /// The first candidate that passes.
+    ///
+    /// # Errors
+    /// What no other freezer would help against fails at once; otherwise all failures together.
+    pub fn make(&self) -> Result<Chosen> {
+        let mut failures = Vec::new();
+        for (index, &freezer) in self.freezers.iter().enumerate() {
+            match self.with(freezer)? {
+                Ok((candidate, report)) => {
+                    return Ok(Chosen {
+                        candidate,
+                        report,
+                        failures,
+                    });
+                }
+                Err(failure) => {
+                    if let Some(next) = self.freezers.get(index + 1) {
+                        let text = format!("{failure}; trying {}", next.name());
+                        self.freezing.cx.note(Level::Warning, text);
+                    }
+                    failures.push(failure);
+                }
+            }
+        }
+        let sidecar = &self.freezing.sidecar.name;
+        let failures: Vec<String> = failures.iter().map(Failure::explained).collect();
+        bail!("no freezer managed {sidecar}\n{}", failures.join("\n"));
+    }
+
+    /// What one freezer makes, in the layout that the configuration wants.
+    fn with(&self, freezer: Freezer) -> Result<Result<(Candidate, Report), Failure>> {
+        let sidecar = self.freezing.sidecar;
+        let layout = match sidecar.layout {
+            Layout::Auto => Layout::Onefile,
+            layout => layout,
+        };
+        let first = match self.one(freezer, layout)? {
+            Ok(first) => first,
+            failure => return Ok(failure),
+        };
+        let Some(slow) = too_slow(&first.1, sidecar.max_startup) else {
+            return Ok(Ok(first));
+        };
+        if sidecar.layout != Layout::Auto {
+            let proposal = match layout {
+                Layout::Folder => "its imports take that long",
+                _ => {
+                    "layout = \"folder\" or \"auto\" in packaging/dist.toml would save the extraction"
+                }
+            };
+            self.freezing
+                .cx
+                .note(Level::Warning, format!("{slow}: {proposal}"));
+            return Ok(Ok(first));
+        }
+        self.freezing
+            .cx
+            .note(Level::Info, format!("{slow}: making a folder"));
+        self.freezing
+            .cx
+            .fact("layout", format!("folder, since as one file {slow}"));
+        self.one(freezer, Layout::Folder)
+    }
+
+    /// Makes and tries a candidate.
+    pub fn one(
+        &self,
+        freezer: Freezer,
+        layout: Layout,
+    ) -> Result<Result<(Candidate, Report), Failure>> {
+        let candidate = match self.freezing.freeze(freezer, layout) {
+            Ok(candidate) => candidate,
+            Err(error) => return classify(self.freezing, freezer, layout, error).map(Err),
+        };
+        let report = self.trial.run(&candidate)?;
+        if !report.rejected {
+            return Ok(Ok((candidate, report)));
+        }
+        let missing = report.failed().find_map(|it| it.missing_module.clone());
+        let class = match missing {
+            Some(_) => Class::MissingImport,
+            None => Class::Trial,
+        };
+        let mut lines = vec![report.reliability()];
+        lines.push(format!("what they printed: {}", report.kept.display()));
+        Ok(Err(Failure {
+            freezer,
+            version: self.freezing.version_of(freezer),
+            layout,
+            class,
+            lines,
+        }))
+    }
+}
+
+/// `it takes 6100 ms to be ready, more than max-startup (5s)`; none if it is quick enough.
+fn too_slow(report: &Report, limit: Option<Duration>) -> Option<String> {
+    let limit = limit?;
+    let startup = &report.startup;
+    let median = startup.median_ms.or(startup.cold_ms)?;
+    let too_long = median > limit.as_secs_f64() * 1000.0;
+    too_long
+        .then(|| format!("it takes {median:.0} ms to be ready, more than max-startup ({limit:?})"))
+}
