@@ -16,7 +16,7 @@ use crate::{
         exec::Interrupted,
         secret::Redactor,
         select::Selection,
-        session::{self, Options, Reported, Session, Stopped},
+        session::{self, Hashes, Options, Reported, Session, Stopped},
         step::Done,
     },
     pipeline,
@@ -56,6 +56,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     }
     let started = Instant::now();
     let target = target(on)?;
+    let hashes = Hashes::read(&world.state(&target), select.rehash);
     let events = Events::new(vec![report::reporter(
         world.global.format,
         world.global.color,
@@ -72,7 +73,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
             ..Scope::default()
         },
     )
-    .and_then(|()| open(world, &wish, &target, events.clone()))
+    .and_then(|()| open(world, &wish, &target, events.clone(), hashes))
     .and_then(|(session, release)| {
         let outcome = release_from(&session, &release);
         session.close();
@@ -150,7 +151,8 @@ fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCo
             false,
         ));
     }
-    let (session, release) = open(world, wish, &target, Events::new(reporters))?;
+    let hashes = Hashes::read(&world.state(&target), wish.select.rehash);
+    let (session, release) = open(world, wish, &target, Events::new(reporters), hashes)?;
     let outcome = pipeline::dist(&session, &release);
     session.close();
     match outcome {
@@ -251,7 +253,13 @@ fn released_files(sealed: &Done<Sealed>) -> Vec<ReleasedFile> {
         .collect()
 }
 
-fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(Session, Release)> {
+fn open(
+    world: &World,
+    wish: &Wish,
+    target: &Target,
+    events: Events,
+    hashes: Hashes,
+) -> Result<(Session, Release)> {
     let command = resume_command(wish, target, world.global.config.as_deref());
     let config = world.config()?;
     let probes = world.probes().withhold(Release::withheld(&config));
@@ -277,7 +285,7 @@ fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(
         selection: selection(wish.select),
         plan: wish.plan,
         jobs,
-        rehash: wish.select.rehash,
+        hashes,
         timeout: release.config.limits.step_timeout,
         withheld: Release::withheld(&release.config),
         probes,

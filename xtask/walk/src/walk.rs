@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs::{DirEntry, Metadata},
     path::{Path, PathBuf},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use anyhow::{Context as _, Result};
@@ -107,6 +107,16 @@ impl Filter {
     }
 }
 
+/// Files that one thread reads before it calls others: starting a thread takes as long as that,
+/// and the folder of a step's output has fewer.
+const ALONE: usize = 50;
+
+/// How many threads walk; asked once, because asking reads the control group's files.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |it| it.get().min(8)))
+}
+
 /// Folders still to be read, shared by the walker threads.
 struct Queue {
     state: Mutex<QueueState>,
@@ -164,27 +174,35 @@ impl Walker<'_> {
             cache,
             queue,
         };
-        let threads = std::thread::available_parallelism().map_or(1, |it| it.get().min(8));
-        let parts: Vec<Result<Vec<Found>>> = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads)
-                .map(|_| scope.spawn(|| walker.work()))
-                .collect();
-            workers
-                .into_iter()
-                .map(|it| it.join().expect("a walker does not panic"))
-                .collect()
-        });
-        let mut found = Vec::new();
-        for part in parts {
-            found.extend(part?);
+        let mut found = walker.work(ALONE)?;
+        if !walker.queue.state().folders.is_empty() {
+            for part in walker.side_by_side() {
+                found.extend(part?);
+            }
         }
         found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
 
-    fn work(&self) -> Result<Vec<Found>> {
+    /// Reads what is left with as many threads as there are processors; this one is the first.
+    fn side_by_side(&self) -> Vec<Result<Vec<Found>>> {
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..processors())
+                .map(|_| scope.spawn(|| self.work(usize::MAX)))
+                .collect();
+            let mut parts = vec![self.work(usize::MAX)];
+            let others = others.into_iter().map(|it| it.join());
+            parts.extend(others.map(|it| it.expect("a walker does not panic")));
+            parts
+        })
+    }
+
+    /// Reads folders until none is left or so many files were found.
+    fn work(&self, enough: usize) -> Result<Vec<Found>> {
         let mut found = Vec::new();
-        while let Some((folder, rules)) = self.next() {
+        while found.len() < enough
+            && let Some((folder, rules)) = self.next()
+        {
             let outcome = self.read(&folder, rules.as_ref(), &mut found);
             let mut state = self.queue.state();
             state.busy -= 1;
