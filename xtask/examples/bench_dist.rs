@@ -206,7 +206,7 @@ mod overhead {
         probe::Probes,
         secret::Redactor,
         select::Selection,
-        session::{Options, Session},
+        session::{Hashes, Options, Session},
         staging::Staging,
         step::{Context, Step},
     };
@@ -253,7 +253,7 @@ mod overhead {
             },
             plan: false,
             jobs: 1,
-            rehash: false,
+            hashes: Hashes::read(&root.join("state"), false),
             timeout: Duration::from_secs(600),
             withheld: Vec::new(),
             probes: Probes::open(root.join("probes")),

@@ -25,7 +25,7 @@ use xtask::engine::{
     probe::Probes,
     secret::Redactor,
     select::Selection,
-    session::{Options, Session},
+    session::{Hashes, Options, Session},
     staging::Staging,
     step::{Context, Step},
 };
@@ -74,9 +74,11 @@ impl Reporter for Outcome {
 }
 
 fn decide(root: &Path) -> Result<()> {
+    let state = root.join("target/dist/bench");
     let session = Session::open(Options {
         root: root.to_owned(),
-        state: root.join("target/dist/bench"),
+        hashes: Hashes::read(&state, false),
+        state,
         target: "bench".into(),
         steps: vec!["everything".into()],
         command: "bench".into(),
@@ -84,7 +86,6 @@ fn decide(root: &Path) -> Result<()> {
         selection: Selection::default(),
         plan: false,
         jobs: 2,
-        rehash: false,
         timeout: Duration::from_secs(60),
         withheld: Vec::new(),
         probes: Probes::open(root.join("target/probes")),

@@ -30,7 +30,7 @@ use xtask::engine::{
     probe::Probes,
     secret::Redactor,
     select::Selection,
-    session::{Options, Session, Stopped},
+    session::{Hashes, Options, Session, Stopped},
     staging::Staging,
     step::{Context, Done, Step},
 };
@@ -309,9 +309,13 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
     let flag = interrupted.clone();
     ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst))?;
     let events = Events::new(vec![Box::new(JsonLines)]);
-    let probes = root.join("target/dist/small-probes");
+    let (state, probes) = (
+        root.join("target/dist/small"),
+        root.join("target/dist/small-probes"),
+    );
     let session = Session::open(Options {
-        state: root.join("target/dist/small"),
+        hashes: Hashes::read(&state, false),
+        state,
         root,
         target: "small".into(),
         steps: STEPS.map(str::to_owned).into(),
@@ -320,7 +324,6 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
         selection,
         plan,
         jobs,
-        rehash: false,
         timeout: Duration::from_secs(600),
         withheld: Vec::new(),
         probes: Probes::open(probes),

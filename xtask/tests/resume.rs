@@ -25,7 +25,7 @@ use xtask::engine::{
     probe::Probes,
     secret::Redactor,
     select::Selection,
-    session::{Options, Session, Stopped},
+    session::{Hashes, Options, Session, Stopped},
     staging::Staging,
     step::{Context, Done, Step},
 };
@@ -193,7 +193,7 @@ impl World {
             selection: self.selection.take(),
             plan: *self.plan.borrow(),
             jobs: 2,
-            rehash: false,
+            hashes: Hashes::read(&self.repo.state(), false),
             timeout: Duration::from_secs(10),
             withheld: Vec::new(),
             redactor: Redactor::default(),

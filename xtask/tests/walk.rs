@@ -207,6 +207,64 @@ fn tricky_rules_as_git_reads_them() {
     }
 }
 
+/// What other readers of `.gitignore` take for something else: braces, patterns that are not well
+/// formed, white space, a byte order mark, a link.
+#[test]
+fn rules_that_git_alone_reads_so() {
+    let world = World::repository();
+    let rules = "\u{feff}*.bom\n*.{a,b}\n{c}\n[open\nx[z-a]\nend\\\ntab\t\n*.crlf\r\n[[:digit:]]up\n\
+                 [!a-c]no\n[]]close\ntwo**stars\n$money\n**/in/**/deep\n?.short\n";
+    world.write(".gitignore", rules);
+    world.write("allow/.gitignore", "*\n!*/\n!*.keep\n!.gitignore\n");
+    world.write("linked/rules", "*.hidden\n");
+    std::os::unix::fs::symlink("rules", world.root.join("linked/.gitignore")).expect("a link");
+    world.write("folder/.gitignore/inside", "*.hidden\n");
+    for path in [
+        "1.bom",
+        "1.a",
+        "1.{a,b}",
+        "c",
+        "{c}",
+        "[open",
+        "o",
+        "xm",
+        "x[z-a]",
+        "end",
+        "end\\",
+        "tab",
+        "tab\t",
+        "1.crlf",
+        "1up",
+        "up",
+        "ano",
+        "dno",
+        "]close",
+        "two-stars",
+        "two/stars",
+        "$money",
+        "money",
+        "in/deep",
+        "in/a/b/deep",
+        "z/in/a/deep",
+        "a.short",
+        "ab.short",
+        "ü.short",
+        "allow/a",
+        "allow/a.keep",
+        "allow/b/c/d.keep",
+        "allow/b/c/d",
+        "linked/a.hidden",
+        "folder/a.hidden",
+    ] {
+        world.write(path, path);
+    }
+    #[cfg(target_os = "linux")]
+    world.write(OsStr::from_bytes(b"bad\xff.bom"), "x");
+    for folder in ["", "allow", "allow/b", "linked", "in/a"] {
+        agrees_with_git(&world, folder);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn names_that_are_no_text_stay_apart() {

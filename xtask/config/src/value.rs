@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 use std::time::Duration;
 
 use super::types::PythonVersion;
+use xtask_walk::is_glob;
 
 /// Units of a duration with their length in milliseconds, the longest first.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
@@ -97,9 +98,15 @@ fn glob(text: &str) -> Result<(), &'static str> {
     if text.starts_with(['/', '!']) || text.split('/').any(|part| part == "..") {
         return Err("relative to the repository: no leading `/` or `!`, no `..`");
     }
-    match ignore::overrides::OverrideBuilder::new("/").add(text) {
-        Ok(_) if !text.is_empty() => Ok(()),
-        _ => Err("a glob, such as `shared/**` or `**/*.md`"),
+    // Git would look for a name with braces in it, and find none.
+    let braces = text.split_once('{').and_then(|(_, it)| it.split_once('}'));
+    if braces.is_some_and(|(inside, _)| inside.contains(',')) {
+        return Err("a glob of `.gitignore`, which has no `{a,b}`: write one for each");
+    }
+    if is_glob(text) {
+        Ok(())
+    } else {
+        Err("a glob, such as `shared/**` or `**/*.md`")
     }
 }
 

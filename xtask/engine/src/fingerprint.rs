@@ -155,15 +155,13 @@ impl Taken {
         // Side by side: while one is sorted and hashed, another waits for the file system.
         let walked: Vec<Result<_>> = std::thread::scope(|scope| {
             let walk = |tree: &Tree| tree.walk(repository, cache).map(|it| (tree_text(&it), it));
-            let walks = inputs
-                .trees
-                .values()
-                .map(|tree| scope.spawn(move || walk(tree)));
-            let walks: Vec<_> = walks.collect();
-            walks
-                .into_iter()
-                .map(|it| it.join().expect("a walk does not panic"))
-                .collect()
+            let mut trees = inputs.trees.values();
+            let first = trees.next();
+            let others: Vec<_> = trees.map(|tree| scope.spawn(move || walk(tree))).collect();
+            let mut walked: Vec<_> = first.into_iter().map(walk).collect();
+            let others = others.into_iter().map(|it| it.join());
+            walked.extend(others.map(|it| it.expect("a walk does not panic")));
+            walked
         });
         for (name, walked) in inputs.trees.keys().zip(walked) {
             let (text, found) = walked?;

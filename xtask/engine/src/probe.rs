@@ -17,7 +17,7 @@ use std::{
     fs::Metadata,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use anyhow::{Result, bail};
@@ -118,12 +118,13 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// The answers so far, kept in a file between runs.
+/// The answers so far, kept in a file between runs. Cheap to clone; all clones share them.
+#[derive(Clone)]
 pub struct Probes {
     file: PathBuf,
     search: Option<OsString>,
     withheld: Vec<String>,
-    known: Mutex<BTreeMap<String, Answer>>,
+    known: Arc<Mutex<BTreeMap<String, Answer>>>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -150,7 +151,7 @@ impl Probes {
             file,
             search: env::var_os("PATH"),
             withheld: Vec::new(),
-            known: Mutex::new(known.unwrap_or_default()),
+            known: Arc::new(Mutex::new(known.unwrap_or_default())),
         }
     }
 

@@ -10,6 +10,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -53,8 +54,8 @@ pub struct Options {
     pub plan: bool,
     /// How many processes may work at once; 1 is strictly in order.
     pub jobs: usize,
-    /// Read every file anew.
-    pub rehash: bool,
+    /// The hashes of files that earlier runs knew.
+    pub hashes: Hashes,
     /// The longest that one command may take.
     pub timeout: Duration,
     /// Names of variables that no child inherits.
@@ -67,6 +68,25 @@ pub struct Options {
     pub interrupted: Arc<AtomicBool>,
     /// Called at each point of a commit; tests end the process there.
     pub at_commit: Option<fn(&str)>,
+}
+
+/// The hashes of files that earlier runs knew, read by a thread of their own: a run needs them
+/// late, so that whoever starts reading early waits for nothing. Reading them needs no lock, since
+/// none is taken at its word: each stands for a file only as long as its stat is the same.
+pub struct Hashes(JoinHandle<StatCache>);
+
+impl Hashes {
+    /// Starts reading those of a state folder; with `rehash` every file is read anew.
+    pub fn read(state: &Path, rehash: bool) -> Self {
+        let file = state.join("stat.v2");
+        Self(std::thread::spawn(move || {
+            StatCache::open(file, rehash, exec::quiet)
+        }))
+    }
+
+    fn wait(self) -> StatCache {
+        self.0.join().expect("reading a cache does not panic")
+    }
 }
 
 /// What [`Session::task`] is told of its work.
@@ -152,9 +172,6 @@ impl Session {
             true => None,
             false => Some(Lock::take(&state, &options.command)?),
         };
-        // Both are read whole and have nothing to do with each other.
-        let file = state.join("stat.v2");
-        let cache = std::thread::spawn(move || StatCache::open(file, options.rehash, exec::quiet));
         let (journal, trouble) = Journal::open(&state, &options.target);
         let events = options.events;
         if let Some(text) = trouble {
@@ -190,7 +207,7 @@ impl Session {
             timeout: options.timeout,
         };
         Ok(Self {
-            cache: cache.join().expect("reading a cache does not panic"),
+            cache: options.hashes.wait(),
             root: options.root,
             jobs: options.jobs,
             probes: options.probes,

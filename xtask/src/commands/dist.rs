@@ -16,9 +16,10 @@ use crate::{
         exec::Interrupted,
         secret::Redactor,
         select::Selection,
-        session::{self, Options, Reported, Session, Stopped},
+        session::{self, Hashes, Options, Reported, Session, Stopped},
         step::Done,
     },
+    freeze::choice::Policy,
     pipeline,
     release::{Release, SigningWish},
     report,
@@ -31,6 +32,7 @@ struct Wish<'a> {
     on: &'a OnTarget,
     select: &'a Select,
     signing: &'a Signing,
+    freezing: Policy,
     jobs: Option<u16>,
     plan: bool,
 }
@@ -40,6 +42,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         on,
         select,
         signing,
+        freezing,
         jobs,
         dry_run,
         setup,
@@ -48,6 +51,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         on,
         select,
         signing,
+        freezing: (*freezing).into(),
         jobs: *jobs,
         plan: *dry_run,
     };
@@ -56,6 +60,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     }
     let started = Instant::now();
     let target = target(on)?;
+    let hashes = Hashes::read(&world.state(&target), select.rehash);
     let events = Events::new(vec![report::reporter(
         world.global.format,
         world.global.color,
@@ -72,7 +77,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
             ..Scope::default()
         },
     )
-    .and_then(|()| open(world, &wish, &target, events.clone()))
+    .and_then(|()| open(world, &wish, &target, events.clone(), hashes))
     .and_then(|(session, release)| {
         let outcome = release_from(&session, &release);
         session.close();
@@ -111,6 +116,7 @@ pub(super) fn plan(world: &World, options: &Plan) -> Result<ExitCode> {
         on,
         select,
         signing,
+        freezing,
         explain,
     } = options;
     show_plan(
@@ -119,6 +125,7 @@ pub(super) fn plan(world: &World, options: &Plan) -> Result<ExitCode> {
             on,
             select,
             signing,
+            freezing: (*freezing).into(),
             jobs: None,
             plan: true,
         },
@@ -150,7 +157,8 @@ fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCo
             false,
         ));
     }
-    let (session, release) = open(world, wish, &target, Events::new(reporters))?;
+    let hashes = Hashes::read(&world.state(&target), wish.select.rehash);
+    let (session, release) = open(world, wish, &target, Events::new(reporters), hashes)?;
     let outcome = pipeline::dist(&session, &release);
     session.close();
     match outcome {
@@ -251,7 +259,13 @@ fn released_files(sealed: &Done<Sealed>) -> Vec<ReleasedFile> {
         .collect()
 }
 
-fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(Session, Release)> {
+fn open(
+    world: &World,
+    wish: &Wish,
+    target: &Target,
+    events: Events,
+    hashes: Hashes,
+) -> Result<(Session, Release)> {
     let command = resume_command(wish, target, world.global.config.as_deref());
     let config = world.config()?;
     let probes = world.probes().withhold(Release::withheld(&config));
@@ -263,7 +277,8 @@ fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(
         _ => SigningWish::Any,
     };
     let warnings = config.warnings.clone();
-    let release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
+    let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
+    release.freezing = wish.freezing;
     release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
     let steps = pipeline::steps(&release.config);
     let jobs = wish.jobs.map_or_else(processors, usize::from);
@@ -277,7 +292,7 @@ fn open(world: &World, wish: &Wish, target: &Target, events: Events) -> Result<(
         selection: selection(wish.select),
         plan: wish.plan,
         jobs,
-        rehash: wish.select.rehash,
+        hashes,
         timeout: release.config.limits.step_timeout,
         withheld: Release::withheld(&release.config),
         probes,
@@ -337,6 +352,7 @@ fn resume_command(wish: &Wish, target: &Target, config: Option<&Path>) -> String
         (wish.signing.release, "--release"),
         (wish.signing.unsigned, "--unsigned"),
         (wish.signing.allow_dirty, "--allow-dirty"),
+        (wish.freezing.no_fallback, "--no-fallback"),
     ];
     words.extend(flags.iter().filter(|it| it.0).map(|it| it.1.to_owned()));
     let select = wish.select;
@@ -349,6 +365,8 @@ fn resume_command(wish: &Wish, target: &Target, config: Option<&Path>) -> String
         words.extend(step.iter().map(|it| format!("{flag} {it}")));
     }
     words.extend(select.skip.iter().map(|it| format!("--skip {it}")));
+    let required = wish.freezing.require;
+    words.extend(required.map(|it| format!("--require-freezer {}", it.name())));
     words.extend(wish.jobs.map(|it| format!("--jobs {it}")));
     words.extend(config.map(|it| format!("--config {}", it.display())));
     words.join(" ")

@@ -50,6 +50,8 @@ struct World {
     interrupted: Arc<AtomicBool>,
     /// Read once: no command changes it.
     loaded: OnceLock<Config>,
+    /// Read once: what one part of a command asks, the next need not ask again.
+    probes: OnceLock<Probes>,
 }
 
 impl World {
@@ -63,7 +65,8 @@ impl World {
     }
 
     fn probes(&self) -> Probes {
-        Probes::open(self.root.join("target/dist/probes.v1.json"))
+        let open = || Probes::open(self.root.join("target/dist/probes.v1.json"));
+        self.probes.get_or_init(open).clone()
     }
 
     /// What runs commands outside of a step.
@@ -103,6 +106,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         global: cli.global,
         interrupted: interruptible()?,
         loaded: OnceLock::new(),
+        probes: OnceLock::new(),
     };
     match cli.command {
         Command::Dist(options) => dist::dist(&world, &options),

@@ -103,7 +103,7 @@ impl<'t> Git<'t> {
             let Ok(meta) = file.symlink_metadata() else {
                 continue;
             };
-            if filter.counts(&file) && !meta.is_dir() {
+            if filter.counts(path.as_bytes()) && !meta.is_dir() {
                 found.insert(at, found_at(&file, path, &meta, cache)?);
             }
         }

@@ -12,8 +12,10 @@
 
 mod cache;
 mod git;
+mod rules;
 mod walk;
 
 pub use cache::{Hash, Stat, StatCache, hash_file, hex, write_atomically, write_durably};
 pub use git::Ask;
+pub use rules::is_glob;
 pub use walk::{Found, Tree, digest, walk_all};

@@ -4,16 +4,16 @@ use std::{
     ffi::OsStr,
     fs::{DirEntry, Metadata},
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use anyhow::{Context as _, Result};
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use sha2::{Digest, Sha256};
 
 use crate::{
     cache::{Hash, StatCache, text_of},
     git::{GITIGNORE, Git, NEVER},
+    rules::{Globs, Place, Rules, prefix},
 };
 
 /// A folder of sources. Serialized as part of a fingerprint's explanation.
@@ -59,25 +59,19 @@ impl Tree {
     pub fn walk(&self, repository: &Path, cache: &StatCache) -> Result<Vec<Found>> {
         let git = Git::of(&self.root);
         let top = git.as_ref().map_or(repository, |it| it.top);
+        let top = if self.root.starts_with(top) {
+            top
+        } else {
+            &self.root
+        };
         let rules = Rules::above(&self.root, top, git.as_ref());
-        let mut exclude = GitignoreBuilder::new(&self.root);
-        for glob in &self.exclude {
-            exclude
-                .add_line(None, glob)
-                .with_context(|| format!("the pattern `{glob}`"))?;
-        }
-        let mut only = GitignoreBuilder::new(&self.root);
-        for glob in &self.only {
-            only.add_line(None, glob)
-                .with_context(|| format!("the pattern `{glob}`"))?;
-        }
         let filter = Filter {
-            exclude: exclude.build()?,
-            only: only.build()?,
+            exclude: Globs::new(&self.exclude),
+            only: Globs::new(&self.only),
             git: !self.ignored,
         };
         let rules = (!self.ignored).then_some(rules);
-        let mut found = Walker::run(&self.root, rules, &filter, cache)?;
+        let mut found = Walker::run(&self.root, top, rules, &filter, cache)?;
         if let (Some(git), false) = (git, self.ignored) {
             git.add_forced(&self.root, &filter, cache, &mut found)?;
         }
@@ -88,89 +82,39 @@ impl Tree {
 /// All files below a folder, ignored or not: what a step left behind.
 pub fn walk_all(root: &Path, cache: &StatCache) -> Result<Vec<Found>> {
     let filter = Filter {
-        exclude: Gitignore::empty(),
-        only: Gitignore::empty(),
+        exclude: Globs::default(),
+        only: Globs::default(),
         git: false,
     };
-    Walker::run(root, None, &filter, cache)
+    Walker::run(root, root, None, &filter, cache)
 }
 
 pub(crate) struct Filter {
-    exclude: Gitignore,
-    only: Gitignore,
+    exclude: Globs,
+    only: Globs,
     /// Whether `.gitignore` files and the names in [`NEVER`] count.
     git: bool,
 }
 
 impl Filter {
-    /// Whether a file counts as far as the globs go.
-    pub(crate) fn counts(&self, path: &Path) -> bool {
-        let matches = |globs: &Gitignore| {
-            !globs.is_empty() && globs.matched_path_or_any_parents(path, false).is_ignore()
+    /// Whether a file counts as far as the globs go. The path is relative to the tree's root.
+    pub(crate) fn counts(&self, path: &[u8]) -> bool {
+        let file = Place {
+            path,
+            is_dir: false,
         };
-        !matches(&self.exclude) && (self.only.is_empty() || matches(&self.only))
+        !self.exclude.match_within(file) && (self.only.is_empty() || self.only.match_within(file))
     }
 }
 
-/// The `.gitignore` files that apply in a folder, innermost first.
-#[derive(Clone)]
-struct Rules(Arc<RulesIn>);
+/// Files that one thread reads before it calls others: starting a thread takes as long as that,
+/// and the folder of a step's output has fewer.
+const ALONE: usize = 50;
 
-struct RulesIn {
-    here: Gitignore,
-    above: Option<Rules>,
-}
-
-impl Rules {
-    /// The rules of all folders from the repository's root down to, but without, `root`.
-    fn above(root: &Path, repository: &Path, git: Option<&Git>) -> Self {
-        let mut builder = GitignoreBuilder::new(repository);
-        if let Some(git) = git {
-            builder.add(git.exclude());
-        }
-        let mut rules = Self::layer(&builder, None);
-        let inside = root.strip_prefix(repository).unwrap_or(Path::new(""));
-        let mut folder = repository.to_owned();
-        for part in inside.components() {
-            if folder.join(GITIGNORE).is_file() {
-                rules = rules.enter(&folder);
-            }
-            folder.push(part);
-        }
-        rules
-    }
-
-    fn layer(builder: &GitignoreBuilder, above: Option<Self>) -> Self {
-        let here = builder.build().unwrap_or_else(|_| Gitignore::empty());
-        Self(Arc::new(RulesIn { here, above }))
-    }
-
-    /// The rules inside `folder`, which has a `.gitignore`.
-    fn enter(&self, folder: &Path) -> Self {
-        let mut builder = GitignoreBuilder::new(folder);
-        // A pattern that cannot be read is skipped, as git does.
-        builder.add(folder.join(GITIGNORE));
-        Self::layer(&builder, Some(self.clone()))
-    }
-
-    /// Whether there is any rule: most paths need not be put together then.
-    fn any(&self) -> bool {
-        !self.0.here.is_empty() || self.0.above.as_ref().is_some_and(Self::any)
-    }
-
-    fn ignores(&self, path: &Path, is_dir: bool) -> bool {
-        let mut rules = Some(self);
-        while let Some(Rules(it)) = rules {
-            if !it.here.is_empty() {
-                let matched = it.here.matched(path, is_dir);
-                if !matched.is_none() {
-                    return matched.is_ignore();
-                }
-            }
-            rules = it.above.as_ref();
-        }
-        false
-    }
+/// How many threads walk; asked once, because asking reads the control group's files.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |it| it.get().min(8)))
 }
 
 /// Folders still to be read, shared by the walker threads.
@@ -193,6 +137,10 @@ struct QueueState {
 
 struct Walker<'a> {
     root: &'a Path,
+    /// Where the patterns of git begin: the root, or above it.
+    top: &'a Path,
+    /// How much longer the paths are that git's patterns see than those that the globs see.
+    lead: usize,
     filter: &'a Filter,
     cache: &'a StatCache,
     queue: Queue,
@@ -201,6 +149,7 @@ struct Walker<'a> {
 impl Walker<'_> {
     fn run(
         root: &Path,
+        top: &Path,
         rules: Option<Rules>,
         filter: &Filter,
         cache: &StatCache,
@@ -219,31 +168,41 @@ impl Walker<'_> {
         };
         let walker = Walker {
             root,
+            top,
+            lead: prefix(top, root).len(),
             filter,
             cache,
             queue,
         };
-        let threads = std::thread::available_parallelism().map_or(1, |it| it.get().min(8));
-        let parts: Vec<Result<Vec<Found>>> = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads)
-                .map(|_| scope.spawn(|| walker.work()))
-                .collect();
-            workers
-                .into_iter()
-                .map(|it| it.join().expect("a walker does not panic"))
-                .collect()
-        });
-        let mut found = Vec::new();
-        for part in parts {
-            found.extend(part?);
+        let mut found = walker.work(ALONE)?;
+        if !walker.queue.state().folders.is_empty() {
+            for part in walker.side_by_side() {
+                found.extend(part?);
+            }
         }
         found.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
     }
 
-    fn work(&self) -> Result<Vec<Found>> {
+    /// Reads what is left with as many threads as there are processors; this one is the first.
+    fn side_by_side(&self) -> Vec<Result<Vec<Found>>> {
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..processors())
+                .map(|_| scope.spawn(|| self.work(usize::MAX)))
+                .collect();
+            let mut parts = vec![self.work(usize::MAX)];
+            let others = others.into_iter().map(|it| it.join());
+            parts.extend(others.map(|it| it.expect("a walker does not panic")));
+            parts
+        })
+    }
+
+    /// Reads folders until none is left or so many files were found.
+    fn work(&self, enough: usize) -> Result<Vec<Found>> {
         let mut found = Vec::new();
-        while let Some((folder, rules)) = self.next() {
+        while found.len() < enough
+            && let Some((folder, rules)) = self.next()
+        {
             let outcome = self.read(&folder, rules.as_ref(), &mut found);
             let mut state = self.queue.state();
             state.busy -= 1;
@@ -288,15 +247,19 @@ impl Walker<'_> {
             .with_context(cannot)?;
         let has_rules = || entries.iter().any(|it| it.file_name() == GITIGNORE);
         let rules = match rules {
-            Some(rules) if has_rules() => Some(rules.enter(folder)),
+            Some(rules) if has_rules() => Some(rules.enter(self.top, folder)),
             other => other.cloned(),
         };
         let rules = rules.filter(Rules::any);
         let (mut folders, mut inside) = (Vec::new(), self.inside(folder));
-        let (cache, prefix) = (self.cache.folder(folder), inside.len());
+        let (cache, start) = (self.cache.folder(folder), inside.len());
+        let mut path = prefix(self.top, folder);
+        let path_start = path.len();
         for entry in entries {
             let (kind, name) = (entry.file_type()?, entry.file_name());
-            if self.leaves_out(folder, &name, kind.is_dir(), rules.as_ref()) {
+            path.truncate(path_start);
+            path.extend(name.as_encoded_bytes());
+            if self.leaves_out(&name, &path, kind.is_dir(), rules.as_ref()) {
                 continue;
             }
             if kind.is_dir() {
@@ -304,7 +267,7 @@ impl Walker<'_> {
                 continue;
             }
             let text = text_of(&name);
-            inside.truncate(prefix);
+            inside.truncate(start);
             inside += &text;
             if kind.is_symlink() {
                 found.push(link_at(&folder.join(name), inside.clone())?);
@@ -324,7 +287,7 @@ impl Walker<'_> {
         Ok(())
     }
 
-    fn leaves_out(&self, folder: &Path, name: &OsStr, is_dir: bool, rules: Option<&Rules>) -> bool {
+    fn leaves_out(&self, name: &OsStr, path: &[u8], is_dir: bool, rules: Option<&Rules>) -> bool {
         let filter = self.filter;
         if !filter.git {
             return false;
@@ -332,13 +295,13 @@ impl Walker<'_> {
         if NEVER.iter().any(|it| name == *it) {
             return true;
         }
-        if rules.is_none() && filter.exclude.is_empty() && filter.only.is_empty() {
-            return false;
+        let place = Place { path, is_dir };
+        if rules.is_some_and(|it| it.ignores(place)) {
+            return true;
         }
-        let path = folder.join(name);
-        rules.is_some_and(|it| it.ignores(&path, is_dir))
-            || filter.exclude.matched(&path, is_dir).is_ignore()
-            || (!is_dir && !filter.counts(&path))
+        let path = &path[self.lead..];
+        let place = Place { path, is_dir };
+        filter.exclude.matches(place) || (!is_dir && !filter.counts(path))
     }
 
     /// What comes before the names of a folder's files: nothing, or ends in `/`.

@@ -9,7 +9,13 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use crate::{config::Config, engine::exec};
+use crate::{
+    config::Config,
+    engine::{
+        exec,
+        files::{StatCache, Tree},
+    },
+};
 
 /// A part of the tests. Their order is the order in which they run: what is quick comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,10 +180,10 @@ impl Workspace {
         let metadata: Metadata = serde_json::from_str(&text).context("`cargo metadata`")?;
         let mut packages = metadata.packages;
         packages.retain(|it| it.name != config.app.package);
-        let slow = packages
-            .iter()
-            .filter_map(|it| it.manifest_path.parent())
-            .any(has_slow_tests);
+        let mut slow = false;
+        for package in packages.iter().filter_map(|it| it.manifest_path.parent()) {
+            slow = slow || has_slow_tests(package)?;
+        }
         Ok(Self {
             dir: metadata.workspace_root,
             packages: packages.into_iter().map(|it| it.name).collect(),
@@ -188,16 +194,16 @@ impl Workspace {
 }
 
 /// Whether a Rust file names a test so. Compiling all tests just to list them takes minutes.
-fn has_slow_tests(package: &Path) -> bool {
-    let files = ignore::Walk::new(package)
-        .flatten()
-        .map(ignore::DirEntry::into_path);
-    let mut rust = files.filter(|it| it.extension().is_some_and(|it| it == "rs"));
+fn has_slow_tests(package: &Path) -> Result<bool> {
+    let mut sources = Tree::new(package);
+    sources.only.push("*.rs".into());
+    let cache = StatCache::open(PathBuf::new(), true, exec::quiet);
+    let rust = sources.walk(package, &cache)?;
     let start = format!("fn {SLOW}");
-    rust.any(|it| {
-        let text = std::fs::read_to_string(it).unwrap_or_default();
+    Ok(rust.iter().any(|it| {
+        let text = std::fs::read_to_string(package.join(&it.path)).unwrap_or_default();
         text.lines().any(|it| it.trim_start().starts_with(&start))
-    })
+    }))
 }
 
 fn scripts(package: &Path) -> Result<BTreeSet<String>> {

@@ -10,7 +10,13 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use super::Tests;
-use crate::engine::{event::Stamped, staging, step::Context};
+use crate::engine::{
+    event::Stamped,
+    exec,
+    files::{StatCache, Tree},
+    staging,
+    step::Context,
+};
 use crate::{pipeline, report::Recorder};
 
 /// A repository below `target/dist/<target>/test`, kept between runs.
@@ -126,28 +132,19 @@ impl<'a> Scratch<'a> {
     }
 }
 
-/// All files that git would not ignore; the walk that fingerprints sources sees the same.
-fn files(root: &Path) -> impl Iterator<Item = PathBuf> {
-    let walk = ignore::WalkBuilder::new(root)
-        .hidden(false)
-        .parents(false)
-        .require_git(false)
-        .filter_entry(|it| it.file_name() != ".git")
-        .build();
-    let files = walk
-        .flatten()
-        .filter(|it| it.file_type().is_some_and(|it| !it.is_dir()));
-    files.map(ignore::DirEntry::into_path)
+/// The paths of all files that git would not ignore, as the fingerprints of sources see them.
+fn files(root: &Path) -> Result<BTreeSet<String>> {
+    let cache = StatCache::open(PathBuf::new(), true, exec::quiet);
+    let found = Tree::new(root).walk(root, &cache)?;
+    Ok(found.into_iter().map(|it| it.path).collect())
 }
 
 /// Makes the files of `to` those of `from`. What is the same is left alone, and with it its time:
 /// compilers look at that. So is what git ignores: it is what the last release was made with.
 fn copy_changed(from: &Path, to: &Path) -> Result<()> {
-    let mut wanted = BTreeSet::new();
-    for path in files(from) {
-        let inside = path.strip_prefix(from)?;
-        wanted.insert(inside.to_owned());
-        let into = to.join(inside);
+    let wanted = files(from)?;
+    for inside in &wanted {
+        let (path, into) = (from.join(inside), to.join(inside));
         fs_err::create_dir_all(into.parent().unwrap_or(to))?;
         if path.is_symlink() {
             staging::remove(&into)?;
@@ -158,10 +155,8 @@ fn copy_changed(from: &Path, to: &Path) -> Result<()> {
             fs_err::copy(&path, &into)?;
         }
     }
-    for path in files(to) {
-        if !wanted.contains(path.strip_prefix(to)?) {
-            staging::remove(&path)?;
-        }
+    for inside in files(to)?.difference(&wanted) {
+        staging::remove(&to.join(inside))?;
     }
     Ok(())
 }
@@ -195,13 +190,11 @@ mod tests {
         let before = time(&to.join("src/same.rs"));
         copy_changed(&from, &to).unwrap();
         assert_eq!(time(&to.join("src/same.rs")), before);
-        let mut found: Vec<_> = files(&to)
-            .map(|it| it.strip_prefix(&to).unwrap().to_owned())
-            .collect();
-        found.sort();
         assert_eq!(
-            found,
-            [".gitignore", "src/new.rs", "src/same.rs"].map(PathBuf::from)
+            files(&to).unwrap(),
+            [".gitignore", "src/new.rs", "src/same.rs"]
+                .map(str::to_owned)
+                .into()
         );
         assert!(to.join("target/kept").exists() && !to.join("target/old").exists());
     }
