@@ -32,9 +32,9 @@ fn untouched() {
         expect![[r#"
             file | kind | size | sha256 | signatures
             App-1.2.3-1.x86_64.rpm | installer | 15 B | HASH | minisign, tauri-updater
-            App_1.2.3_amd64.deb | installer | 448 B | HASH | minisign, tauri-updater
+            App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
             latest.json | updater-metadata | 3 B | HASH | minisign
-            sub folder/App 1.2.3.tar.gz | archive | 152 B | HASH | minisign
+            sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
             note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
             verified: 4 files, 50 checks passed, trusted release key KEY
         "#]],
@@ -90,7 +90,7 @@ fn a_changed_installer() {
         |fake| fake.write(DEB, "short"),
         expect![[r#"
             file | check | expected | actual
-            App_1.2.3_amd64.deb | size | 448 bytes | 5 bytes
+            App_1.2.3_amd64.deb | size | 460 bytes | 5 bytes
             App_1.2.3_amd64.deb | sha256 | HASH | HASH
             App_1.2.3_amd64.deb.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
             App_1.2.3_amd64.deb.sig | tauri-updater | good signature | not this key's signature of this file, or one of them changed
@@ -310,9 +310,9 @@ fn an_installer_that_holds_another_executable() {
     expect![[r#"
         file | kind | size | sha256 | signatures
         App-1.2.3-1.x86_64.rpm | installer | 15 B | HASH | minisign, tauri-updater
-        App_1.2.3_amd64.deb | installer | 328 B | HASH | minisign, tauri-updater
+        App_1.2.3_amd64.deb | installer | 344 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
-        sub folder/App 1.2.3.tar.gz | archive | 152 B | HASH | minisign
+        sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         note: App_1.2.3_amd64.deb: not looked into (deb)
         verified: 4 files, 48 checks passed, trusted release key KEY

@@ -7,6 +7,7 @@
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 
 use serde::{Deserialize, Serialize};
@@ -185,8 +186,7 @@ impl Events {
 
     /// Stamps the event with the current time and hands it to every reporter.
     pub fn emit(&self, event: Event) {
-        let at = jiff::Timestamp::now();
-        let at = format!("{at:.3}");
+        let at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let stamped = Stamped { at, event };
         for reporter in self.lock().iter_mut() {
             reporter.report(&stamped);

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, TryLockError},
     path::Path,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -44,11 +44,8 @@ impl Lock {
                 return Err(error).with_context(|| format!("cannot lock {}", path.display()));
             }
         }
-        let now = jiff::Timestamp::now();
-        let text = format!(
-            "process {}, `{command}`, since {now:.0}\n",
-            std::process::id()
-        );
+        let now = humantime::format_rfc3339_seconds(SystemTime::now());
+        let text = format!("process {}, `{command}`, since {now}\n", std::process::id());
         // On a full disk the lock holds all the same; but an older name must not stand for us.
         if super::files::write_atomically(&holder, text.as_bytes()).is_err() {
             fs_err::remove_file(&holder).ok();

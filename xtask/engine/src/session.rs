@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -433,7 +433,7 @@ impl Session {
             output: serde_json::to_value(&output)?,
             why,
             seconds: started.elapsed().as_secs_f64(),
-            finished: format!("{:.0}", jiff::Timestamp::now()),
+            finished: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             commands,
             facts,
             fingerprint: taken.fingerprint.clone(),

@@ -1,7 +1,8 @@
 //! A plan, and a past run read back from its events.
 
+use std::time::SystemTime;
+
 use console::Term;
-use jiff::Timestamp;
 
 use super::{
     closing::{Long, closing, failed, released, steps, tally_lines},
@@ -25,7 +26,7 @@ pub fn plan(events: &[Event]) -> String {
 /// The last run, as `cargo xtask status` prints it: how it ended, when, the table, and for a
 /// failure its log and the next command.
 pub fn replay(events: &[Stamped]) -> String {
-    let lines = replay_lines(events, Timestamp::now(), width_of(&Term::stdout()));
+    let lines = replay_lines(events, SystemTime::now(), width_of(&Term::stdout()));
     finish(lines, console::colors_enabled())
 }
 
@@ -66,7 +67,7 @@ fn plan_lines(events: &[Event], width: Option<usize>) -> Vec<String> {
     lines
 }
 
-fn replay_lines(events: &[Stamped], now: Timestamp, width: Option<usize>) -> Vec<String> {
+fn replay_lines(events: &[Stamped], now: SystemTime, width: Option<usize>) -> Vec<String> {
     let run = Summary::of(events);
     let Some(began) = &run.began else {
         return vec!["there is no last run".to_owned()];
@@ -102,21 +103,22 @@ fn replay_lines(events: &[Stamped], now: Timestamp, width: Option<usize>) -> Vec
 }
 
 /// `2026-03-01 11:20:54 UTC, 3 hours ago`.
-fn when(at: &str, now: Timestamp) -> String {
-    let Ok(then) = at.parse::<Timestamp>() else {
+fn when(at: &str, now: SystemTime) -> String {
+    let Ok(then) = humantime::parse_rfc3339(at) else {
         return at.to_owned();
     };
-    let ago = match now.as_second() - then.as_second() {
-        ..0 => "in the future".to_owned(),
-        s @ 0..60 => ago(s, "second"),
-        s @ 60..3600 => ago(s / 60, "minute"),
-        s @ 3600..86400 => ago(s / 3600, "hour"),
-        s => ago(s / 86400, "day"),
+    let ago = match now.duration_since(then).map(|it| it.as_secs()) {
+        Err(_) => "in the future".to_owned(),
+        Ok(s @ 0..60) => ago(s, "second"),
+        Ok(s @ 60..3600) => ago(s / 60, "minute"),
+        Ok(s @ 3600..86400) => ago(s / 3600, "hour"),
+        Ok(s) => ago(s / 86400, "day"),
     };
-    format!("{}, {ago}", then.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    let then = humantime::format_rfc3339_seconds(then).to_string();
+    format!("{}, {ago}", then.replace('T', " ").replace('Z', " UTC"))
 }
 
-fn ago(n: i64, unit: &str) -> String {
+fn ago(n: u64, unit: &str) -> String {
     format!("{} ago", count(usize::try_from(n).unwrap_or(0), unit))
 }
 
@@ -127,7 +129,7 @@ mod tests {
     use expect_test::expect;
 
     fn replayed(events: &[Stamped]) -> String {
-        let now = "2026-03-01T14:10:00Z".parse().unwrap();
+        let now = humantime::parse_rfc3339("2026-03-01T14:10:00Z").unwrap();
         finish(replay_lines(events, now, None), false)
     }
 

@@ -315,7 +315,7 @@ fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
 
 impl Step for Bundle<'_> {
     const ID: &'static str = "bundle";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Output = Installers;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {

@@ -1,9 +1,13 @@
 //! `seal`: puts all files of the release into one folder, describes them in the manifest, and
 //! signs checksums and manifest.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, UNIX_EPOCH},
+};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -238,7 +242,11 @@ fn os_name() -> String {
 }
 
 fn rfc3339(seconds: i64) -> Result<String> {
-    Ok(jiff::Timestamp::from_second(seconds)?.to_string())
+    // The years that RFC 3339 and humantime know; it panics at others.
+    let seconds = u64::try_from(seconds).context("a time before 1970")?;
+    ensure!(seconds < 253_402_300_800, "a time after the year 9999");
+    let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    Ok(humantime::format_rfc3339_seconds(time).to_string())
 }
 
 fn tools_of(record: &Record) -> BTreeMap<String, String> {
@@ -330,5 +338,23 @@ impl Step for Seal<'_> {
             set_time(&entry?.path(), self.epoch)?;
         }
         Ok(Sealed { products })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        let check = |seconds, expected: &str| {
+            let text = rfc3339(seconds).unwrap_or_else(|error| error.to_string());
+            assert_eq!(text, expected);
+        };
+        check(0, "1970-01-01T00:00:00Z");
+        check(1_000_000_001, "2001-09-09T01:46:41Z");
+        check(253_402_300_799, "9999-12-31T23:59:59Z");
+        check(253_402_300_800, "a time after the year 9999");
+        check(-1, "a time before 1970");
     }
 }

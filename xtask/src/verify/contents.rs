@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, io::Read, path::Path};
 
-use anyhow::{Context as _, Result, bail};
-use flate2::read::MultiGzDecoder;
+use anyhow::{Context as _, Result, bail, ensure};
+use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use fs_err as fs;
+use rawzip::{CompressionMethod, ReaderAt, ZipArchive, ZipFileHeaderRecord};
 
 use super::{files::hash, report::Report};
 use crate::manifest::Artifact;
@@ -85,17 +86,141 @@ fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
 }
 
 fn read_zip(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
-    let file = fs::File::open(path)?;
-    let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).context("no zip")?;
+    let file = fs::File::open(path)?.into_file();
+    let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
+    let archive = ZipArchive::from_file(file, &mut buffer).context("no zip")?;
+    let mut entries = archive.entries(&mut buffer);
     let mut inside = Inside::new();
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index)?;
-        let path = String::from_utf8_lossy(entry.name_raw()).into_owned();
+    let mut seen = 0;
+    while let Some(entry) = entries.next_entry()? {
+        seen += 1;
+        let path = String::from_utf8_lossy(entry.file_path().as_bytes()).into_owned();
         if wanted(&path) {
-            let plain = entry.is_file() && !entry.is_symlink() && !inside.contains_key(&path);
-            let hash = if plain { Some(hash(entry)?) } else { None };
+            let plain =
+                !entry.is_dir() && !entry.mode().is_symlink() && !inside.contains_key(&path);
+            let hash = if plain {
+                Some(hash_zipped(&archive, &entry)?)
+            } else {
+                None
+            };
             inside.insert(path, hash);
         }
     }
+    // What readers that rely on the number see must be what was compared here.
+    let named = archive.entries_hint();
+    ensure!(
+        seen == named,
+        "the zip names {named} entries, but holds {seen}"
+    );
     Ok(inside)
+}
+
+/// The hash of an entry, whose length and CRC are verified by the way.
+fn hash_zipped(
+    archive: &ZipArchive<impl ReaderAt>,
+    entry: &ZipFileHeaderRecord<'_>,
+) -> Result<String> {
+    let packed = archive.get_entry(entry.wayfinder())?;
+    match entry.compression_method() {
+        CompressionMethod::STORE => hash(packed.verifying_reader(packed.reader())),
+        CompressionMethod::DEFLATE => {
+            hash(packed.verifying_reader(DeflateDecoder::new(packed.reader())))
+        }
+        other => bail!("{other} is a compression that is not read here"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use expect_test::expect;
+    use flate2::{Compression, write::DeflateEncoder};
+    use rawzip::ZipArchiveWriter;
+
+    use super::*;
+
+    /// An archive of files with their modes, the even ones compressed, the odd ones not.
+    fn zipped(files: &[(&str, u32, &str)]) -> Vec<u8> {
+        let mut archive = ZipArchiveWriter::new(Vec::new());
+        for (index, (path, mode, text)) in files.iter().enumerate() {
+            let file = archive.new_file(*path).unix_permissions(*mode);
+            if index % 2 == 0 {
+                let file = file.compression_method(CompressionMethod::DEFLATE);
+                let (mut packed, config) = file.start().unwrap();
+                let encoder = DeflateEncoder::new(&mut packed, Compression::fast());
+                let mut plain = config.wrap(encoder);
+                plain.write_all(text.as_bytes()).unwrap();
+                let (encoder, sums) = plain.finish().unwrap();
+                encoder.finish().unwrap();
+                packed.finish(sums).unwrap();
+            } else {
+                let (mut packed, config) = file.start().unwrap();
+                let mut plain = config.wrap(&mut packed);
+                plain.write_all(text.as_bytes()).unwrap();
+                let (_, sums) = plain.finish().unwrap();
+                packed.finish(sums).unwrap();
+            }
+        }
+        archive.finish().unwrap()
+    }
+
+    /// What is wanted of an archive, a line each with the beginning of the hash.
+    fn looked_into(bytes: &[u8]) -> String {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), bytes).unwrap();
+        match read_zip(file.path(), &|path| path != "unwanted") {
+            Err(error) => format!("{error:#}\n"),
+            Ok(inside) => inside
+                .iter()
+                .map(|(path, hash)| match hash {
+                    Some(hash) => format!("{path} {}\n", &hash[..8]),
+                    None => format!("{path} is not one plain file\n"),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn looks_into_a_zip() {
+        // As `sha256sum` has them.
+        let good = zipped(&[
+            ("app", 0o100_755, "app"),
+            ("text", 0o100_644, "text"),
+            ("link", 0o120_777, "app"),
+            ("twice", 0o100_644, "a"),
+            ("twice", 0o100_644, "b"),
+            ("unwanted", 0o100_644, "u"),
+        ]);
+        expect![[r#"
+            app a172cedc
+            link is not one plain file
+            text 982d9e3e
+            twice is not one plain file
+        "#]]
+        .assert_eq(&looked_into(&good));
+        expect![[r#"
+            no zip: Missing end of central directory
+        "#]]
+        .assert_eq(&looked_into(b"PK no zip"));
+    }
+
+    #[test]
+    fn a_damaged_zip_is_not_readable() {
+        let mut bytes = zipped(&[("app", 0o100_755, "app"), ("text", 0o100_644, "text")]);
+        let at = bytes.windows(8).position(|it| it == b"texttext");
+        bytes[at.expect("the stored text follows its name") + 4] = b'n';
+        expect![[r#"
+            Invalid checksum: expected 0x3b8ba7c7, got 0x042f103c
+        "#]]
+        .assert_eq(&looked_into(&bytes));
+        // The end of the central directory: 22 bytes with the number of entries at 10 (APPNOTE.TXT).
+        let mut bytes = zipped(&[("app", 0o100_755, "app"), ("text", 0o100_644, "text")]);
+        let end = bytes.len() - 22;
+        bytes[end + 10] = 1;
+        expect![[r#"
+            the zip names 1 entries, but holds 2
+        "#]]
+        .assert_eq(&looked_into(&bytes));
+    }
 }

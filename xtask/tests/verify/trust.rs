@@ -10,9 +10,9 @@ fn without_a_trusted_key_the_release_speaks_for_itself() {
     expect![[r#"
         file | kind | size | sha256 | signatures
         App-1.2.3-1.x86_64.rpm | installer | 15 B | HASH | minisign, tauri-updater
-        App_1.2.3_amd64.deb | installer | 448 B | HASH | minisign, tauri-updater
+        App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
-        sub folder/App 1.2.3.tar.gz | archive | 152 B | HASH | minisign
+        sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         note: development signature: a key made by the building machine, it vouches for nothing
         note: self-attested: no trusted key given, checked with the manifest's own
@@ -39,9 +39,9 @@ fn an_unsigned_release_says_so_and_no_trusted_key_accepts_it() {
     expect![[r#"
         file | kind | size | sha256 | signatures
         App-1.2.3-1.x86_64.rpm | installer | 15 B | HASH | 
-        App_1.2.3_amd64.deb | installer | 448 B | HASH | 
+        App_1.2.3_amd64.deb | installer | 460 B | HASH | 
         latest.json | updater-metadata | 3 B | HASH | 
-        sub folder/App 1.2.3.tar.gz | archive | 152 B | HASH | 
+        sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | 
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         note: unsigned: the checksums find accidents, not someone who replaces all files
         verified: 4 files, 25 checks passed, unsigned
@@ -243,9 +243,9 @@ fn checksums_signed_with_gpg() {
     expect![[r#"
         file | kind | size | sha256 | signatures
         App-1.2.3-1.x86_64.rpm | installer | 15 B | HASH | minisign, tauri-updater
-        App_1.2.3_amd64.deb | installer | 448 B | HASH | minisign, tauri-updater
+        App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
-        sub folder/App 1.2.3.tar.gz | archive | 152 B | HASH | minisign
+        sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
         note: App-1.2.3-1.x86_64.rpm: not looked into (rpm)
         note: SHA256SUMS.asc: not checked, no GPG key given
         verified: 4 files, 51 checks passed, trusted release key KEY

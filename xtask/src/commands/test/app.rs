@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -113,7 +113,7 @@ pub(super) fn start_and_kill(tests: &Tests, cx: &Context, program: &Path) -> Res
     let mark = format!(
         "{}.{}",
         std::process::id(),
-        jiff::Timestamp::now().as_millisecond()
+        UNIX_EPOCH.elapsed()?.as_millis()
     );
     let command = command(tests, program, &mark)?;
     let timeout = tests.repository.config.test.ready_timeout + 4 * GRACE;

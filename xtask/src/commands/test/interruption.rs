@@ -2,7 +2,10 @@
 //!
 //! SIGKILL hits the orchestrator alone: what it had started lives on, as after a crash.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -42,7 +45,7 @@ pub(super) fn kill_and_resume(
     let mark = format!(
         "{}.{}",
         std::process::id(),
-        jiff::Timestamp::now().as_millisecond()
+        UNIX_EPOCH.elapsed()?.as_millis()
     );
     let watch = Watch {
         scratch,
