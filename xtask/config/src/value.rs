@@ -154,3 +154,20 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Other tools know alternatives in braces; taken literally they would match no file, unnoticed.
+    #[test]
+    fn globs_are_those_of_gitignore() {
+        assert!(glob("**/*.{md,txt}").unwrap_err().contains("{a,b}"));
+        for good in ["shared/**", "**/*.md", "routes/{id}/[a-z]*"] {
+            assert_eq!(glob(good), Ok(()), "{good}");
+        }
+        for bad in ["", "[a", "/a", "!a", "a/../b"] {
+            assert!(glob(bad).is_err(), "{bad}");
+        }
+    }
+}
