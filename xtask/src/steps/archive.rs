@@ -277,6 +277,7 @@ mod tests {
             expect![[r#"
                 App-1.0.0/README.md 100644 8 2001-09-09T01:46:41Z CompressionMethod::DEFLATE
                 App-1.0.0/app.exe 100755 1500000 2001-09-09T01:46:41Z CompressionMethod::DEFLATE
+                App-1.0.0/latest 120755 7 2001-09-09T01:46:41Z CompressionMethod::DEFLATE
             "#]],
         );
     }
@@ -306,6 +307,7 @@ mod tests {
             expect![[r#"
                 App-1.0.0/README.md 644 8 1000000001 0:0
                 App-1.0.0/app.exe 755 1500000 1000000001 0:0
+                App-1.0.0/latest 755 0 1000000001 0:0
             "#]],
         );
     }
