@@ -486,3 +486,21 @@ fn the_cache_forgets_what_is_gone() {
     world.walk(&Tree::new(&world.root));
     assert!(holds("new") && !holds("a-file-that-goes"));
 }
+
+/// A small tree is read by one thread, a large one by several: nothing is lost or found twice.
+#[test]
+fn a_tree_of_any_size_is_found_whole() {
+    for folders in [0, 1, 5, 12, 40] {
+        let world = World::new();
+        let mut written = Vec::new();
+        for folder in 0..folders {
+            for file in 0..5 {
+                let path = format!("f{folder:02}/in/f{file}");
+                world.write(&path, "one");
+                written.push(path);
+            }
+        }
+        let found = world.walk(&Tree::new(&world.root));
+        assert_eq!(paths(&found), written, "{folders} folders");
+    }
+}

@@ -346,6 +346,18 @@ mod tests {
     }
 
     #[test]
+    fn what_one_clone_asked_another_knows() {
+        let dir = TempDir::new().unwrap();
+        stand_in(&dir, "echo 1");
+        let probes = probes(&dir);
+        let other = probes.clone().withhold(vec!["SECRET".into()]);
+        probes.version(&tool()).unwrap();
+        fs_err::remove_file(dir.path().join("dist").join(FILE)).unwrap();
+        other.version(&tool()).unwrap();
+        assert_eq!(calls(&dir), 1);
+    }
+
+    #[test]
     fn asks_again_when_a_watched_file_or_path_leads_elsewhere() {
         let dir = TempDir::new().unwrap();
         stand_in(&dir, "echo 1");

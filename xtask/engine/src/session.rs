@@ -78,7 +78,7 @@ pub struct Hashes(JoinHandle<StatCache>);
 impl Hashes {
     /// Starts reading those of a state folder; with `rehash` every file is read anew.
     pub fn read(state: &Path, rehash: bool) -> Self {
-        let file = state.join("stat.v2");
+        let file = state.join("stat.v3");
         Self(std::thread::spawn(move || {
             StatCache::open(file, rehash, exec::quiet)
         }))

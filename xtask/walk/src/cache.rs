@@ -14,7 +14,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -32,7 +31,7 @@ const COARSE_TICK: i64 = 2_000_000_000;
 pub type Hash = [u8; 32];
 
 /// What the operating system says of a file without opening it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// Bytes.
     pub size: u64,
@@ -113,12 +112,12 @@ pub struct StatCache {
 }
 
 /// What the file holds. By folder: a walker looks up a folder once, and then only names.
-#[derive(Default, Serialize, Deserialize)]
-struct Known {
+#[derive(Default)]
+pub(crate) struct Known {
     /// Sorted by absolute path; the entries by name.
-    folders: Vec<(String, Vec<Entry>)>,
+    pub(crate) folders: Vec<(String, Vec<Entry>)>,
     /// By absolute path of a tree's root.
-    forced: BTreeMap<String, Forced>,
+    pub(crate) forced: BTreeMap<String, Forced>,
 }
 
 #[derive(Default)]
@@ -127,11 +126,11 @@ struct Fresh {
     forced: BTreeMap<String, Forced>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
-struct Entry {
-    name: String,
-    stat: Stat,
-    hash: Hash,
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) stat: Stat,
+    pub(crate) hash: Hash,
 }
 
 impl StatCache {
@@ -156,7 +155,7 @@ impl StatCache {
         if Sha256::digest(body)[..] != *sum {
             return None;
         }
-        postcard::from_bytes(body).ok()
+        borsh::from_slice(body).ok()
     }
 
     /// Keeps what was learned. Failing is harmless: the next run hashes again.
@@ -164,7 +163,7 @@ impl StatCache {
         let (Some(file), true) = (&self.file, self.stale.load(Ordering::Relaxed)) else {
             return;
         };
-        let Ok(body) = postcard::to_stdvec(&self.merged()) else {
+        let Ok(body) = borsh::to_vec(&self.merged()) else {
             return;
         };
         let mut bytes = Sha256::digest(&body).to_vec();

@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -31,11 +30,11 @@ pub type Ask = fn(Command) -> Result<(bool, String)>;
 
 /// The files of a tree that git tracks although it ignores them, while the index and the rules
 /// are as they were.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone)]
 pub(crate) struct Forced {
-    index: Stat,
-    rules: Hash,
-    paths: Vec<String>,
+    pub(crate) index: Stat,
+    pub(crate) rules: Hash,
+    pub(crate) paths: Vec<String>,
 }
 
 /// The git repository that a tree lies in.

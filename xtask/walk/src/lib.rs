@@ -13,6 +13,7 @@
 mod cache;
 mod git;
 mod rules;
+mod stored;
 mod walk;
 
 pub use cache::{Hash, Stat, StatCache, hash_file, hex, write_atomically, write_durably};
