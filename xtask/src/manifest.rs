@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     artifact::{Artifact, ArtifactKind, Content, SignatureKind, SignatureRef},
-    record::{Command, Inputs, Layout, Sidecar, Step, StepStatus},
+    record::{Command, Fallback, Inputs, Layout, Sidecar, Step, StepStatus},
     sums::{Sums, is_sha256},
 };
 

@@ -97,6 +97,20 @@ pub enum Event {
         key: String,
         value: String,
     },
+    /// A freezer could not make a sidecar, in the `layout` that it tried; `class` is the kind of
+    /// failure (`out-of-memory`), `lines` are the decisive ones of its output, `transient` says
+    /// whether the same inputs may do better at the next run, and `next` is the freezer that is
+    /// tried instead. A note or the step's failure tells people the same.
+    FreezeFailed {
+        step: String,
+        freezer: String,
+        version: Option<String>,
+        layout: String,
+        class: String,
+        transient: bool,
+        lines: Vec<String>,
+        next: Option<String>,
+    },
     /// The run failed outside of a step.
     RunFailed { failure: Failure },
     /// The release is complete at `folder`. `identity` says how it is signed.

@@ -36,6 +36,8 @@ const TAIL: usize = 20;
 const PRINTED: usize = 5_000;
 /// How long a group may take to end after SIGTERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
+/// How the status of a command begins that took too long.
+const TIMED_OUT: &str = "timed out after";
 /// How often a silent command is asked whether it ended.
 const POLL: Duration = Duration::from_millis(50);
 /// How long output may stay open after the process itself is gone (a daemon that it left behind).
@@ -112,6 +114,13 @@ pub struct CommandFailed {
     pub printed: Vec<String>,
     /// The step's log.
     pub log: PathBuf,
+}
+
+impl CommandFailed {
+    /// Whether it was ended because it took too long.
+    pub fn timed_out(&self) -> bool {
+        self.status.starts_with(TIMED_OUT)
+    }
 }
 
 impl fmt::Display for CommandFailed {
@@ -363,7 +372,7 @@ impl<'a> Run<'a> {
                 seen.drain_for(collected, LINGER);
                 bail!(CommandFailed {
                     command: line.to_owned(),
-                    status: format!("timed out after {} s", limit.as_secs_f64()),
+                    status: format!("{TIMED_OUT} {} s", limit.as_secs_f64()),
                     code: None,
                     tail: seen.tail(),
                     printed: std::mem::take(&mut seen.printed).into(),

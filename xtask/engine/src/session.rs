@@ -274,6 +274,7 @@ impl Session {
             session: self,
             step: &task.name,
             log,
+            last: None,
         };
         let done = work(&cx).and_then(|it| self.check_interrupted().map(|()| it));
         let seconds = started.elapsed().as_secs_f64();
@@ -350,17 +351,21 @@ impl Session {
             return self.pending(name, record, waits.to_vec());
         }
         let log = Log::at(self.log_path(name));
-        let cx = Context {
+        let mut cx = Context {
             session: self,
             step: name,
             log,
+            last: None,
         };
         let taken = self.take(step, &parameters, &cx)?;
         let why = match &record {
             _ if decision == Decision::Force => Some("--force".to_owned()),
             None => Some("it never ran here".to_owned()),
             Some(record) => match self.stale(record, &taken, S::VERSION)? {
-                None => again(step, record)?,
+                None => {
+                    cx.last = Some(record.clone());
+                    again(step, record)?
+                }
                 why => why,
             },
         };
@@ -543,7 +548,7 @@ impl Session {
         self.done(record.ok_or(Stopped)?)
     }
 
-    fn done<T: serde::de::DeserializeOwned>(&self, record: Record) -> Result<Done<T>> {
+    pub(super) fn done<T: serde::de::DeserializeOwned>(&self, record: Record) -> Result<Done<T>> {
         let folder = self.stage(&record.step);
         let output = serde_json::from_value(record.output)
             .with_context(|| format!("the record of step {} is of another shape", record.step))?;

@@ -1,6 +1,7 @@
 //! The step trait, what a step is given, and what it leaves.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -124,6 +125,16 @@ pub struct Context<'a> {
     pub(super) session: &'a Session,
     pub(super) step: &'a str,
     pub(super) log: Log,
+    /// The step's record, if it is still true and only [`Step::again`] made the step run.
+    pub(super) last: Option<Record>,
+}
+
+/// What a step left when it ran last.
+pub struct Last<T> {
+    /// Its output and files.
+    pub done: Done<T>,
+    /// The facts that it recorded.
+    pub facts: BTreeMap<String, String>,
 }
 
 impl Context<'_> {
@@ -152,6 +163,17 @@ impl Context<'_> {
     /// Starts a program to watch how it behaves; it is no event and goes into no log.
     pub fn launch(&self, command: impl Into<Command>) -> Result<Launched> {
         Launched::start(&self.session.exec, command.into())
+    }
+
+    /// What the step left last, if only [`Step::again`] made it run: all that decides its output is
+    /// as it was, and its files are whole, so that a part of the work may be taken from there.
+    pub fn last<T: DeserializeOwned>(&self) -> Result<Option<Last<T>>> {
+        let Some(record) = self.last.clone() else {
+            return Ok(None);
+        };
+        let facts = record.facts.clone();
+        let done = self.session.done(record)?;
+        Ok(Some(Last { done, facts }))
     }
 
     /// Says how far the work is, where the last line of output is shown.
@@ -192,6 +214,16 @@ impl Context<'_> {
         let value = self.session.exec.redactor.redact(&value.into());
         let (step, key) = (self.step.to_owned(), key.to_owned());
         self.session.events.emit(Event::Fact { step, key, value });
+    }
+
+    /// Tells programs that read the run's events something that has a form of its own.
+    pub fn emit(&self, event: Event) {
+        self.session.events.emit(event);
+    }
+
+    /// The step's name, as events give it.
+    pub fn step(&self) -> &str {
+        self.step
     }
 
     /// The step's log.

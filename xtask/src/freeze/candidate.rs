@@ -1,6 +1,9 @@
 //! A candidate: what one freezer makes of a program in one layout.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Result, bail, ensure};
 
@@ -71,6 +74,7 @@ impl Freezing<'_> {
         };
         // What an earlier try left must not be taken for this one's output.
         staging::remove(folder.as_deref().unwrap_or(&made))?;
+        staging::remove(&work.join(nuitka::REPORT))?;
         self.run(freezer, layout, &work, &executable)?;
         ensure!(
             made.is_file(),
@@ -99,6 +103,21 @@ impl Freezing<'_> {
             .cache(&format!("{name}-{}-{}", freezer.name(), layout.name()))
     }
 
+    /// How a freezer ended by its own report; none if it wrote none.
+    pub fn completion(&self, freezer: Freezer, layout: Layout) -> Option<String> {
+        match freezer {
+            Freezer::Nuitka => nuitka::completion(&self.work(freezer, layout).ok()?),
+            Freezer::Pyinstaller => None,
+        }
+    }
+
+    /// What a freezer needs and does not find, in words.
+    pub fn missing_tools(&self, freezer: Freezer) -> Result<Vec<String>> {
+        let path = self.environment.path()?;
+        let missing = missing_tools(freezer, self.target, &path).into_iter();
+        Ok(missing.map(|it| format!("no {it} on PATH")).collect())
+    }
+
     fn run(&self, freezer: Freezer, layout: Layout, work: &Path, executable: &str) -> Result<()> {
         let mut command = self.environment.command()?;
         command.env("SOURCE_DATE_EPOCH", self.epoch.to_string());
@@ -119,4 +138,15 @@ impl Freezing<'_> {
             .timeout(self.sidecar.time_budget)
             .run()
     }
+}
+
+/// The programs that a freezer needs and does not find on this PATH, by the first of their names.
+pub fn missing_tools(freezer: Freezer, target: &Target, path: &OsStr) -> Vec<String> {
+    let needed = match freezer {
+        Freezer::Nuitka => nuitka::needed(target.os),
+        Freezer::Pyinstaller => pyinstaller::needed(target.os),
+    };
+    let found = |name: &String| which::which_in(name, Some(path), ".").is_ok();
+    let missing = needed.into_iter().filter(|names| !names.iter().any(found));
+    missing.filter_map(|names| names.into_iter().next()).collect()
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Freezer, Layout},
-    engine::event::Level,
+    engine::event::{Event, Level},
 };
 
 /// What the command line says about fallbacks. It decides no output, only which outputs are good
@@ -39,12 +39,11 @@ impl Policy {
     }
 }
 
-/// A candidate that passed, and how it came to be the one.
+/// What came out of a choice.
 pub struct Chosen {
-    /// The candidate.
-    pub candidate: Candidate,
-    /// What its trial showed.
-    pub report: Report,
+    /// The candidate that passed, with what its trial showed; none if the product that was held
+    /// ready is the one.
+    pub made: Option<(Candidate, Report)>,
     /// What others failed at before.
     pub failures: Vec<Failure>,
 }
@@ -60,26 +59,26 @@ pub struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    /// The first candidate that passes.
+    /// The first candidate that passes. `held` is the freezer of which a product that passed lies
+    /// ready, made of the same inputs: it need not freeze again.
     ///
     /// # Errors
     /// What no other freezer would help against fails at once; otherwise all failures together.
-    pub fn make(&self) -> Result<Chosen> {
+    pub fn make(&self, held: Option<Freezer>) -> Result<Chosen> {
         let mut failures = Vec::new();
         for (index, &freezer) in self.freezers.iter().enumerate() {
+            if held == Some(freezer) {
+                let made = None;
+                return Ok(Chosen { made, failures });
+            }
             match self.with(freezer)? {
-                Ok((candidate, report)) => {
-                    return Ok(Chosen {
-                        candidate,
-                        report,
-                        failures,
-                    });
+                Ok(made) => {
+                    let made = Some(made);
+                    return Ok(Chosen { made, failures });
                 }
                 Err(failure) => {
-                    if let Some(next) = self.freezers.get(index + 1) {
-                        let text = format!("{failure}; trying {}", next.name());
-                        self.freezing.cx.note(Level::Warning, text);
-                    }
+                    let next = self.freezers.get(index + 1).copied();
+                    self.tell(&failure, next, held);
                     failures.push(failure);
                 }
             }
@@ -87,6 +86,27 @@ impl Choice<'_> {
         let sidecar = &self.freezing.sidecar.name;
         let failures: Vec<String> = failures.iter().map(Failure::explained).collect();
         bail!("no freezer managed {sidecar}\n{}", failures.join("\n"));
+    }
+
+    /// Tells programs and people of a failure; people read of the last one when the step fails.
+    fn tell(&self, failure: &Failure, next: Option<Freezer>, held: Option<Freezer>) {
+        let cx = self.freezing.cx;
+        cx.emit(Event::FreezeFailed {
+            step: cx.step().to_owned(),
+            freezer: failure.freezer.name().to_owned(),
+            version: failure.version.clone(),
+            layout: failure.layout.name().to_owned(),
+            class: failure.class.name().to_owned(),
+            transient: failure.class.is_transient(),
+            lines: failure.lines.clone(),
+            next: next.map(|it| it.name().to_owned()),
+        });
+        let Some(next) = next else { return };
+        let (then, name) = match held == Some(next) {
+            true => ("keeping what was made with", next.name()),
+            false => ("trying", next.name()),
+        };
+        cx.note(Level::Warning, format!("{failure}; {then} {name}"));
     }
 
     /// What one freezer makes, in the layout that the configuration wants.
@@ -144,7 +164,9 @@ impl Choice<'_> {
             None => Class::Trial,
         };
         let mut lines = vec![report.reliability()];
-        lines.push(format!("what they printed: {}", report.kept.display()));
+        let kept = report.kept.strip_prefix(self.freezing.cx.root());
+        let kept = kept.unwrap_or(&report.kept);
+        lines.push(format!("what they printed: {}", kept.display()));
         Ok(Err(Failure {
             freezer,
             version: self.freezing.version_of(freezer),

@@ -1,16 +1,24 @@
 //! Why a freezer could not, and whether another could.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 
 use super::candidate::Freezing;
 use crate::{
     config::{Freezer, Layout},
     engine::exec::{CommandFailed, Interrupted},
-    tools::nuitka,
+    tools::{nuitka, pyinstaller},
 };
+
+/// How many lines of output a failure keeps.
+const LINES: usize = 4;
+/// How long a line of them may be, in characters.
+const WIDTH: usize = 240;
+/// What SIGKILL gives as the status of a process. Nobody sends it to a freezer but the system when
+/// it is out of memory: a time-out and Ctrl-C are told apart before.
+const KILLED: &str = "signal: 9";
 
 /// The kind of a failure that another freezer may not share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +43,20 @@ pub enum Class {
 }
 
 impl Class {
+    /// As it is written in events, records and the manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MissingTool => "missing-tool",
+            Self::OutOfMemory => "out-of-memory",
+            Self::Download => "download",
+            Self::CompileError => "compile-error",
+            Self::Crash => "crash",
+            Self::TimeBudget => "time-budget",
+            Self::MissingImport => "missing-import",
+            Self::Trial => "trial",
+        }
+    }
+
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -72,32 +94,106 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// With the lines that show it.
+    /// What failed, and in which way: `nuitka 4.3.3 (onefile) failed: out of memory`.
+    fn title(&self) -> String {
+        let (name, layout) = (self.freezer.name(), self.layout.name());
+        let version = self.version.as_ref().map(|it| format!(" {it}"));
+        let version = version.unwrap_or_default();
+        format!(
+            "{name}{version} ({layout}) failed: {}",
+            self.class.words()
+        )
+    }
+
+    /// With the lines that show it below.
     pub fn explained(&self) -> String {
         let lines = self.lines.iter().map(|it| format!("\n  {it}"));
-        std::iter::once(self.to_string()).chain(lines).collect()
+        std::iter::once(self.title()).chain(lines).collect()
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, layout) = (self.freezer.name(), self.layout.name());
-        let version = self
-            .version
-            .as_ref()
-            .map(|it| format!(" {it}"))
-            .unwrap_or_default();
-        write!(
-            f,
-            "{name}{version} ({layout}) failed: {}",
-            self.class.words()
-        )?;
-        match self.lines.first() {
-            Some(line) => write!(f, " ({line})"),
-            None => Ok(()),
+        f.write_str(&self.title())?;
+        match &*self.lines {
+            [] => Ok(()),
+            lines => write!(f, " ({})", lines.join(" | ")),
         }
     }
 }
+
+/// Words in what a freezer printed that give away what went wrong.
+pub struct Sign {
+    /// Part of a line, in lower case.
+    pub words: &'static str,
+    /// What they say.
+    pub means: Meaning,
+}
+
+/// What a [`Sign`] says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// Another freezer may manage.
+    Class(Class),
+    /// The configuration asks for what cannot be had: another freezer would only hide it.
+    Configuration,
+    /// There is no room, for no freezer.
+    DiskFull,
+}
+
+/// A sign of a class of failures.
+pub const fn class(words: &'static str, class: Class) -> Sign {
+    let means = Meaning::Class(class);
+    Sign { words, means }
+}
+
+/// A sign of a mistake in the configuration.
+pub const fn configuration(words: &'static str) -> Sign {
+    let means = Meaning::Configuration;
+    Sign { words, means }
+}
+
+const fn disk_full(words: &'static str) -> Sign {
+    let means = Meaning::DiskFull;
+    Sign { words, means }
+}
+
+/// What the system and the interpreter say, whichever freezer runs. First of all: what else goes
+/// wrong then only follows from it.
+const SYSTEM: [Sign; 7] = [
+    // strerror of ENOSPC and EDQUOT; Windows' ERROR_DISK_FULL.
+    disk_full("no space left on device"),
+    disk_full("disk quota exceeded"),
+    disk_full("not enough space on the disk"),
+    // strerror of ENOMEM; Python; C++; "Killed" is what shells and make say.
+    class("cannot allocate memory", Class::OutOfMemory),
+    class("memoryerror", Class::OutOfMemory),
+    class("std::bad_alloc", Class::OutOfMemory),
+    class("error -9", Class::OutOfMemory),
+];
+
+/// What the compilers and linkers that Nuitka starts say. What is missing or too small comes before what they refuse.
+const TOOLCHAIN: [Sign; 15] = [
+    // gcc 4 to 14: its own allocations, the driver about a child that the system killed, and the
+    // older words for the latter. Binutils; clang; MSVC's C1060 and C1002.
+    class("out of memory allocating", Class::OutOfMemory),
+    class("killed signal terminated program", Class::OutOfMemory),
+    class("internal compiler error: killed", Class::OutOfMemory),
+    class("memory exhausted", Class::OutOfMemory),
+    class("llvm error: out of memory", Class::OutOfMemory),
+    class("out of heap space", Class::OutOfMemory),
+    // gcc without its parts, a compiler without Python's headers, a shell without a program.
+    class("cannot execute", Class::MissingTool),
+    class("fatal error: cannot find", Class::MissingTool),
+    class("python.h: no such file", Class::MissingTool),
+    class(": not found", Class::MissingTool),
+    // gcc and clang; MSVC; linkers; Nuitka, when a program printed nothing.
+    class(" error: ", Class::CompileError),
+    class(": error c", Class::CompileError),
+    class("undefined reference", Class::CompileError),
+    class("cannot find -l", Class::CompileError),
+    class("failed unexpectedly in scons", Class::CompileError),
+];
 
 /// What kind of failure this is.
 ///
@@ -112,55 +208,178 @@ pub fn classify(
     if error.is::<Interrupted>() || is_disk_full(&error) {
         return Err(error);
     }
-    let failed = error.downcast_ref::<CommandFailed>();
-    let printed = failed.map(|it| &*it.printed).unwrap_or_default();
-    let name = &freezing.sidecar.name;
-    if freezer == Freezer::Nuitka {
-        if failed.is_some_and(|it| it.code == Some(nuitka::EXIT_BAD_FLAG)) {
-            let said = printed.last().map(String::as_str).unwrap_or_default();
-            bail!(
-                "nuitka does not know one of its flags: {said}\n\
-                 hint: mend `nuitka.args` of sidecar {name} in packaging/dist.toml"
-            );
+    let cleaner = Cleaner {
+        root: freezing.cx.root(),
+    };
+    let (class, lines) = match error.downcast_ref::<CommandFailed>() {
+        Some(failed) => {
+            let seen = Seen {
+                freezer,
+                failed,
+                completion: freezing.completion(freezer, layout),
+            };
+            match seen.judge() {
+                Verdict::Class(class, lines) => (class, lines),
+                Verdict::Unclear(lines) => match freezing.missing_tools(freezer)?.as_slice() {
+                    [] => (Class::Crash, lines),
+                    missing => (Class::MissingTool, missing.to_vec()),
+                },
+                Verdict::Configuration(said) => {
+                    return Err(misconfigured(freezing, freezer, &cleaner.clean(&said)));
+                }
+                Verdict::DiskFull(said) => {
+                    return Err(error.context(format!(
+                        "{} found no room: {}\n\
+                         hint: the disk is full: free some space; what is recorded is safe",
+                        freezer.name(),
+                        cleaner.clean(&said)
+                    )));
+                }
+            }
         }
-        let misconfigured = |line: &&String| {
-            let line = line.to_lowercase();
-            nuitka::CONFIGURATION_ERRORS
-                .iter()
-                .any(|it| line.contains(it))
-        };
-        if let Some(line) = printed.iter().find(misconfigured) {
-            bail!(
-                "nuitka refuses the configuration: {line}\n\
-                 hint: mend the section of sidecar {name} in packaging/dist.toml"
-            );
-        }
-    }
-    let mut lines: Vec<String> = decisive(printed).into_iter().cloned().collect();
-    lines.push(format!("{error:#}"));
+        None => (Class::Crash, vec![format!("{error:#}")]),
+    };
     Ok(Failure {
         freezer,
         version: freezing.version_of(freezer),
         layout,
-        class: Class::Crash,
-        lines,
+        class,
+        lines: cleaner.lines(&lines, class),
     })
 }
 
-/// The line that says why a freezer failed. The last one rarely does: freezers end with where their
-/// report lies.
-fn decisive(printed: &[String]) -> Option<&String> {
-    let fatal = printed.iter().find(|it| it.contains("FATAL"));
-    let error = || {
-        printed
-            .iter()
-            .rfind(|it| it.to_lowercase().contains("error"))
-    };
-    fatal.or_else(error).or(printed.last())
+/// What is known of a freezer that failed.
+struct Seen<'a> {
+    freezer: Freezer,
+    failed: &'a CommandFailed,
+    /// How it ended by its own report, if it writes one.
+    completion: Option<String>,
+}
+
+/// What kind of failure it was, with the lines that say so.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Class(Class, Vec<String>),
+    /// Nothing known.
+    Unclear(Vec<String>),
+    Configuration(String),
+    DiskFull(String),
+}
+
+impl Seen<'_> {
+    fn judge(&self) -> Verdict {
+        let status = &self.failed.status;
+        if self.failed.timed_out() {
+            return Verdict::Class(Class::TimeBudget, vec![status.clone()]);
+        }
+        let bad_flag = self.freezer == Freezer::Nuitka && self.failed.code == Some(nuitka::EXIT_BAD_FLAG);
+        if bad_flag {
+            return Verdict::Configuration(self.last_words());
+        }
+        if let Some((means, lines)) = self.sign() {
+            return match means {
+                Meaning::Class(class) => Verdict::Class(class, lines),
+                Meaning::Configuration => Verdict::Configuration(lines.join(" | ")),
+                Meaning::DiskFull => Verdict::DiskFull(lines.join(" | ")),
+            };
+        }
+        if status.starts_with(KILLED) {
+            return Verdict::Class(Class::OutOfMemory, vec![status.clone()]);
+        }
+        let completion = self.completion.as_deref().unwrap_or_default();
+        if completion.contains("SyntaxError") || completion.contains("TabError") {
+            return Verdict::Configuration(completion.to_owned());
+        }
+        let mut lines = vec![self.last_words()];
+        lines.push(status.clone());
+        Verdict::Unclear(lines)
+    }
+
+    /// The gravest sign, and the lines that show it.
+    fn sign(&self) -> Option<(Meaning, Vec<String>)> {
+        let (own, toolchain): (&[Sign], &[Sign]) = match self.freezer {
+            Freezer::Nuitka => (&nuitka::SIGNS, &TOOLCHAIN),
+            Freezer::Pyinstaller => (&pyinstaller::SIGNS, &[]),
+        };
+        let lower: Vec<String> = self.failed.printed.iter().map(|it| it.to_lowercase()).collect();
+        SYSTEM.iter().chain(own).chain(toolchain).find_map(|sign| {
+            let shown: Vec<String> = (lower.iter().zip(&self.failed.printed))
+                .filter(|(it, _)| it.contains(sign.words))
+                .map(|(_, line)| line.clone())
+                .collect();
+            (!shown.is_empty()).then_some((sign.means, shown))
+        })
+    }
+
+    /// The line that says why it failed, if none is a sign. The last one rarely does: freezers end
+    /// with where their report lies.
+    fn last_words(&self) -> String {
+        let printed = &self.failed.printed;
+        let fatal = printed.iter().find(|it| it.contains("FATAL"));
+        let error = || {
+            printed
+                .iter()
+                .rfind(|it| it.to_lowercase().contains("error"))
+        };
+        let line = fatal.or_else(error).or(printed.last());
+        line.map_or_else(|| "it printed nothing".to_owned(), Clone::clone)
+    }
+}
+
+/// An error that says which part of the configuration to mend.
+fn misconfigured(freezing: &Freezing, freezer: Freezer, said: &str) -> anyhow::Error {
+    let (name, sidecar) = (freezer.name(), &freezing.sidecar.name);
+    anyhow!(
+        "{name} refuses what it was told: {said}\n\
+         hint: mend the section of sidecar {sidecar} in packaging/dist.toml, or `{name}.args` there; \
+         no other freezer is tried, since it would only hide the mistake"
+    )
 }
 
 /// No freezer manages without room, and none is to blame.
 fn is_disk_full(error: &anyhow::Error) -> bool {
     let full = |it: &std::io::Error| it.kind() == std::io::ErrorKind::StorageFull;
     error.chain().any(|it| it.downcast_ref().is_some_and(full))
+}
+
+/// Takes from lines what differs from run to run and from place to place: they are part of a step's
+/// output, and the same failure must give the same output.
+struct Cleaner<'a> {
+    root: &'a Path,
+}
+
+impl Cleaner<'_> {
+    /// The first few different lines.
+    fn lines(&self, lines: &[String], class: Class) -> Vec<String> {
+        let mut few: Vec<String> = Vec::new();
+        for line in lines {
+            let mut line = self.clean(line);
+            if class == Class::OutOfMemory {
+                line = without_numbers(&line);
+            }
+            if few.len() < LINES && !line.is_empty() && !few.contains(&line) {
+                few.push(line);
+            }
+        }
+        few
+    }
+
+    fn clean(&self, line: &str) -> String {
+        let root = format!("{}{}", self.root.display(), std::path::MAIN_SEPARATOR);
+        let line = line.trim().replace(&root, "");
+        let temporary = std::env::temp_dir();
+        let temporary = temporary.to_string_lossy();
+        let words: Vec<&str> = line
+            .split_whitespace()
+            .map(|it| if it.contains(&*temporary) { "<temporary>" } else { it })
+            .collect();
+        words.join(" ").chars().take(WIDTH).collect()
+    }
+}
+
+/// How many bytes were wanted differs each time.
+fn without_numbers(line: &str) -> String {
+    let is_amount = |it: &str| it.len() > 2 && it.bytes().all(|it| it.is_ascii_digit());
+    let words = line.split(' ').map(|it| if is_amount(it) { "…" } else { it });
+    words.collect::<Vec<_>>().join(" ")
 }

@@ -105,6 +105,29 @@ pub struct Sidecar {
     pub because: Option<String>,
     /// How it lies on the disk.
     pub layout: Layout,
+    /// What the freezers failed at that the configuration prefers, in the order of trial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallbacks: Vec<Fallback>,
+}
+
+/// A freezer's failure that made the next one in the list necessary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Fallback {
+    /// What failed: `nuitka`, `pyinstaller`.
+    pub freezer: String,
+    /// Its version, as the lock pins it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What it was making.
+    pub layout: Layout,
+    /// The kind of failure: `missing-tool`, `out-of-memory`, `download`, `compile-error`, `crash`,
+    /// `time-budget`, `missing-import`, `trial`.
+    pub class: String,
+    /// The decisive lines of its output, or what the trial showed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
 }
 
 /// How a frozen program lies on the disk.

@@ -26,6 +26,7 @@ use crate::{
         staging::Staging,
         step::{Context, Done, Origin, Step},
     },
+    freeze::failure::Failure,
     manifest::{self as schema, ArtifactKind, Identity, Manifest, Sums},
     release::Release,
     target::Target,
@@ -308,11 +309,26 @@ fn sidecar(frozen: &Frozen) -> schema::Sidecar {
         version: frozen.version.clone(),
         freezer: frozen.freezer.name().to_owned(),
         because: frozen.because.clone(),
-        layout: match frozen.layout {
-            Layout::Folder => schema::Layout::Folder,
-            // What was left open is decided once it is frozen.
-            Layout::Onefile | Layout::Auto => schema::Layout::Onefile,
-        },
+        layout: layout(frozen.layout),
+        fallbacks: frozen.failures.iter().map(fallback).collect(),
+    }
+}
+
+fn fallback(failure: &Failure) -> schema::Fallback {
+    schema::Fallback {
+        freezer: failure.freezer.name().to_owned(),
+        version: failure.version.clone(),
+        layout: layout(failure.layout),
+        class: failure.class.name().to_owned(),
+        lines: failure.lines.clone(),
+    }
+}
+
+fn layout(layout: Layout) -> schema::Layout {
+    match layout {
+        Layout::Folder => schema::Layout::Folder,
+        // What was left open is decided once it is frozen.
+        Layout::Onefile | Layout::Auto => schema::Layout::Onefile,
     }
 }
 

@@ -13,17 +13,18 @@ use crate::{
         files::{StatCache, Tree},
         fingerprint::Inputs,
         staging::Staging,
-        step::{Context, Step},
+        step::{Context, Last, Step},
     },
     freeze::{
-        candidate::Freezing,
+        candidate::{Candidate, Freezing, missing_tools},
         choice::{Choice, Chosen},
         failure::Failure,
-        trial::Trial,
+        trial::{Report, Trial},
     },
     release::Release,
-    target::Target,
+    target::{Os, Target},
     tools::{
+        nuitka,
         python::{self, Entry, Environment, Interpreter},
         versions,
     },
@@ -153,6 +154,13 @@ impl<'r> Sidecar<'r> {
             // Both count, the one that is only held ready too: it decides what a fallback gives.
             let version = python::locked_version(&lock, freezer.name());
             inputs = inputs.tool(freezer.name(), version.unwrap_or("not locked"));
+            // Which of them is there decides whether a freezer can work at all.
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let locked = |it: &String| python::locked_version(&lock, it).is_some();
+            let missing = missing_tools(*freezer, &self.target, &path).into_iter();
+            for tool in missing.filter(|it| !locked(it) && !is_compiler(it)) {
+                inputs = inputs.tool(&tool, "none");
+            }
         }
         Ok(inputs)
     }
@@ -160,7 +168,7 @@ impl<'r> Sidecar<'r> {
 
 impl Step for Sidecar<'_> {
     const ID: &'static str = "sidecar";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Output = Frozen;
 
     fn instance(&self) -> Option<&str> {
@@ -186,20 +194,25 @@ impl Step for Sidecar<'_> {
 
     fn again(&self, last: &Frozen) -> Option<String> {
         let policy = self.release.freezing;
-        let name = last.freezer.name();
-        if policy.require.is_some_and(|it| it != last.freezer) {
-            return Some(format!(
-                "{name} froze it, which --require-freezer does not allow"
-            ));
+        let allowed = policy.allowed(&self.freezers);
+        let (name, first) = (last.freezer.name(), *allowed.first()?);
+        if !allowed.contains(&last.freezer) {
+            let option = match policy.require {
+                Some(_) => "--require-freezer",
+                None => "--no-fallback",
+            };
+            return Some(format!("{name} froze it, which {option} does not allow"));
         }
-        let first = last.failures.first()?;
-        if policy.no_fallback && policy.require.is_none() {
-            return Some(format!(
-                "{name} froze it as a fallback, which --no-fallback does not allow"
-            ));
+        if first == last.freezer {
+            return None;
         }
-        let transient = last.failures.iter().find(|it| it.class.is_transient());
-        let again = transient.or(policy.retry_fallback.then_some(first))?;
+        let preferred = last.failures.iter().filter(|it| allowed.contains(&it.freezer));
+        let Some(failed) = preferred.clone().next() else {
+            let first = first.name();
+            return Some(format!("{name} froze it without a try of {first}"));
+        };
+        let transient = preferred.into_iter().find(|it| it.class.is_transient());
+        let again = transient.or(policy.retry_fallback.then_some(failed))?;
         let (failed, words) = (again.freezer.name(), again.class.words());
         Some(format!("{failed} may do better than last time ({words})"))
     }
@@ -232,17 +245,60 @@ impl Step for Sidecar<'_> {
             trial: &trial,
             freezers: &self.release.freezing.allowed(&self.freezers),
         };
-        self.publish(cx, out, choice.make()?)
+        let last = cx.last::<Frozen>()?;
+        let held = last.as_ref().map(|it| it.done.output.freezer);
+        let Chosen { made, failures } = choice.make(held)?;
+        match (made, last) {
+            (Some(made), _) => self.publish(cx, out, made, failures),
+            (None, Some(last)) => keep(cx, out, last, failures),
+            (None, None) => unreachable!("only what is held is not made"),
+        }
     }
 }
 
+/// The compiler counts by its version, with an answer of its own where there is none.
+fn is_compiler(tool: &str) -> bool {
+    nuitka::needed(Os::Linux)[0].iter().any(|it| it == tool)
+}
+
+/// Takes what the step left last time: the freezers before its own failed again, and it is made of
+/// the same inputs.
+fn keep(
+    cx: &Context,
+    out: &Staging,
+    last: Last<Frozen>,
+    failures: Vec<Failure>,
+) -> Result<Frozen> {
+    copy_tree(&last.done.folder, out.path())?;
+    let because = because(&failures);
+    for (key, value) in &last.facts {
+        let value = match (&**key, &because) {
+            ("because", Some(because)) => because,
+            _ => value,
+        };
+        cx.fact(key, value);
+    }
+    Ok(Frozen {
+        because,
+        failures,
+        ..last.done.output
+    })
+}
+
+/// All failures in a line; none if there are none.
+fn because(failures: &[Failure]) -> Option<String> {
+    let all: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
 impl Sidecar<'_> {
-    fn publish(&self, cx: &Context, out: &Staging, chosen: Chosen) -> Result<Frozen> {
-        let Chosen {
-            candidate,
-            report,
-            failures,
-        } = chosen;
+    fn publish(
+        &self,
+        cx: &Context,
+        out: &Staging,
+        (candidate, report): (Candidate, Report),
+        failures: Vec<Failure>,
+    ) -> Result<Frozen> {
         let name = self.target.exe(&self.name);
         let (folder, executable) = match &candidate.folder {
             Some(made) => {
@@ -255,10 +311,7 @@ impl Sidecar<'_> {
             }
         };
         cx.fact("freezer", candidate.freezer.name());
-        let because = (!failures.is_empty()).then(|| {
-            let all: Vec<String> = failures.iter().map(ToString::to_string).collect();
-            all.join("; ")
-        });
+        let because = because(&failures);
         if let Some(because) = &because {
             cx.fact("because", because);
         }

@@ -3,7 +3,14 @@
 use std::{ffi::OsString, path::Path};
 
 use super::python::Entry;
-use crate::{config::Layout, freeze::candidate::Freezing, target::Os};
+use crate::{
+    config::Layout,
+    freeze::{
+        candidate::Freezing,
+        failure::{Class, Sign, class, configuration},
+    },
+    target::Os,
+};
 
 /// The arguments after `python -m nuitka`. `--assume-yes-for-downloads` is missing on purpose: it
 /// lets Nuitka fetch an unpinned compiler.
@@ -27,7 +34,7 @@ pub fn arguments(
         text(format!("--jobs={}", freezing.cx.jobs())),
         path("--output-dir=", work),
         text(format!("--output-filename={executable}")),
-        path("--report=", &work.join("nuitka-report.xml")),
+        path("--report=", &work.join(REPORT)),
         // Left out of a build that does not ask for them, which makes json ten times slower.
         text("--include-module=_json".into()),
         text("--include-module=_bisect".into()),
@@ -105,13 +112,53 @@ fn metadata(freezing: &Freezing) -> Vec<String> {
     flags
 }
 
-/// Words in the output of a failed freeze that another freezer would not help against: they are
-/// mistakes in the configuration.
-pub const CONFIGURATION_ERRORS: [&str; 3] = [
-    "failed to locate module",
-    "does not match any files",
-    "failed to locate package",
-];
+/// The report that it writes into the work folder, unless it ends too early for that.
+pub const REPORT: &str = "nuitka-report.xml";
 
 /// What Nuitka exits with when it does not know a flag.
 pub const EXIT_BAD_FLAG: i32 = 2;
+
+/// What it says when it gives up, taken from the sources of Nuitka 4.3.3: `build/SconsUtils.py`,
+/// `build/SconsCompilerSettings.py`, `utils/SharedLibraries.py`, `utils/Download.py`,
+/// `utils/PrivatePipSpace.py`, `importing/Recursion.py`, `options/Options.py`.
+pub const SIGNS: [Sign; 12] = [
+    class("cannot locate suitable c compiler", Class::MissingTool),
+    class("requires 'patchelf'", Class::MissingTool),
+    class("cannot locate 'objcopy'", Class::MissingTool),
+    class("'readelf' is used", Class::MissingTool),
+    configuration("no module named nuitka"),
+    configuration("failed to locate module"),
+    configuration("failed to locate package"),
+    configuration("does not match any files"),
+    configuration("error, file '"),
+    class("failed to download", Class::Download),
+    class("make sure to allow downloading", Class::Download),
+    class("is it ok to download", Class::Download),
+];
+
+/// The programs without which it cannot work, each under all of its names. Windows' compilers are
+/// not found on PATH.
+pub fn needed(target: Os) -> Vec<Vec<String>> {
+    let compiler = match std::env::var("CC") {
+        Ok(compiler) if !compiler.is_empty() => vec![compiler],
+        _ => ["gcc", "cc", "clang"].map(str::to_owned).into(),
+    };
+    match target {
+        Os::Linux => vec![compiler, vec!["patchelf".to_owned()]],
+        Os::Macos => vec![compiler],
+        Os::Windows => Vec::new(),
+    }
+}
+
+/// How the last freeze ended by its report: the attributes `completion` and `exit_message`.
+pub fn completion(work: &Path) -> Option<String> {
+    let report = fs_err::read_to_string(work.join(REPORT)).ok()?;
+    let (_, attributes) = report.split_once("<nuitka-compilation-report")?;
+    let (attributes, _) = attributes.split_once('>')?;
+    let value = |name: &str| {
+        let (_, rest) = attributes.split_once(&format!(" {name}=\""))?;
+        rest.split('"').next()
+    };
+    let ended = [value("completion"), value("exit_message")];
+    Some(ended.into_iter().flatten().collect::<Vec<_>>().join(": "))
+}

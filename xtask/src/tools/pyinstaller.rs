@@ -3,7 +3,34 @@
 use std::{ffi::OsString, path::Path};
 
 use super::python::Entry;
-use crate::config::{Layout, Sidecar};
+use crate::{
+    config::{Layout, Sidecar},
+    freeze::failure::{Class, Sign, class, configuration},
+    target::Os,
+};
+
+/// What it says when it gives up, taken from the sources of PyInstaller 6: `compat.py`,
+/// `building/api.py`, `building/utils.py`, `building/build_main.py`, `__main__.py`.
+pub const SIGNS: [Sign; 8] = [
+    class("objdump is required", Class::MissingTool),
+    class("no such file or directory: 'objcopy'", Class::MissingTool),
+    class("no such file or directory: 'ldd'", Class::MissingTool),
+    configuration("no module named pyinstaller"),
+    configuration("unrecognized arguments"),
+    configuration("when adding binary and data files"),
+    configuration("option(s) not allowed"),
+    configuration("script file"),
+];
+
+/// The programs without which it cannot work, each under all of its names.
+pub fn needed(target: Os) -> Vec<Vec<String>> {
+    match target {
+        Os::Linux => ["objcopy", "objdump"]
+            .map(|it| vec![it.to_owned()])
+            .into(),
+        Os::Macos | Os::Windows => Vec::new(),
+    }
+}
 
 /// The arguments after `python -m PyInstaller`.
 pub fn arguments(sidecar: &Sidecar, layout: Layout, work: &Path) -> Vec<OsString> {

