@@ -23,7 +23,10 @@ use crate::{
     config::Freezer,
     engine::probe::Probes,
     target::{Os, Target},
-    tools::packages::{Need, System},
+    tools::{
+        packages::{Need, System},
+        versions,
+    },
 };
 
 pub use doctor::{Doctor, Report, table};
@@ -47,7 +50,7 @@ pub struct Finding {
     pub found: Option<String>,
     /// What is wrong; none if all is well.
     pub problem: Option<String>,
-    /// What helps.
+    /// What helps. Without a problem it is a recommendation: all works without it, but slower.
     pub fix: Option<Fix>,
 }
 
@@ -87,6 +90,7 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
         findings.extend(python::check(&look, python));
     }
     findings.extend(look.sidecar_tools());
+    findings.extend(look.ccache());
     if needs.gpg {
         findings.push(look.program("gpg", "sign", Need::Gpg));
     }
@@ -147,6 +151,22 @@ impl Look<'_> {
         let mut freezers = self.needs.pythons.iter().flat_map(|it| &it.freezers);
         let needed = cfg!(target_os = "linux") && freezers.any(|it| *it == Freezer::Pyinstaller);
         needed.then(|| self.program("objcopy", "sidecar", Need::Objcopy))
+    }
+
+    /// Without it Nuitka compiles everything again after any change. On Windows it has its own.
+    fn ccache(&self) -> Option<Finding> {
+        let mut freezers = self.needs.pythons.iter().flat_map(|it| &it.freezers);
+        if self.needs.target.os == Os::Windows || !freezers.any(|it| *it == Freezer::Nuitka) {
+            return None;
+        }
+        let finding = Finding::new("ccache", "sidecar");
+        Some(match self.probes.version(&versions::ccache()) {
+            Ok(probed) => finding.found(number(&probed.version).unwrap_or(&probed.version)),
+            Err(_) => Finding {
+                fix: Some(self.package(Need::Ccache)),
+                ..finding
+            },
+        })
     }
 
     fn test_tools(&self) -> Vec<Finding> {

@@ -10,6 +10,8 @@ mod formats;
 mod layouts;
 #[path = "support/project.rs"]
 mod project;
+#[path = "dist/same.rs"]
+mod same;
 #[path = "dist/sidecars.rs"]
 mod sidecars;
 #[path = "dist/signing.rs"]

@@ -167,6 +167,7 @@ pub struct Run<'a> {
     stdin: Option<Vec<u8>>,
     hold_stdin: Option<(String, Duration)>,
     stdout_is_data: bool,
+    jobs: Option<jobserver::Client>,
     timeout: Duration,
 }
 
@@ -182,6 +183,7 @@ impl<'a> Run<'a> {
             stdin: None,
             hold_stdin: None,
             stdout_is_data: false,
+            jobs: None,
             timeout,
         }
     }
@@ -203,6 +205,13 @@ impl<'a> Run<'a> {
     /// crowd out the last lines of a failure that a person can read.
     pub fn stdout_is_data(mut self) -> Self {
         self.stdout_is_data = true;
+        self
+    }
+
+    /// Lets it take tokens from this job server for the processes that it starts. The printed
+    /// command does not show that: pasted, it would find no server.
+    pub fn sharing(mut self, jobs: Option<jobserver::Client>) -> Self {
+        self.jobs = jobs;
         self
     }
 
@@ -283,7 +292,10 @@ impl<'a> Run<'a> {
 
     fn spawn_and_wait(&mut self, line: &str) -> Result<Finished> {
         let program = self.command.get_program().to_string_lossy().into_owned();
-        let command = std::mem::replace(&mut self.command, Command::new(""));
+        let mut command = std::mem::replace(&mut self.command, Command::new(""));
+        if let Some(jobs) = &self.jobs {
+            jobs.configure(&mut command);
+        }
         let mut wrap = CommandWrap::from(command);
         wrap.command_mut()
             .stdin(if self.stdin.is_some() || self.hold_stdin.is_some() {

@@ -19,11 +19,13 @@
 //! | [`select`] | which steps the command line asked for |
 //! | [`step`] | the step trait and its context |
 //! | [`session`] | one run over all of them |
+//! | [`jobs`] | how many processes may work at once |
 
 pub mod artifact;
 pub mod event;
 pub mod exec;
 pub mod fingerprint;
+pub mod jobs;
 pub mod journal;
 pub mod launch;
 pub mod lock;

@@ -69,9 +69,12 @@ pub(super) fn program_of(line: &str) -> String {
             words.next();
         }
     }
-    words
-        .find(|it| !it.contains('='))
-        .unwrap_or_else(|| line.to_owned())
+    let mut words = words.skip_while(|it| it.contains('=')).peekable();
+    if words.next_if(|it| it == "setarch").is_some() {
+        // It only starts what is really meant.
+        while words.next_if(|it| it.starts_with('-')).is_some() {}
+    }
+    words.next().unwrap_or_else(|| line.to_owned())
 }
 
 fn quote(word: &str) -> String {

@@ -150,14 +150,26 @@ impl Context<'_> {
         Ok(path)
     }
 
-    /// How many processes may work at once.
+    /// How many processes a program may start that can only be told a number: a part of those that
+    /// may work at once, while something else runs beside this step.
     pub fn jobs(&self) -> usize {
-        self.session.jobs
+        self.session.jobs.share()
     }
 
     /// A command on behalf of this step; `xshell::cmd!` is welcome.
     pub fn exec(&self, command: impl Into<Command>) -> Run<'_> {
         Run::new(&self.session.exec, self.step, &self.log, command)
+    }
+
+    /// Like [`Self::exec`], for a program that knows the job server of GNU make: it starts as many
+    /// processes as may work at once, and changes that number whenever others begin or end.
+    pub fn exec_sharing(&self, command: impl Into<Command>) -> Run<'_> {
+        self.exec(command).sharing(self.session.jobs.server())
+    }
+
+    /// Whether only one process may work at once.
+    pub fn one_at_a_time(&self) -> bool {
+        self.session.jobs.all() == 1
     }
 
     /// Starts a program to watch how it behaves; it is no event and goes into no log.

@@ -2,7 +2,9 @@
 
 use std::{
     ffi::OsStr,
+    fmt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Result, bail, ensure};
@@ -11,10 +13,12 @@ use crate::{
     binary,
     config::{self, Freezer, Layout},
     engine::{staging, step::Context},
+    steps::{copy, copy_tree},
     target::Target,
     tools::{
         nuitka, pyinstaller,
         python::{self, Environment},
+        versions,
     },
 };
 
@@ -37,6 +41,22 @@ impl Candidate {
         format!("{}-{}", self.freezer.name(), self.layout.name())
     }
 }
+
+/// A freezer ended well, but without something that the configuration asks for.
+#[derive(Debug)]
+pub struct Ignored(pub String);
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "it ended well, but without what was asked for: {}",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for Ignored {}
 
 /// Makes candidates of a sidecar.
 pub struct Freezing<'a> {
@@ -119,24 +139,66 @@ impl Freezing<'_> {
     }
 
     fn run(&self, freezer: Freezer, layout: Layout, work: &Path, executable: &str) -> Result<()> {
+        let data = self.gather(&work.join("data"))?;
         let mut command = self.environment.command()?;
         command.env("SOURCE_DATE_EPOCH", self.epoch.to_string());
         match freezer {
             Freezer::Nuitka => {
-                let arguments = nuitka::arguments(self, layout, executable, work);
+                let arguments = nuitka::arguments(self, layout, executable, work, data.as_deref());
                 command.args(["-m", "nuitka"]).args(arguments);
-                command.env("NUITKA_CACHE_DIR", self.cx.cache("nuitka")?);
+                nuitka::environment(self.cx, &mut command)?;
+                command = self.with_fixed_addresses(command);
             }
             Freezer::Pyinstaller => {
-                let arguments = pyinstaller::arguments(self.sidecar, layout, work);
+                let arguments = pyinstaller::arguments(self, layout, work, data.as_deref())?;
                 command.args(["-m", "PyInstaller"]).args(arguments);
                 command.env("PYINSTALLER_CONFIG_DIR", self.cx.cache("pyinstaller")?);
             }
         }
-        self.cx
-            .exec(command)
-            .timeout(self.sidecar.time_budget)
-            .run()
+        let budget = self.sidecar.time_budget;
+        let finished = self.cx.exec(command).timeout(budget).checked()?;
+        if freezer == Freezer::Pyinstaller {
+            let ignored = |line: &&String| {
+                let mut words = pyinstaller::CONFIGURATION_ERRORS.iter();
+                words.any(|it| line.contains(it))
+            };
+            if let Some(line) = finished.printed.iter().find(ignored) {
+                bail!(Ignored(line.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lays out the data files as the frozen program shall find them: one folder, so that no
+    /// freezer's own rules of names and kinds of files come into play. None if there are none.
+    fn gather(&self, folder: &Path) -> Result<Option<PathBuf>> {
+        staging::remove(folder)?;
+        for data in &self.sidecar.data {
+            let to = folder.join(&data.to);
+            if data.from.is_dir() {
+                copy_tree(&data.from, &to)?;
+            } else {
+                copy(&data.from, &to)?;
+            }
+        }
+        Ok((!self.sidecar.data.is_empty()).then(|| folder.to_owned()))
+    }
+
+    /// Some of what Nuitka writes is in the order of addresses, which the system chooses by chance.
+    fn with_fixed_addresses(&self, command: Command) -> Command {
+        if !cfg!(target_os = "linux") || self.cx.probe(&versions::setarch()).is_err() {
+            return command;
+        }
+        let mut fixed = Command::new("setarch");
+        fixed.arg("-R").arg(command.get_program());
+        fixed.args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => fixed.env(name, value),
+                None => fixed.env_remove(name),
+            };
+        }
+        fixed
     }
 }
 
@@ -148,5 +210,7 @@ pub fn missing_tools(freezer: Freezer, target: &Target, path: &OsStr) -> Vec<Str
     };
     let found = |name: &String| which::which_in(name, Some(path), ".").is_ok();
     let missing = needed.into_iter().filter(|names| !names.iter().any(found));
-    missing.filter_map(|names| names.into_iter().next()).collect()
+    missing
+        .filter_map(|names| names.into_iter().next())
+        .collect()
 }

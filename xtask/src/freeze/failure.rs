@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 
-use super::candidate::Freezing;
+use super::candidate::{Freezing, Ignored};
 use crate::{
     config::{Freezer, Layout},
     engine::exec::{CommandFailed, Interrupted},
@@ -99,10 +99,7 @@ impl Failure {
         let (name, layout) = (self.freezer.name(), self.layout.name());
         let version = self.version.as_ref().map(|it| format!(" {it}"));
         let version = version.unwrap_or_default();
-        format!(
-            "{name}{version} ({layout}) failed: {}",
-            self.class.words()
-        )
+        format!("{name}{version} ({layout}) failed: {}", self.class.words())
     }
 
     /// With the lines that show it below.
@@ -211,6 +208,9 @@ pub fn classify(
     let cleaner = Cleaner {
         root: freezing.cx.root(),
     };
+    if let Some(Ignored(said)) = error.downcast_ref() {
+        return Err(misconfigured(freezing, freezer, &cleaner.clean(said)));
+    }
     let (class, lines) = match error.downcast_ref::<CommandFailed>() {
         Some(failed) => {
             let seen = Seen {
@@ -272,7 +272,8 @@ impl Seen<'_> {
         if self.failed.timed_out() {
             return Verdict::Class(Class::TimeBudget, vec![status.clone()]);
         }
-        let bad_flag = self.freezer == Freezer::Nuitka && self.failed.code == Some(nuitka::EXIT_BAD_FLAG);
+        let bad_flag =
+            self.freezer == Freezer::Nuitka && self.failed.code == Some(nuitka::EXIT_BAD_FLAG);
         if bad_flag {
             return Verdict::Configuration(self.last_words());
         }
@@ -301,7 +302,12 @@ impl Seen<'_> {
             Freezer::Nuitka => (&nuitka::SIGNS, &TOOLCHAIN),
             Freezer::Pyinstaller => (&pyinstaller::SIGNS, &[]),
         };
-        let lower: Vec<String> = self.failed.printed.iter().map(|it| it.to_lowercase()).collect();
+        let lower: Vec<String> = self
+            .failed
+            .printed
+            .iter()
+            .map(|it| it.to_lowercase())
+            .collect();
         SYSTEM.iter().chain(own).chain(toolchain).find_map(|sign| {
             let shown: Vec<String> = (lower.iter().zip(&self.failed.printed))
                 .filter(|(it, _)| it.contains(sign.words))
@@ -371,7 +377,13 @@ impl Cleaner<'_> {
         let temporary = temporary.to_string_lossy();
         let words: Vec<&str> = line
             .split_whitespace()
-            .map(|it| if it.contains(&*temporary) { "<temporary>" } else { it })
+            .map(|it| {
+                if it.contains(&*temporary) {
+                    "<temporary>"
+                } else {
+                    it
+                }
+            })
             .collect();
         words.join(" ").chars().take(WIDTH).collect()
     }
@@ -380,6 +392,8 @@ impl Cleaner<'_> {
 /// How many bytes were wanted differs each time.
 fn without_numbers(line: &str) -> String {
     let is_amount = |it: &str| it.len() > 2 && it.bytes().all(|it| it.is_ascii_digit());
-    let words = line.split(' ').map(|it| if is_amount(it) { "…" } else { it });
+    let words = line
+        .split(' ')
+        .map(|it| if is_amount(it) { "…" } else { it });
     words.collect::<Vec<_>>().join(" ")
 }

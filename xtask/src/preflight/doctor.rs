@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use super::{Finding, Fix, Needs, check};
 use crate::{
     engine::{
-        event::{Event, Failure},
+        event::{Event, Failure, Level},
         exec::{self, CommandFailed, Exec, Log, Run},
         probe::Probes,
     },
@@ -53,18 +53,36 @@ impl Doctor<'_> {
     /// error names the command that failed.
     pub fn fix(&self, exec: &Exec, log: PathBuf) -> Result<Report> {
         let before = self.check();
-        let commands = before.install();
-        if commands.is_empty() {
+        let (commands, recommended) = (before.install(), before.install_recommended());
+        if commands.is_empty() && recommended.is_empty() {
             return Ok(before);
         }
         let log = Log::create(log)?;
+        if !commands.is_empty() {
+            self.install(exec, &log, &before)?;
+        }
+        if let Err(error) = recommended
+            .iter()
+            .try_for_each(|it| self.run(exec, &log, it))
+        {
+            exec.events.emit(Event::Note {
+                step: NAME.to_owned(),
+                level: Level::Warning,
+                text: format!("what is only recommended was not installed: {error:#}"),
+            });
+        }
+        Ok(self.check())
+    }
+
+    fn install(&self, exec: &Exec, log: &Log, before: &Report) -> Result<()> {
         let started = Instant::now();
         exec.events.emit(Event::StepStarted {
             step: NAME.to_owned(),
             why: before.packages().join(" "),
             log: log.path.clone(),
         });
-        let done = commands.iter().try_for_each(|it| self.run(exec, &log, it));
+        let commands = before.install();
+        let done = commands.iter().try_for_each(|it| self.run(exec, log, it));
         let seconds = started.elapsed().as_secs_f64();
         let step = NAME.to_owned();
         exec.events.emit(match &done {
@@ -78,14 +96,13 @@ impl Doctor<'_> {
             Err(error) => Event::StepFailed {
                 step,
                 seconds,
-                failure: failure(error, &log),
+                failure: failure(error, log),
             },
         });
         let line = before.command().unwrap_or_default();
         done.with_context(|| {
             format!("the packages were not installed\nhint: type it yourself: {line}")
-        })?;
-        Ok(self.check())
+        })
     }
 
     fn run(&self, exec: &Exec, log: &Log, words: &[String]) -> Result<()> {
@@ -131,6 +148,9 @@ impl Report {
                 "\nInstall what is missing (or: cargo xtask doctor --fix):\n  {command}\n"
             );
         }
+        if let Some(command) = line(&self.install_recommended()) {
+            text += &format!("\nRecommended, for speed:\n  {command}\n");
+        }
         let by_hand: BTreeSet<&str> = self.fixes().filter_map(Fix::by_hand).collect();
         if !by_hand.is_empty() {
             text += "\nBy hand:\n";
@@ -141,27 +161,45 @@ impl Report {
 
     /// One line that can be pasted; none if no package helps.
     pub fn command(&self) -> Option<String> {
-        let commands: Vec<String> = self.install().iter().map(|it| it.join(" ")).collect();
-        Some(commands.join(" && ")).filter(|it| !it.is_empty())
+        line(&self.install())
     }
 
+    /// What helps against the problems.
     fn fixes(&self) -> impl Iterator<Item = &Fix> {
-        self.findings.iter().filter_map(|it| it.fix.as_ref())
+        let problems = self.findings.iter().filter(|it| it.problem.is_some());
+        problems.filter_map(|it| it.fix.as_ref())
     }
 
     fn packages(&self) -> Vec<String> {
-        let mut packages: Vec<String> = Vec::new();
-        for name in self.fixes().filter_map(Fix::packages).flatten() {
-            if !packages.contains(name) {
-                packages.push(name.clone());
-            }
-        }
-        packages
+        packages(self.fixes())
+    }
+
+    /// The commands that install what is only recommended: apart, because they may fail.
+    fn install_recommended(&self) -> Vec<Vec<String>> {
+        let fine = self.findings.iter().filter(|it| it.problem.is_none());
+        self.system
+            .install(&packages(fine.filter_map(|it| it.fix.as_ref())))
     }
 
     fn install(&self) -> Vec<Vec<String>> {
         self.system.install(&self.packages())
     }
+}
+
+fn packages<'a>(fixes: impl Iterator<Item = &'a Fix>) -> Vec<String> {
+    let mut packages: Vec<String> = Vec::new();
+    for name in fixes.filter_map(Fix::packages).flatten() {
+        if !packages.contains(name) {
+            packages.push(name.clone());
+        }
+    }
+    packages
+}
+
+/// Commands as one line that can be pasted; none if there are none.
+fn line(commands: &[Vec<String>]) -> Option<String> {
+    let commands: Vec<String> = commands.iter().map(|it| it.join(" ")).collect();
+    Some(commands.join(" && ")).filter(|it| !it.is_empty())
 }
 
 impl Fix {
@@ -190,6 +228,7 @@ fn row(finding: &Finding) -> Vec<String> {
     let found = match (&finding.found, &finding.problem) {
         (Some(found), Some(problem)) => format!("{found}, {problem}"),
         (None, Some(problem)) => problem.clone(),
+        (None, None) if finding.fix.is_some() => "missing, recommended".to_owned(),
         (found, None) => found.clone().unwrap_or_default(),
     };
     let fix = finding.fix.as_ref().map(ToString::to_string);

@@ -82,7 +82,10 @@ impl<'r> App<'r> {
     }
 
     fn command(&self, cx: &Context) -> Result<std::process::Command> {
-        let (profile, jobs) = (&self.profile, cx.jobs().to_string());
+        let profile = &self.profile;
+        // Without a number cargo starts as many processes as the job server lets it.
+        let jobs = cx.one_at_a_time().then_some(["--jobs", "1"]).into_iter();
+        let jobs = jobs.flatten();
         let features = ["tauri/custom-protocol"].into_iter();
         let features = features
             .chain(self.features.iter().map(String::as_str))
@@ -96,7 +99,7 @@ impl<'r> App<'r> {
         // The feature makes it a production build: without it the window loads the dev server.
         let command = xshell::cmd!(
             shell,
-            "cargo build --profile {profile} --locked --bins --features {features} --jobs {jobs}
+            "cargo build --profile {profile} --locked --bins --features {features} {jobs...}
              --message-format json-render-diagnostics {target...}"
         );
         let mut command = std::process::Command::from(command.args(&self.cargo_args));
@@ -148,7 +151,10 @@ impl Step for App<'_> {
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Host> {
-        let built = cx.exec(self.command(cx)?).stdout_is_data().checked()?;
+        let built = cx
+            .exec_sharing(self.command(cx)?)
+            .stdout_is_data()
+            .checked()?;
         let executables = cargo::executables(&built.stdout);
         let wanted = &self.release.config.tauri.cargo_binary;
         let mut others = Vec::new();

@@ -206,7 +206,10 @@ impl Step for Sidecar<'_> {
         if first == last.freezer {
             return None;
         }
-        let preferred = last.failures.iter().filter(|it| allowed.contains(&it.freezer));
+        let preferred = last
+            .failures
+            .iter()
+            .filter(|it| allowed.contains(&it.freezer));
         let Some(failed) = preferred.clone().next() else {
             let first = first.name();
             return Some(format!("{name} froze it without a try of {first}"));
@@ -263,12 +266,7 @@ fn is_compiler(tool: &str) -> bool {
 
 /// Takes what the step left last time: the freezers before its own failed again, and it is made of
 /// the same inputs.
-fn keep(
-    cx: &Context,
-    out: &Staging,
-    last: Last<Frozen>,
-    failures: Vec<Failure>,
-) -> Result<Frozen> {
+fn keep(cx: &Context, out: &Staging, last: Last<Frozen>, failures: Vec<Failure>) -> Result<Frozen> {
     copy_tree(&last.done.folder, out.path())?;
     let because = because(&failures);
     for (key, value) in &last.facts {

@@ -1,15 +1,19 @@
 //! Nuitka: compiles a Python program to C and links one executable that extracts itself.
 
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, path::Path, process::Command};
+
+use anyhow::Result;
 
 use super::python::Entry;
 use crate::{
     config::Layout,
+    engine::step::Context,
     freeze::{
         candidate::Freezing,
         failure::{Class, Sign, class, configuration},
     },
     target::Os,
+    tools::versions,
 };
 
 /// The arguments after `python -m nuitka`. `--assume-yes-for-downloads` is missing on purpose: it
@@ -19,6 +23,7 @@ pub fn arguments(
     layout: Layout,
     executable: &str,
     work: &Path,
+    data: Option<&Path>,
 ) -> Vec<OsString> {
     let sidecar = freezing.sidecar;
     let text = |it: String| OsString::from(it);
@@ -35,29 +40,33 @@ pub fn arguments(
         path("--output-dir=", work),
         text(format!("--output-filename={executable}")),
         path("--report=", &work.join(REPORT)),
+        // Else a change in one module means machine code for all of them, when they are linked: with
+        // the Pythons of some distributions it is the default.
+        text("--lto=no".into()),
+        // An excluded module must be absent. Nuitka would leave a stub that is found, but refuses to
+        // be imported: what only asks whether there is such a module is led astray.
+        text("--no-deployment-flag=excluded-module-usage".into()),
         // Left out of a build that does not ask for them, which makes json ten times slower.
         text("--include-module=_json".into()),
         text("--include-module=_bisect".into()),
     ];
-    arguments.extend(
-        sidecar
-            .packages
-            .iter()
-            .map(|it| text(format!("--include-package={it}"))),
-    );
-    arguments.extend(
-        sidecar
-            .modules
-            .iter()
-            .map(|it| text(format!("--include-module={it}"))),
-    );
-    let excluded = sidecar.exclude_modules.iter();
-    arguments.extend(excluded.map(|it| text(format!("--nofollow-import-to={it}"))));
-    for data in &sidecar.data {
-        let kind = if data.from.is_dir() { "dir" } else { "files" };
-        let mut argument = path(&format!("--include-data-{kind}="), &data.from);
-        argument.push("=");
-        argument.push(&data.to);
+    let named = [
+        ("include-package", &sidecar.packages),
+        ("include-package-data", &sidecar.packages),
+        ("include-module", &sidecar.modules),
+        ("nofollow-import-to", &sidecar.exclude_modules),
+    ];
+    for (flag, names) in named {
+        arguments.extend(names.iter().map(|it| text(format!("--{flag}={it}"))));
+    }
+    if freezing.target.os != Os::Windows && freezing.cx.probe(&versions::ccache()).is_err() {
+        // Nuitka takes whatever bears the name, and fails if it is broken.
+        arguments.push(text("--disable-ccache".into()));
+    }
+    if let Some(data) = data {
+        // Raw: Nuitka leaves out of a data folder what looks like code.
+        let mut argument = path("--include-raw-dir=", data);
+        argument.push("=.");
         arguments.push(argument);
     }
     arguments.extend(metadata(freezing).into_iter().map(text));
@@ -115,13 +124,25 @@ fn metadata(freezing: &Freezing) -> Vec<String> {
 /// The report that it writes into the work folder, unless it ends too early for that.
 pub const REPORT: &str = "nuitka-report.xml";
 
+/// What its compilation needs of the environment, and how it is started.
+pub fn environment(cx: &Context, command: &mut Command) -> Result<()> {
+    command.env("NUITKA_CACHE_DIR", cx.cache("nuitka")?);
+    if cx.probe(&versions::ccache()).is_ok() {
+        // What it knows of a file counts wherever the checkout lies.
+        command
+            .env("CCACHE_BASEDIR", cx.root())
+            .env("CCACHE_NOHASHDIR", "1");
+    }
+    Ok(())
+}
+
 /// What Nuitka exits with when it does not know a flag.
 pub const EXIT_BAD_FLAG: i32 = 2;
 
 /// What it says when it gives up, taken from the sources of Nuitka 4.3.3: `build/SconsUtils.py`,
 /// `build/SconsCompilerSettings.py`, `utils/SharedLibraries.py`, `utils/Download.py`,
 /// `utils/PrivatePipSpace.py`, `importing/Recursion.py`, `options/Options.py`.
-pub const SIGNS: [Sign; 12] = [
+pub const SIGNS: [Sign; 13] = [
     class("cannot locate suitable c compiler", Class::MissingTool),
     class("requires 'patchelf'", Class::MissingTool),
     class("cannot locate 'objcopy'", Class::MissingTool),
@@ -129,6 +150,7 @@ pub const SIGNS: [Sign; 12] = [
     configuration("no module named nuitka"),
     configuration("failed to locate module"),
     configuration("failed to locate package"),
+    configuration("is a module not a package"),
     configuration("does not match any files"),
     configuration("error, file '"),
     class("failed to download", Class::Download),

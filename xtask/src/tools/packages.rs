@@ -31,6 +31,7 @@ pub enum Need {
     PythonVenv,
     PythonHeaders,
     Objcopy,
+    Ccache,
     Gpg,
     Xvfb,
     Xauth,
@@ -79,6 +80,7 @@ const TABLE: &[Row] = table! {
     PythonVenv    "Python's venv and ensurepip"       "python3-venv"           "python3"               ""           ""
     PythonHeaders "Python's C headers"                "python3-dev"            "python3-devel"         ""           ""
     Objcopy       "objcopy"                           "binutils"               "binutils"              ""           ""
+    Ccache        "ccache"                            "ccache"                 "ccache"                "ccache"     ""
     Gpg           "GnuPG"                             "gnupg"                  "gnupg2"                "gnupg"      "GnuPG.GnuPG"
     Xvfb          "Xvfb with xvfb-run"                "xvfb"                   "xorg-x11-server-Xvfb"  ""           ""
     Xauth         "xauth"                             "xauth"                  "xorg-x11-xauth"        ""           ""

@@ -1,11 +1,19 @@
 //! PyInstaller: packs the interpreter and the bytecode into one executable that extracts itself.
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Result;
 
 use super::python::Entry;
 use crate::{
-    config::{Layout, Sidecar},
-    freeze::failure::{Class, Sign, class, configuration},
+    config::{self, Layout},
+    freeze::{
+        candidate::Freezing,
+        failure::{Class, Sign, class, configuration},
+    },
     target::Os,
 };
 
@@ -25,15 +33,19 @@ pub const SIGNS: [Sign; 8] = [
 /// The programs without which it cannot work, each under all of its names.
 pub fn needed(target: Os) -> Vec<Vec<String>> {
     match target {
-        Os::Linux => ["objcopy", "objdump"]
-            .map(|it| vec![it.to_owned()])
-            .into(),
+        Os::Linux => ["objcopy", "objdump"].map(|it| vec![it.to_owned()]).into(),
         Os::Macos | Os::Windows => Vec::new(),
     }
 }
 
 /// The arguments after `python -m PyInstaller`.
-pub fn arguments(sidecar: &Sidecar, layout: Layout, work: &Path) -> Vec<OsString> {
+pub fn arguments(
+    freezing: &Freezing,
+    layout: Layout,
+    work: &Path,
+    data: Option<&Path>,
+) -> Result<Vec<OsString>> {
+    let sidecar = freezing.sidecar;
     let layout = match layout {
         Layout::Folder => "--onedir",
         Layout::Onefile | Layout::Auto => "--onefile",
@@ -52,31 +64,126 @@ pub fn arguments(sidecar: &Sidecar, layout: Layout, work: &Path) -> Vec<OsString
     if let Entry::Package { root, .. } = Entry::of(&sidecar.entry) {
         option("--paths", root.into());
     }
-    for package in &sidecar.packages {
-        option("--collect-all", package.into());
+    // Not `--collect-all`: it ships the packages' sources as well.
+    let named = [
+        ("--collect-submodules", &sidecar.packages),
+        ("--collect-data", &sidecar.packages),
+        ("--collect-binaries", &sidecar.packages),
+        ("--hidden-import", &sidecar.modules),
+        ("--exclude-module", &sidecar.exclude_modules),
+    ];
+    for (flag, names) in named {
+        names.iter().for_each(|it| option(flag, it.into()));
     }
-    for module in &sidecar.modules {
-        option("--hidden-import", module.into());
-    }
-    for module in &sidecar.exclude_modules {
-        option("--exclude-module", module.into());
-    }
-    for data in &sidecar.data {
-        // PyInstaller takes the destination's folder, and keeps the file's name.
-        let folder = if data.from.is_dir() {
-            Some(&*data.to)
-        } else {
-            data.to.parent()
-        };
-        let folder = folder
-            .filter(|it| *it != Path::new(""))
-            .unwrap_or(Path::new("."));
-        let mut value = OsString::from(&data.from);
-        value.push(":");
-        value.push(folder);
+    if let Some(data) = data {
+        let mut value = OsString::from(data);
+        value.push(":.");
         option("--add-data", value);
+    }
+    if let Some(file) = version_file(freezing, work)? {
+        option("--version-file", file.into());
+    }
+    if freezing.target.os == Os::Macos {
+        let identifier = &freezing.product.identifier;
+        let identifier = format!("{identifier}.{}", sidecar.name);
+        option("--osx-bundle-identifier", identifier.into());
     }
     arguments.extend(sidecar.pyinstaller_args.iter().map(OsString::from));
     arguments.push(sidecar.entry.clone().into());
-    arguments
+    Ok(arguments)
+}
+
+/// Writes what Windows shows of the executable; elsewhere PyInstaller has no place for it.
+fn version_file(freezing: &Freezing, work: &Path) -> Result<Option<PathBuf>> {
+    if freezing.target.os != Os::Windows {
+        return Ok(None);
+    }
+    let file = work.join("version-info.txt");
+    let executable = freezing.target.exe(&freezing.sidecar.name);
+    let sidecar = freezing.sidecar;
+    let text = version_info(
+        freezing.product,
+        &sidecar.name,
+        &sidecar.metadata,
+        &executable,
+    );
+    fs_err::write(&file, text)?;
+    Ok(Some(file))
+}
+
+/// Version information as PyInstaller reads it: a Python expression.
+fn version_info(
+    product: &config::Product,
+    name: &str,
+    metadata: &config::Metadata,
+    executable: &str,
+) -> String {
+    let version = &product.version;
+    // Four numbers of 16 bits is all that there is room for.
+    let numbers = [version.major, version.minor, version.patch, 0].map(|it| it.min(0xffff));
+    let dotted = numbers.map(|it| it.to_string()).join(".");
+    let strings = [
+        ("CompanyName", metadata.company.as_deref()),
+        ("FileDescription", metadata.description.as_deref()),
+        ("FileVersion", Some(&*dotted)),
+        ("InternalName", Some(name)),
+        ("LegalCopyright", metadata.copyright.as_deref()),
+        ("OriginalFilename", Some(executable)),
+        ("ProductName", Some(&*product.name)),
+        ("ProductVersion", Some(&*dotted)),
+    ];
+    let strings: String = strings
+        .iter()
+        .filter_map(|(name, text)| Some((name, text.as_ref()?)))
+        .map(|(name, text)| format!("      StringStruct({}, {}),\n", python(name), python(text)))
+        .collect();
+    let numbers = numbers.map(|it| it.to_string()).join(", ");
+    // 0x40004 is Windows NT, 1 an application; 1033 and 1200 are English in UTF-16.
+    format!(
+        "# UTF-8\n\
+         VSVersionInfo(\n  \
+           ffi=FixedFileInfo(filevers=({numbers}), prodvers=({numbers}), mask=0x3f, flags=0x0,\n    \
+             OS=0x40004, fileType=0x1, subtype=0x0, date=(0, 0)),\n  \
+           kids=[\n    \
+             StringFileInfo([StringTable('040904B0', [\n{strings}    ])]),\n    \
+             VarFileInfo([VarStruct('Translation', [1033, 1200])]),\n  \
+           ],\n\
+         )\n"
+    )
+}
+
+/// A string literal: what JSON escapes, Python escapes alike, but for the characters that JSON
+/// leaves alone.
+fn python(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Words in the output of a freeze that ended well all the same, but without what was asked for.
+pub const CONFIGURATION_ERRORS: [&str; 2] = [
+    "ERROR: Hidden import '",
+    "skipping data collection for module '",
+];
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    /// Windows is not here to show it; that it is the Python expression which PyInstaller evaluates
+    /// was seen with PyInstaller's own reader.
+    #[test]
+    fn writes_the_version_information_of_windows() {
+        let product = config::Product {
+            name: "Tone\"lens\"".to_owned(),
+            version: "1.2.3-rc.1".parse().unwrap(),
+            identifier: "org.example".to_owned(),
+        };
+        let metadata = config::Metadata {
+            company: Some("Example".to_owned()),
+            description: None,
+            copyright: Some("© 2026 Example".to_owned()),
+        };
+        expect![[r#""#]].assert_eq(&version_info(&product, "side", &metadata, "side.exe"));
+    }
 }

@@ -62,6 +62,17 @@ pub fn package_manager(manager: PackageManager, dir: &Path) -> Probe {
     probe
 }
 
+/// A cache for what the C compiler makes.
+pub fn ccache() -> Probe {
+    Probe::new("ccache", ["--version"])
+}
+
+/// Starts a program whose addresses are the same each time, and proves that by starting itself:
+/// some containers forbid it.
+pub fn setarch() -> Probe {
+    Probe::new("setarch", ["-R", "setarch", "--version"])
+}
+
 /// The C compiler that freezers and build scripts use.
 pub fn c_compiler() -> Probe {
     let name = std::env::var("CC").ok().filter(|it| !it.trim().is_empty());

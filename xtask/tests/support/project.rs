@@ -231,6 +231,22 @@ impl Project {
         }
     }
 
+    /// A copy of everything, with all that was built, elsewhere.
+    pub fn copy_to(&self, folder: &str) -> Self {
+        let other = Self::empty();
+        let root = other.folder.path().canonicalize().unwrap().join(folder);
+        let mut copy = Command::new("cp");
+        read({
+            copy.args(["-a", "--"]).arg(&self.root).arg(&root);
+            copy
+        });
+        Self {
+            root,
+            variables: self.variables.clone(),
+            ..other
+        }
+    }
+
     /// A folder beside the repository, for keys and the like.
     pub fn beside(&self) -> PathBuf {
         self.root.parent().unwrap().to_owned()

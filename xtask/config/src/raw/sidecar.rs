@@ -49,7 +49,7 @@ pub(crate) struct Sidecar {
     #[serde(default = "time_budget")]
     #[cfg_attr(test, schemars(extend("x-form" = "duration")))]
     pub time_budget: String,
-    /// Python packages to include as a whole, for those that import by name at run time.
+    /// Python packages to include as a whole, with their data, for those that import by name at run time.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("x-form" = "text")))]
     pub packages: Vec<String>,
@@ -57,7 +57,7 @@ pub(crate) struct Sidecar {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("x-form" = "text")))]
     pub modules: Vec<String>,
-    /// Python modules to leave out.
+    /// Python modules to leave out, with all below them, such as `torch`: the frozen program finds none.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("x-form" = "text")))]
     pub exclude_modules: Vec<String>,
