@@ -3,9 +3,15 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use object::{Architecture, BinaryFormat, Object as _, ObjectKind};
+use object::{
+    Architecture, BinaryFormat, FileKind, Object as _, ObjectKind,
+    read::macho::{FatArch as _, MachOFatFile32, MachOFatFile64},
+};
 
 use crate::target::{Os, Target};
+
+/// What Git LFS leaves of a file that was not fetched.
+const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 /// Refuses a file that could not run on the target: empty, a script or a placeholder, of another
 /// format or for another architecture. `what` begins the message: `sidecar analyzer`.
@@ -17,8 +23,13 @@ pub fn check(path: &Path, target: &Target, what: &str) -> Result<()> {
         !data.starts_with(b"#!"),
         "{what} is a script, not an executable: {at}"
     );
-    let file = object::File::parse(&*data)
-        .with_context(|| format!("{what} is no executable of any known format: {at}"))?;
+    ensure!(
+        !data.starts_with(LFS_POINTER),
+        "{what} is only Git LFS's pointer to the file: {at}\nhint: git lfs pull"
+    );
+    let wanted = architecture(target)?;
+    let slice = slice_for(&data, wanted).with_context(|| unknown(what, path))?;
+    let file = object::File::parse(slice).with_context(|| unknown(what, path))?;
     let format = match target.os {
         Os::Linux => BinaryFormat::Elf,
         Os::Windows => BinaryFormat::Pe,
@@ -34,13 +45,57 @@ pub fn check(path: &Path, target: &Target, what: &str) -> Result<()> {
         matches!(file.kind(), ObjectKind::Executable | ObjectKind::Dynamic),
         "{what} is no linked executable: {at}"
     );
-    let wanted = architecture(target)?;
     ensure!(
         file.architecture() == wanted,
         "{what} is built for {:?}, but {target} wants {wanted:?}: {at}",
         file.architecture()
     );
+    ensure!(
+        target.os == Os::Windows || may_run(path)?,
+        "{what} is not marked as executable: {at}\nhint: chmod +x"
+    );
     Ok(())
+}
+
+fn unknown(what: &str, path: &Path) -> String {
+    format!(
+        "{what} is no executable of any known format: {}",
+        path.display()
+    )
+}
+
+/// The part for the architecture of a file for several, as macOS has them; any other file as it is.
+fn slice_for(data: &[u8], wanted: Architecture) -> Result<&[u8]> {
+    let slice = match FileKind::parse(data)? {
+        FileKind::MachOFat32 => {
+            let file = MachOFatFile32::parse(data)?;
+            let mut all = file.arches().iter();
+            all.find(|it| it.architecture() == wanted)
+                .or(file.arches().first())
+                .map(|it| it.data(data))
+        }
+        FileKind::MachOFat64 => {
+            let file = MachOFatFile64::parse(data)?;
+            let mut all = file.arches().iter();
+            all.find(|it| it.architecture() == wanted)
+                .or(file.arches().first())
+                .map(|it| it.data(data))
+        }
+        _ => Some(Ok(data)),
+    };
+    Ok(slice.context("it has no part")??)
+}
+
+#[cfg(unix)]
+fn may_run(path: &Path) -> Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs_err::metadata(path)?.permissions().mode() & 0o111 != 0)
+}
+
+/// Windows has no such mark.
+#[cfg(not(unix))]
+fn may_run(_path: &Path) -> Result<bool> {
+    Ok(true)
 }
 
 fn architecture(target: &Target) -> Result<Architecture> {
@@ -59,11 +114,23 @@ mod tests {
     use super::*;
 
     fn check_bytes(bytes: &[u8], target: &str, expected: &str) {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), bytes).unwrap();
-        let outcome = check(file.path(), &target.parse().unwrap(), "sidecar a");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        std::fs::write(&file, bytes).unwrap();
+        mark_executable(&file);
+        let outcome = check(&file, &target.parse().unwrap(), "sidecar a");
         let text = outcome.map_or_else(|it| format!("{it:#}"), |()| "fits".to_owned());
         assert!(text.starts_with(expected), "{text}");
+    }
+
+    fn mark_executable(file: &Path) {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        #[cfg(not(unix))]
+        let _ = file;
     }
 
     #[test]
@@ -87,6 +154,56 @@ mod tests {
         check_bytes(b"", &host.triple, "sidecar a is an empty file");
         check_bytes(b"#!/bin/sh\n", &host.triple, "sidecar a is a script");
         check_bytes(b"placeholder", &host.triple, "sidecar a is no executable");
+        check_bytes(b"abc", &host.triple, "sidecar a is no executable");
         check_bytes(&own[..64], &host.triple, "sidecar a is no");
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+        check_bytes(pointer, &host.triple, "sidecar a is only Git LFS's pointer");
+    }
+
+    /// As `lipo -create` writes it: two thin files behind a header that says where they begin.
+    #[test]
+    fn looks_into_a_file_for_several_architectures() {
+        let thin = |cpu: u32, kind: u32| {
+            let words = [0xfeed_facf, cpu, 0, kind, 0, 0, 0, 0_u32];
+            words.map(u32::to_le_bytes).concat()
+        };
+        const X86_64: u32 = 0x0100_0007;
+        const ARM64: u32 = 0x0100_000c;
+        const EXECUTE: u32 = 2;
+        let parts = [(X86_64, 48_u32), (ARM64, 80)];
+        let mut fat = [0xcafe_babe_u32, 2].map(u32::to_be_bytes).concat();
+        for (cpu, offset) in parts {
+            fat.extend([cpu, 0, offset, 32, 0].map(u32::to_be_bytes).concat());
+        }
+        for (cpu, _) in parts {
+            fat.extend(thin(cpu, EXECUTE));
+        }
+        check_bytes(&fat, "aarch64-apple-darwin", "fits");
+        check_bytes(&fat, "x86_64-apple-darwin", "fits");
+        let host = "x86_64-unknown-linux-gnu";
+        check_bytes(&fat, host, "sidecar a is a MachO file, but");
+        let only = thin(X86_64, EXECUTE);
+        check_bytes(
+            &only,
+            "aarch64-apple-darwin",
+            "sidecar a is built for X86_64",
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_may_not_run_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::copy(std::env::current_exe().unwrap(), file.path()).unwrap();
+        check(file.path(), &Target::host(), "it").unwrap();
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = check(file.path(), &Target::host(), "it").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("it is not marked as executable"),
+            "{error}"
+        );
     }
 }

@@ -8,6 +8,8 @@ mod failures;
 mod formats;
 #[path = "dist/layouts.rs"]
 mod layouts;
+#[path = "dist/placeholders.rs"]
+mod placeholders;
 #[path = "support/project.rs"]
 mod project;
 #[path = "dist/same.rs"]

@@ -327,6 +327,32 @@ fn an_installer_that_holds_another_executable() {
     .assert_eq(&show(b"no archive"));
 }
 
+/// A sidecar in the folder layout is many files; each counts, however long its path.
+#[test]
+fn an_installer_that_holds_another_library() {
+    let library = format!(
+        "usr/lib/App \u{e4}/sidecars/analyzer/{}/lib.so",
+        "deep/".repeat(30)
+    );
+    let show = |held: &[u8]| {
+        let deb = deb("data.tar.gz", &[APP, SIDECAR, (&library, held)]);
+        let signer = Signer::generate().unwrap();
+        let mut fake = Fake::with(Identity::Release, signer, &deb);
+        let mut all = fake.manifest.artifacts.iter_mut();
+        let installer = all.find(|it| it.path == DEB).unwrap();
+        installer.contents.push(Content {
+            path: library.clone(),
+            sha256: sha256(b"tried"),
+        });
+        fake.seal();
+        let report = fake.verify(&fake.trust());
+        let wrong = report.wrong().map(|it| format!("{}\n", it.check));
+        wrong.collect::<String>().replace(&library, "LIBRARY")
+    };
+    assert_eq!(show(b"tried"), "");
+    assert_eq!(show(b"other"), "contents: LIBRARY\n");
+}
+
 #[test]
 fn an_installer_that_dpkg_made() {
     let tree = tempfile::tempdir().unwrap();

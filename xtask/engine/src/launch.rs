@@ -4,7 +4,7 @@
 //! of times to learn how it behaves.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, ErrorKind, Read},
     process::{ChildStdin, Command, ExitStatus, Stdio},
     sync::{
         atomic::Ordering,
@@ -26,6 +26,8 @@ use super::{
 const POLL: Duration = Duration::from_millis(10);
 /// How long output may stay open after the program is gone.
 const LINGER: Duration = Duration::from_millis(500);
+/// How much of a stream is kept, in bytes: a program that prints without end fills no memory.
+const KEPT: u64 = 4 << 20;
 
 /// A line that a program printed.
 #[derive(Clone, Debug)]
@@ -34,16 +36,21 @@ pub struct Line {
     pub stdout: bool,
     /// Without its end, secrets masked.
     pub text: String,
+    /// Whether it had an end: the last thing that a stream says may have none.
+    pub whole: bool,
     /// When it was read.
     pub at: Instant,
 }
 
-/// A program that runs. Dropping it kills it with all that it started.
+/// A program that runs. Dropping it kills it with its process group.
 pub struct Launched {
     exec: Exec,
     child: Box<dyn ChildWrapper>,
+    ended: Option<ExitStatus>,
     stdin: Option<ChildStdin>,
     lines: Receiver<Line>,
+    /// Whether it, or something that it started, can still print.
+    open: bool,
     printed: Vec<Line>,
     started: Instant,
     _running: Running,
@@ -57,15 +64,13 @@ impl Launched {
                 command.env_remove(name);
             }
         }
-        let program = command.get_program().to_string_lossy().into_owned();
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut wrap = CommandWrap::from(command);
         own_group(&mut wrap);
-        let started = Instant::now();
-        let mut child = wrap.spawn().with_context(|| cannot_start(&program))?;
+        let (mut child, started) = spawn(&mut wrap)?;
         let running = exec.orphans.remember(child.id());
         let (sender, lines) = channel();
         pump(exec, child.stdout().take(), true, sender.clone());
@@ -74,7 +79,9 @@ impl Launched {
             exec: exec.clone(),
             stdin: child.stdin().take(),
             child,
+            ended: None,
             lines,
+            open: true,
             printed: Vec::new(),
             started,
             _running: running,
@@ -91,8 +98,14 @@ impl Launched {
         &self.printed
     }
 
-    /// Waits until it prints this line to stdout; gives the time since its start, none if it ended
-    /// or the time is up. `meanwhile` is called a hundred times a second.
+    /// Whether anything can still be printed: the program, or something that it started, holds
+    /// its output open.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Waits until it prints this line to stdout; gives the time since its start, none if it ended,
+    /// closed its output or the time is up. `meanwhile` is called about a hundred times a second.
     pub fn wait_for(
         &mut self,
         line: &str,
@@ -100,22 +113,25 @@ impl Launched {
         mut meanwhile: impl FnMut(),
     ) -> Result<Option<Duration>> {
         let until = self.started + within;
-        while Instant::now() < until {
-            self.check_interrupted()?;
-            match self.lines.recv_timeout(POLL) {
-                Ok(found) => {
-                    let is_it = found.stdout && found.text == line;
-                    let after = found.at.duration_since(self.started);
-                    self.printed.push(found);
-                    if is_it {
-                        return Ok(Some(after));
-                    }
-                }
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) => meanwhile(),
+        let mut seen = 0;
+        loop {
+            let over = !self.open || Instant::now() >= until || self.has_ended()?;
+            if over {
+                self.drain(LINGER);
             }
+            let mut new = self.printed[seen..].iter();
+            if let Some(found) = new.find(|it| it.stdout && it.whole && it.text == line) {
+                // On a busy machine it may be taken late; what counts is when it was read.
+                let after = found.at.duration_since(self.started);
+                return Ok((after <= within).then_some(after));
+            }
+            if over {
+                return Ok(None);
+            }
+            seen = self.printed.len();
+            self.listen(POLL)?;
+            meanwhile();
         }
-        Ok(None)
     }
 
     /// Lets it see the end of its stdin, as when its parent vanished.
@@ -137,44 +153,80 @@ impl Launched {
 
     #[cfg(unix)]
     fn signal(&self, signal: nix::sys::signal::Signal) -> Result<()> {
+        if self.ended.is_some() {
+            // Its id may be another's by now.
+            return Ok(());
+        }
         let id = nix::unistd::Pid::from_raw(self.id().try_into()?);
         nix::sys::signal::kill(id, signal)?;
         Ok(())
     }
 
-    /// Waits for its end and for the rest of what it prints; none if the time is up.
+    /// Waits for its end and for the rest of what it prints; none if the time is up. What it
+    /// started may live on.
     pub fn wait(&mut self, within: Duration) -> Result<Option<ExitStatus>> {
         let until = Instant::now() + within;
+        while !self.has_ended()? && Instant::now() < until {
+            self.listen(POLL)?;
+        }
+        if self.ended.is_some() {
+            self.drain(LINGER);
+        }
+        Ok(self.ended)
+    }
+
+    /// Lets the time pass, and takes what it prints. The error is Ctrl-C.
+    pub fn listen(&mut self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
         loop {
-            self.check_interrupted()?;
-            self.printed.extend(self.lines.try_iter());
-            if let Some(status) = self.child.try_wait()? {
-                self.drain(LINGER);
-                return Ok(Some(status));
+            if self.exec.interrupted.load(Ordering::SeqCst) {
+                bail!(Interrupted);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left.min(POLL)) {
+                Ok(line) => self.printed.push(line),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.open = false;
+                    thread::sleep(left.min(POLL));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
             }
             if Instant::now() >= until {
-                return Ok(None);
+                self.printed.extend(self.lines.try_iter());
+                return Ok(());
             }
-            thread::sleep(POLL);
         }
     }
 
-    /// Takes what is still printed, until both streams are closed or the time is up.
+    /// Takes what is still printed, until nothing more can come or the time is up.
     pub fn drain(&mut self, at_most: Duration) {
         let until = Instant::now() + at_most;
-        while let Ok(line) = self
-            .lines
-            .recv_timeout(until.saturating_duration_since(Instant::now()))
-        {
-            self.printed.push(line);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.printed.push(line),
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.open = false;
+                    return;
+                }
+            }
         }
     }
 
-    fn check_interrupted(&self) -> Result<()> {
-        if self.exec.interrupted.load(Ordering::SeqCst) {
-            bail!(Interrupted);
+    /// Kills it with its process group, and takes what it had printed: also a line without an end,
+    /// such as a question.
+    pub fn kill_group(&mut self) {
+        self.child.start_kill().ok();
+        self.drain(LINGER);
+    }
+
+    /// Asks for the program itself: whether others of its group live is another question.
+    fn has_ended(&mut self) -> Result<bool> {
+        if self.ended.is_none() {
+            self.ended = self.child.inner_mut().try_wait()?;
         }
-        Ok(())
+        Ok(self.ended.is_some())
     }
 }
 
@@ -182,6 +234,25 @@ impl Drop for Launched {
     fn drop(&mut self) {
         self.child.start_kill().ok();
         self.child.wait().ok();
+    }
+}
+
+/// Starts it, and says when. A program that was written a moment ago may still count as being
+/// written: another thread's child holds the file open until it has become its own program.
+fn spawn(wrap: &mut CommandWrap) -> Result<(Box<dyn ChildWrapper>, Instant)> {
+    let mut tries = 50;
+    loop {
+        let started = Instant::now();
+        match wrap.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries > 0 => {
+                tries -= 1;
+                thread::sleep(POLL);
+            }
+            spawned => {
+                let program = wrap.command().get_program().to_string_lossy();
+                return Ok((spawned.with_context(|| cannot_start(&program))?, started));
+            }
+        }
     }
 }
 
@@ -196,15 +267,29 @@ fn pump(
     thread::spawn(move || {
         let Some(stream) = stream else { return };
         let mut reader = BufReader::new(stream);
-        let mut raw = Vec::new();
-        while reader.read_until(b'\n', &mut raw).is_ok_and(|n| n > 0) {
+        let (mut raw, mut left) = (Vec::new(), KEPT);
+        loop {
+            raw.clear();
+            let read = (&mut reader).take(left).read_until(b'\n', &mut raw);
             let at = Instant::now();
+            if !read.is_ok_and(|it| it > 0) {
+                break;
+            }
+            left -= raw.len() as u64;
             let text = String::from_utf8_lossy(&raw);
             let text = redactor.redact(console::strip_ansi_codes(text.trim_end()).as_ref());
-            if lines.send(Line { stdout, text, at }).is_err() {
+            let whole = raw.ends_with(b"\n");
+            let line = Line {
+                stdout,
+                text,
+                whole,
+                at,
+            };
+            if lines.send(line).is_err() {
                 return;
             }
-            raw.clear();
         }
+        // A full pipe would stop the program.
+        std::io::copy(&mut reader, &mut std::io::sink()).ok();
     });
 }

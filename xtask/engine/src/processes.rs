@@ -2,76 +2,96 @@
 
 use std::{
     collections::BTreeMap,
-    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 
-/// How often processes are looked at while one waits for their end.
-const POLL: Duration = Duration::from_millis(20);
+/// Looking takes at most one part in so many of a processor's time: what is measured must not wait
+/// for whoever measures.
+const SHARE: u32 = 30;
 
-/// The processes below one, as far as they were seen: one that comes and goes between two looks is
-/// missed.
+/// The processes below one, as far as they were seen: its descendants, and whoever belongs to its
+/// process group. One that leaves the group and loses its parent between two looks is missed.
+/// Dropping it kills those that still live.
 pub struct Processes {
+    root: Pid,
     system: System,
     /// Process id and start time, in seconds: an id alone may be given again.
     seen: BTreeMap<Pid, u64>,
     peak: u64,
+    looked: Instant,
+    /// How long the last look took.
+    cost: Duration,
 }
 
 impl Processes {
-    /// Starts to watch a process. The error is a system that does not tell.
+    /// Starts to watch a process, which leads its process group. The error is a system that does
+    /// not tell.
     pub fn below(root: u32) -> Result<Self> {
         let mut processes = Self {
+            root: Pid::from_u32(root),
             system: System::new()?,
             seen: BTreeMap::new(),
             peak: 0,
+            looked: Instant::now(),
+            cost: Duration::ZERO,
         };
-        processes.refresh();
-        let root = Pid::from_u32(root);
-        if let Some(process) = processes.system.process(root) {
-            processes.seen.insert(root, process.start_time());
-        }
         processes.look();
         Ok(processes)
     }
 
-    /// Looks once: finds new descendants and sums up what all of them hold.
+    /// Looks once: finds new ones and sums up what all of them hold.
     pub fn look(&mut self) {
-        self.refresh();
+        self.looked = Instant::now();
+        let kind = ProcessRefreshKind::nothing().without_tasks();
+        self.system
+            .refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
+        self.find_members();
         // Parents may be listed after their children.
         while let Some(found) = self.next_descendant() {
             self.seen.extend([found]);
         }
+        let ids: Vec<Pid> = self.living().map(Process::pid).collect();
+        self.system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(&ids),
+            false,
+            kind.with_memory(),
+        );
         let memory = self.living().map(Process::memory).sum();
         self.peak = self.peak.max(memory);
+        self.cost = self.looked.elapsed();
     }
 
-    /// The most that all of them held at one time, in bytes of resident memory. What several share
+    /// Looks, unless the last look is too recent.
+    pub fn glance(&mut self) {
+        if self.looked.elapsed() > self.cost * SHARE {
+            self.look();
+        }
+    }
+
+    /// The most that all of them held at one look, in bytes of resident memory. What several share
     /// counts for each.
     pub fn peak(&self) -> u64 {
         self.peak
     }
 
-    /// Waits until none is left; the ids of those that are.
-    pub fn gone_within(&mut self, time: Duration) -> Vec<u32> {
-        let until = Instant::now() + time;
-        loop {
-            self.look();
-            let left: Vec<u32> = self.living().map(|it| it.pid().as_u32()).collect();
-            if left.is_empty() || Instant::now() >= until {
-                return left;
-            }
-            thread::sleep(POLL);
-        }
+    /// Looks, and gives those that live: `4711 (name)`.
+    pub fn left(&mut self) -> Vec<String> {
+        self.look();
+        let name = |it: &Process| format!("{} ({})", it.pid(), it.name().to_string_lossy());
+        self.living().map(name).collect()
     }
 
-    fn refresh(&mut self) {
-        let kind = ProcessRefreshKind::nothing().with_memory().without_tasks();
-        self.system
-            .refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
+    /// The process itself, and those of its group, whoever their parent is by now.
+    fn find_members(&mut self) {
+        let all = self.system.processes().values();
+        let members = all.filter(|it| it.pid() == self.root || is_in_group(it.pid(), self.root));
+        let members: Vec<_> = members.map(|it| (it.pid(), it.start_time())).collect();
+        for (pid, started) in members {
+            self.seen.entry(pid).or_insert(started);
+        }
     }
 
     fn next_descendant(&self) -> Option<(Pid, u64)> {
@@ -101,16 +121,44 @@ impl Processes {
     }
 }
 
+impl Drop for Processes {
+    fn drop(&mut self) {
+        // What one of them starts while it is killed is found by the next look.
+        for _ in 0..3 {
+            self.look();
+            if self.living().map(Process::kill).count() == 0 {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_in_group(process: Pid, leader: Pid) -> bool {
+    let raw = |it: Pid| i32::try_from(it.as_u32()).ok();
+    let of = raw(process).map(nix::unistd::Pid::from_raw);
+    let group = nix::unistd::getpgid(of).map(nix::unistd::Pid::as_raw);
+    of.is_some() && group.ok() == raw(leader)
+}
+
+/// Windows has no process groups.
+#[cfg(not(unix))]
+fn is_in_group(_process: Pid, _leader: Pid) -> bool {
+    false
+}
+
 /// Asks the system to drop what it holds of the files below a folder in memory: best effort, no
 /// privilege needed.
 #[cfg(target_os = "linux")]
 pub fn forget_cached(folder: &std::path::Path) {
     use nix::fcntl::{PosixFadviseAdvice::POSIX_FADV_DONTNEED, posix_fadvise};
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
+        let (path, kind) = (entry.path(), entry.file_type());
+        if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
             forget_cached(&path);
-        } else if let Ok(file) = std::fs::File::open(&path) {
+        } else if kind.is_ok_and(|it| it.is_file())
+            && let Ok(file) = std::fs::File::open(&path)
+        {
             // What is not on the disk yet cannot be dropped.
             file.sync_all().ok();
             posix_fadvise(&file, 0, 0, POSIX_FADV_DONTNEED).ok();

@@ -5,6 +5,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Result, bail, ensure};
@@ -74,39 +75,65 @@ pub struct Freezing<'a> {
     pub epoch: i64,
 }
 
+/// How much earlier than our clock a file's time may be: some file systems count in pairs of
+/// seconds.
+const CLOCK: Duration = Duration::from_secs(2);
+
+/// Refuses what cannot be the freezer's work: nothing, a placeholder, something for another target,
+/// or an executable that was there before the freeze began and so is older than its inputs.
+pub fn check(made: &Path, began: SystemTime, target: &Target) -> Result<()> {
+    let at = made.display();
+    ensure!(made.is_file(), "the freezer ended well but left no {at}");
+    binary::check(made, target, "the frozen sidecar")?;
+    let written = fs_err::metadata(made)?.modified()?;
+    ensure!(
+        written + CLOCK >= began,
+        "the frozen sidecar is older than its inputs: it was written {} s before the freeze \
+         began: {at}",
+        began.duration_since(written).unwrap_or_default().as_secs()
+    );
+    Ok(())
+}
+
 impl Freezing<'_> {
     /// Runs the freezer, and checks that it left a program for the target.
     pub fn freeze(&self, freezer: Freezer, layout: Layout) -> Result<Candidate> {
+        let candidate = self.made(freezer, layout)?;
+        let made = &candidate.executable;
+        // What an earlier try left must not be taken for this one's output.
+        staging::remove(candidate.folder.as_ref().unwrap_or(made))?;
+        let began = SystemTime::now();
         let work = self.work(freezer, layout)?;
-        let executable = self.target.exe(&self.sidecar.name);
-        let (folder, made) = match (freezer, layout) {
+        staging::remove(&work.join(nuitka::REPORT))?;
+        self.run(freezer, layout, &work, &self.target.exe(&self.sidecar.name))?;
+        check(made, began, self.target)?;
+        Ok(candidate)
+    }
+
+    /// Where a freezer leaves its output.
+    pub fn made(&self, freezer: Freezer, layout: Layout) -> Result<Candidate> {
+        let work = self.work(freezer, layout)?;
+        let name = self.target.exe(&self.sidecar.name);
+        let folder = match (freezer, layout) {
             (_, Layout::Auto) => bail!("a layout is decided on before it is frozen"),
-            (Freezer::Nuitka, Layout::Onefile) => (None, work.join(&executable)),
+            (_, Layout::Onefile) => None,
             (Freezer::Nuitka, Layout::Folder) => {
-                let folder = work.join(nuitka::folder(&self.sidecar.entry));
-                (Some(folder.clone()), folder.join(&executable))
+                Some(work.join(nuitka::folder(&self.sidecar.entry)))
             }
-            (Freezer::Pyinstaller, Layout::Onefile) => (None, work.join("dist").join(&executable)),
             (Freezer::Pyinstaller, Layout::Folder) => {
-                let folder = work.join("dist").join(&self.sidecar.name);
-                (Some(folder.clone()), folder.join(&executable))
+                Some(work.join("dist").join(&self.sidecar.name))
             }
         };
-        // What an earlier try left must not be taken for this one's output.
-        staging::remove(folder.as_deref().unwrap_or(&made))?;
-        staging::remove(&work.join(nuitka::REPORT))?;
-        self.run(freezer, layout, &work, &executable)?;
-        ensure!(
-            made.is_file(),
-            "it ended well but left no {}",
-            made.display()
-        );
-        binary::check(&made, self.target, "the frozen sidecar")?;
+        let executable = match (&folder, freezer) {
+            (Some(folder), _) => folder.join(name),
+            (None, Freezer::Nuitka) => work.join(name),
+            (None, Freezer::Pyinstaller) => work.join("dist").join(name),
+        };
         Ok(Candidate {
             freezer,
             layout,
             folder,
-            executable: made,
+            executable,
         })
     }
 
@@ -213,4 +240,60 @@ pub fn missing_tools(freezer: Freezer, target: &Target, path: &OsStr) -> Vec<Str
     missing
         .filter_map(|names| names.into_iter().next())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A freezer that left this, whose time is so many seconds before the freeze.
+    fn left(content: Option<&[u8]>, seconds: u64) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let made = folder.path().join("made");
+        let began = SystemTime::now();
+        if let Some(content) = content {
+            // A copy, for the mode.
+            std::fs::copy(std::env::current_exe().unwrap(), &made).unwrap();
+            std::fs::write(&made, content).unwrap();
+            let file = std::fs::File::options().append(true).open(&made).unwrap();
+            let written = began - Duration::from_secs(seconds);
+            file.set_modified(written).unwrap();
+        }
+        let outcome = check(&made, began, &Target::host());
+        let text = outcome.map_or_else(|it| format!("{it:#}"), |()| "passes".to_owned());
+        text.replace(made.to_str().unwrap(), "MADE")
+    }
+
+    #[test]
+    fn what_a_freezer_left_must_be_its_work() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let host = Target::host();
+        assert_eq!(left(Some(&own), 0), "passes");
+        // A clock that ticks coarsely.
+        assert_eq!(left(Some(&own), 1), "passes");
+        let check = |content, seconds, expected: &str| {
+            let text = left(content, seconds);
+            assert!(text.starts_with(expected), "{text}");
+        };
+        let old = "the frozen sidecar is older than its inputs: it was written 3600 s before";
+        check(Some(&own), 3600, old);
+        check(None, 0, "the freezer ended well but left no MADE");
+        check(Some(b""), 0, "the frozen sidecar is an empty file: MADE");
+        check(
+            Some(b"#!/bin/sh\nexec python3\n"),
+            0,
+            "the frozen sidecar is a script",
+        );
+        check(
+            Some(b"placeholder"),
+            0,
+            "the frozen sidecar is no executable of any known",
+        );
+        let mut foreign = own.clone();
+        if host.os == crate::target::Os::Linux {
+            // e_machine of ELF: another architecture.
+            foreign[18] = if host.arch() == "x86_64" { 0xb7 } else { 0x3e };
+            check(Some(&foreign), 0, "the frozen sidecar is built for");
+        }
+    }
 }

@@ -15,8 +15,8 @@ pub struct Heard<'a> {
     pub within: Duration,
     /// How it ended; none if it did not.
     pub ended: Option<ExitStatus>,
-    /// Its processes that did not end.
-    pub left: &'a [u32],
+    /// Its processes that did not end: `4711 (name)`.
+    pub left: &'a [String],
     /// What ended it.
     pub how: How,
     /// The version that it should report.
@@ -26,58 +26,66 @@ pub struct Heard<'a> {
 impl Heard<'_> {
     /// What is wrong with it; none if nothing.
     pub fn failure(&self) -> Option<String> {
-        if let Some(module) = self.missing_module() {
-            return Some(format!("it misses the module {module}"));
+        let failure = self.never_ready().or_else(|| self.against_the_protocol());
+        let failure = failure.or_else(|| self.bad_end())?;
+        // Some programs try a module, say that it is missing, and go on without.
+        Some(match self.missing_module() {
+            Some(module) => format!("it misses the module {module}: {failure}"),
+            None => failure,
+        })
+    }
+
+    fn never_ready(&self) -> Option<String> {
+        if self.ready.is_some() {
+            return None;
         }
-        if self.ready.is_none() {
-            let said = self.last_words();
-            return Some(match self.ended {
-                Some(status) => format!("it ended before it was ready ({status}): {said}"),
-                None => format!("it did not print READY within {:?}: {said}", self.within),
-            });
-        }
+        let said = self.almost_ready().unwrap_or_else(|| self.last_words());
+        Some(match self.ended {
+            Some(status) => format!("it ended before it was ready ({status}): {said}"),
+            None => format!("it did not print READY within {:?}: {said}", self.within),
+        })
+    }
+
+    /// What was meant as `READY`.
+    fn almost_ready(&self) -> Option<&'static str> {
+        let meant = self.lines.iter().find(|it| it.text == "READY")?;
+        Some(match (meant.stdout, meant.whole) {
+            (false, _) => "READY came on stderr, not on stdout",
+            (true, false) => "READY came without the end of its line",
+            (true, true) => "READY came too late",
+        })
+    }
+
+    fn against_the_protocol(&self) -> Option<String> {
         let ready = self.stdout().filter(|it| *it == "READY").count();
         if ready != 1 {
             return Some(format!(
                 "it printed READY {ready} times; once is the protocol"
             ));
         }
-        if let Some(version) = self.reported_version()
-            && version != self.version
-        {
-            let wanted = self.version;
-            return Some(format!(
-                "it reports version {version}, but the release is {wanted}"
-            ));
-        }
-        self.bad_end()
+        let (version, wanted) = (self.reported_version()?, self.version);
+        (version != wanted)
+            .then(|| format!("it reports version {version}, but the release is {wanted}"))
     }
 
     fn bad_end(&self) -> Option<String> {
-        let after = match self.how {
-            How::StdinClosed => "after its stdin was closed",
-            How::Terminated => "after SIGTERM",
-            How::ParentKilled => "after its parent was killed",
+        let (how, said) = (self.how.words(), self.last_words());
+        let left = self.left.join(", ");
+        let Some(status) = self.ended else {
+            return Some(format!("it still runs after {how}: {left}"));
         };
-        if !self.left.is_empty() || self.ended.is_none() {
-            let left: Vec<String> = self.left.iter().map(u32::to_string).collect();
-            return Some(format!(
-                "it still runs {after} (process {}): it would outlive a killed host",
-                left.join(", ")
-            ));
-        }
-        let status = self.ended?;
         // The status of the third is that of its parent.
-        let well = match self.how {
-            How::StdinClosed => status.success(),
-            How::Terminated => status.success() || ended_by_sigterm(status),
-            How::ParentKilled => true,
+        let (ended, well) = match self.how {
+            How::StdinClosed => (true, status.success()),
+            How::Terminated => (true, status.success() || ended_by_sigterm(status)),
+            How::ParentKilled => (false, true),
         };
-        (!well).then(|| {
-            format!(
-                "it did not end well {after} ({status}): {}",
-                self.last_words()
-            )
+        if left.is_empty() {
+            return (!well).then(|| format!("it did not end well after {how} ({status}): {said}"));
+        }
+        Some(match ended {
+            true => format!("it ended after {how}, but left behind: {left}"),
+            false => format!("it still runs after {how}: {left}"),
         })
     }
 
@@ -90,12 +98,12 @@ impl Heard<'_> {
         version.map(str::to_owned)
     }
 
-    /// A module that was there before it was frozen.
+    /// The last module that it missed.
     pub fn missing_module(&self) -> Option<String> {
         let line = self
             .lines
             .iter()
-            .find(|it| it.text.contains("ModuleNotFoundError"))?;
+            .rfind(|it| it.text.contains("ModuleNotFoundError"))?;
         let name = line.text.split('\'').nth(1).unwrap_or(line.text.trim());
         Some(name.to_owned())
     }

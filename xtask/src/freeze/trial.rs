@@ -9,7 +9,7 @@ use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -19,6 +19,7 @@ use super::{candidate::Candidate, judge::Heard, startup::Startup};
 use crate::{
     config,
     engine::{
+        event::Level,
         launch::{Launched, Line},
         processes::Processes,
         staging,
@@ -28,8 +29,15 @@ use crate::{
     tools::python::Environment,
 };
 
-/// How long a program may take to end once it was asked to.
+/// How long a program, and all that it started, may take to end once it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a program is left alone between `READY` and the end of its stdin: what goes wrong a
+/// moment later, such as a second `READY`, shows. The other ends come at once, since a signal at
+/// that very moment is what some frozen programs do not survive.
+const SETTLE: Duration = Duration::from_millis(150);
+
+/// How often what still lives is looked at.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Starts the candidate as a child that outlives its parent's death by nothing but its stdin.
 const PARENT: &str = "import subprocess, sys\n\
@@ -58,7 +66,8 @@ impl How {
         }
     }
 
-    fn words(self) -> &'static str {
+    /// What it ends after.
+    pub(super) fn words(self) -> &'static str {
         match self {
             Self::StdinClosed => "its stdin was closed",
             Self::Terminated => "SIGTERM",
@@ -88,6 +97,25 @@ pub struct Launch {
     /// A module that it missed.
     #[serde(skip)]
     pub missing_module: Option<String>,
+    /// How it ended; none if it had to be killed.
+    #[serde(skip)]
+    pub ended: Option<ExitStatus>,
+}
+
+impl Launch {
+    fn never_started(number: usize, how: How, failure: String) -> Self {
+        Self {
+            number,
+            how,
+            cold: number == 1,
+            ready_ms: None,
+            peak_memory: 0,
+            failure: Some(failure),
+            version: None,
+            missing_module: None,
+            ended: None,
+        }
+    }
 }
 
 /// What a trial showed.
@@ -166,10 +194,15 @@ pub struct Trial<'a> {
 
 impl Trial<'_> {
     /// Launches it as often as the configuration says, or until too many launches failed.
+    ///
+    /// # Errors
+    /// Ctrl-C, and what is no fault of the candidate, such as a full disk.
     pub fn run(&self, candidate: &Candidate) -> Result<Report> {
-        let home = tempfile::Builder::new().prefix("trial \u{fc} ").tempdir()?;
-        let (app, empty) = (home.path().join("app"), home.path().join("empty"));
-        fs_err::create_dir(&empty)?;
+        // Beside the build and not below /tmp, which is often memory: no launch would be cold.
+        let home = self.cx.cache("trial \u{fc}")?.join(self.name_of(candidate));
+        staging::remove(&home)?;
+        let (app, empty) = (home.join("app"), home.join("empty"));
+        fs_err::create_dir_all(&empty)?;
         let executable = install(candidate, &app)?;
         let kept = self.kept(candidate)?;
         let allowed = self.allowed_failures();
@@ -188,29 +221,39 @@ impl Trial<'_> {
             }
         }
         let (bytes, files) = size(&app)?;
-        Ok(Report {
-            rejected: failures > allowed,
+        staging::remove(&home)?;
+        let report = Report {
+            rejected: failures > allowed || never_well(&launches).is_some(),
             startup: Startup::of(&launches),
             launches,
             bytes,
             files,
             kept,
-        })
+        };
+        if failures > 0 && !report.rejected {
+            let (text, kept) = (report.reliability(), report.kept.display());
+            let text = format!("{text}\nthat is tolerated; what they printed: {kept}");
+            self.cx.note(Level::Warning, text);
+        }
+        Ok(report)
     }
 
     /// Starts the program as it is before anything is frozen, once.
     pub fn plain(&self, mut command: Command) -> Result<()> {
-        command.args(&self.sidecar.probe);
-        let how = How::StdinClosed;
+        command
+            .args(&self.sidecar.probe)
+            .current_dir(self.cx.root());
         let mut launched = self.cx.launch(command)?;
-        let launch = self.watch(&mut launched, 0, how)?;
-        let ready = launch.ready_ms.unwrap_or_default();
-        match launch.failure {
-            Some(failure) => bail!("under plain Python {failure}"),
-            None => self
-                .cx
-                .progress(&format!("under plain Python: ready after {ready:.0} ms")),
+        let launch = self.watch(&mut launched, 0, How::StdinClosed)?;
+        let Some(failure) = launch.failure else {
+            let ready = launch.ready_ms.unwrap_or_default();
+            let line = format!("under plain Python: ready after {ready:.0} ms");
+            return self.cx.progress(&line);
+        };
+        for line in launched.printed() {
+            self.cx.log().line(&line.text)?;
         }
+        bail!("under plain Python {failure}");
     }
 
     /// How many launches may fail.
@@ -235,39 +278,49 @@ impl Trial<'_> {
         }
     }
 
-    /// An empty folder for what failed launches printed.
+    /// `analyzer-nuitka-onefile`.
+    fn name_of(&self, candidate: &Candidate) -> String {
+        let name = staging::file_name(&self.sidecar.name);
+        format!("{name}-{}", candidate.id())
+    }
+
+    /// A folder for what failed launches print, without what an earlier trial left there.
     fn kept(&self, candidate: &Candidate) -> Result<PathBuf> {
         let logs = self.cx.log().path.parent().context("a log has a folder")?;
-        let name = format!(
-            "{}-{}",
-            staging::file_name(&self.sidecar.name),
-            candidate.id()
-        );
-        let folder = logs.join("trial").join(name);
+        let folder = logs.join("trial").join(self.name_of(candidate));
         staging::remove(&folder)?;
         Ok(folder)
     }
 
     fn launch(&self, number: usize, program: &Path, empty: &Path, kept: &Path) -> Result<Launch> {
         let how = How::of(number);
-        let mut launched = self.cx.launch(self.command(program, empty, how))?;
+        let mut launched = match self.cx.launch(self.command(program, empty, how)) {
+            Ok(launched) => launched,
+            Err(error) => {
+                let failure = cannot_run(error)?;
+                keep(kept, number, &failure, None, &[])?;
+                return Ok(Launch::never_started(number, how, failure));
+            }
+        };
         let launch = self.watch(&mut launched, number, how)?;
         if let Some(failure) = &launch.failure {
-            let ended = launched.wait(Duration::ZERO)?;
-            keep(kept, number, failure, ended, launched.printed())?;
+            keep(kept, number, failure, launch.ended, launched.printed())?;
         }
         Ok(launch)
     }
 
-    /// Sees a launch through to its end.
+    /// Sees a launch through to its end. What still lives then is killed.
     fn watch(&self, launched: &mut Launched, number: usize, how: How) -> Result<Launch> {
         let within = self.sidecar.ready_timeout;
         let mut processes = Processes::below(launched.id())?;
-        let ready = launched.wait_for("READY", within, || processes.look())?;
+        let ready = launched.wait_for("READY", within, || processes.glance())?;
+        if ready.is_some() && how == How::StdinClosed {
+            launched.listen(SETTLE)?;
+        }
         processes.look();
         let (ended, left) = match ready {
             Some(_) => end(launched, &mut processes, how)?,
-            None => (launched.wait(Duration::ZERO)?, Vec::new()),
+            None => (end_early(launched)?, Vec::new()),
         };
         let heard = Heard {
             lines: launched.printed(),
@@ -278,6 +331,7 @@ impl Trial<'_> {
             how,
             version: self.version,
         };
+        let failure = heard.failure();
         Ok(Launch {
             number,
             how,
@@ -285,8 +339,9 @@ impl Trial<'_> {
             ready_ms: ready.map(|it| it.as_secs_f64() * 1000.0),
             peak_memory: processes.peak(),
             version: heard.reported_version(),
-            missing_module: heard.missing_module(),
-            failure: heard.failure(),
+            missing_module: failure.as_ref().and_then(|_| heard.missing_module()),
+            failure,
+            ended,
         })
     }
 
@@ -321,7 +376,7 @@ fn end(
     launched: &mut Launched,
     processes: &mut Processes,
     how: How,
-) -> Result<(Option<ExitStatus>, Vec<u32>)> {
+) -> Result<(Option<ExitStatus>, Vec<String>)> {
     match how {
         How::StdinClosed => launched.close_stdin(),
         #[cfg(unix)]
@@ -331,10 +386,54 @@ fn end(
         #[cfg(not(unix))]
         How::Terminated | How::ParentKilled => launched.close_stdin(),
     }
+    let until = Instant::now() + GRACE;
     let ended = launched.wait(GRACE)?;
-    let left = processes.gone_within(GRACE);
-    launched.drain(Duration::ZERO);
+    let mut left = processes.left();
+    // What was started holds the output open even where it cannot be seen otherwise.
+    while (!left.is_empty() || launched.is_open()) && Instant::now() < until {
+        launched.listen(POLL)?;
+        left = processes.left();
+    }
+    if left.is_empty() && launched.is_open() {
+        left.push("an unknown process that holds its output open".to_owned());
+    }
     Ok((ended, left))
+}
+
+/// Ends a program that never was ready, unless it ended by itself.
+fn end_early(launched: &mut Launched) -> Result<Option<ExitStatus>> {
+    // A closed output is mostly the first that is seen of an end.
+    let grace = match launched.is_open() {
+        true => Duration::ZERO,
+        false => GRACE,
+    };
+    let ended = launched.wait(grace)?;
+    if ended.is_none() {
+        launched.kill_group();
+    }
+    Ok(ended)
+}
+
+/// What is said of a program that the system does not start.
+///
+/// # Errors
+/// What says nothing about the program: no memory, too many processes.
+fn cannot_run(error: anyhow::Error) -> Result<String> {
+    use std::io::ErrorKind::{OutOfMemory, WouldBlock};
+    let of_system = error.downcast_ref::<std::io::Error>();
+    match of_system.map(|it| (it.kind(), it)) {
+        None | Some((OutOfMemory | WouldBlock, _)) => Err(error),
+        Some((_, it)) => Ok(format!("it cannot be started: {it}")),
+    }
+}
+
+/// A way to end that went wrong each time, although a few failures are tolerated: none of them is
+/// chance.
+fn never_well(launches: &[Launch]) -> Option<How> {
+    let of = |how: How| launches.iter().filter(move |it| it.how == how);
+    let ways = [How::StdinClosed, How::Terminated, How::ParentKilled];
+    let never = |how: &How| of(*how).count() > 0 && of(*how).all(|it| it.failure.is_some());
+    ways.into_iter().find(never)
 }
 
 /// Copies the candidate as an installer would; gives where its executable is.

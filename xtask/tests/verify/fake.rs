@@ -24,7 +24,7 @@ pub(crate) struct Fake {
     pub(crate) manifest: Manifest,
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
