@@ -55,6 +55,21 @@ describe("a lost sidecar", () => {
     expect(problem(after(failed, sidecar({ state: "starting" })))).toBeNull();
   });
 
+  // As the host words them: each is shown with the standard error, and offers a restart.
+  it.each([
+    "The analyzer could not be started: /usr/bin/tonelens-analyzer: No such file or directory",
+    "The analyzer ended before it was ready (exit status: 3)",
+    "The analyzer was not ready within 30 s",
+    "The analyzer wrote something that is not an answer: <b>debug</b>",
+    "The analyzer said twice that it is ready",
+  ])("shows why: %s", (reason) => {
+    const shown = after(ready, sidecar({ state: "failed", reason, stderr: ["one", "two"] }));
+    expect(problem(shown)).toEqual({ reason, stderr: "one\ntwo" });
+    expect(canAsk(shown)).toBe(false);
+    const restarted = after(sidecar({ state: "starting" }), ready);
+    expect([problem(restarted), canAsk(restarted)]).toEqual([null, true]);
+  });
+
   it("says so when it left none", () => {
     const silent = after(sidecar({ state: "failed", reason: "It ended", stderr: [] }));
     expect(problem(silent)?.stderr).toMatch(/wrote nothing/);

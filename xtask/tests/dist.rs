@@ -4,6 +4,8 @@
 
 #[path = "dist/failures.rs"]
 mod failures;
+#[path = "dist/folders.rs"]
+mod folders;
 #[path = "dist/formats.rs"]
 mod formats;
 #[path = "dist/layouts.rs"]

@@ -1,11 +1,9 @@
 //! Where the sidecar is, and who hears how it is doing.
 
-use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use tauri::{AppHandle, Emitter, Manager};
-use tonelens_supervisor::{Launch, State, Supervisor};
+use tonelens_supervisor::{Launch, State, Supervisor, locate};
 
 const NAME: &str = "tonelens-analyzer";
 
@@ -19,21 +17,18 @@ const EVENT: &str = "sidecar-state";
 pub fn supervise(app: &AppHandle) -> io::Result<Supervisor> {
     // An installed app must not start whatever its environment names.
     let named = std::env::var_os(OVERRIDE).filter(|_| cfg!(debug_assertions));
-    let program = locate(named, &std::env::current_exe()?);
+    let program = match named {
+        Some(named) => named.into(),
+        None => {
+            let resources = app.path().resource_dir().ok();
+            locate(NAME, &std::env::current_exe()?, resources.as_deref())
+        }
+    };
     let app = app.clone();
     Ok(Supervisor::new(Launch::new(program), move |state| {
         tell_terminal(state);
         tell_window(&app, state);
     }))
-}
-
-/// The bundler installs the sidecar next to the app, without the target in its name;
-/// a build from source puts it there, too.
-fn locate(named: Option<OsString>, app: &Path) -> PathBuf {
-    match named {
-        Some(named) => named.into(),
-        None => app.with_file_name(format!("{NAME}{}", std::env::consts::EXE_SUFFIX)),
-    }
 }
 
 fn tell_terminal(state: &State) {
@@ -64,23 +59,5 @@ fn word(state: &State) -> &'static str {
         State::Starting => "starting",
         State::Ready { .. } => "ready",
         State::Failed { .. } => "failed",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_sidecar_is_next_to_the_app() {
-        let found = locate(None, Path::new("/usr/bin/tonelens"));
-        assert_eq!(found.parent(), Some(Path::new("/usr/bin")));
-        assert_eq!(found.file_stem(), Some("tonelens-analyzer".as_ref()));
-    }
-
-    #[test]
-    fn a_test_can_name_another() {
-        let found = locate(Some("/tmp/fake".into()), Path::new("/usr/bin/tonelens"));
-        assert_eq!(found, Path::new("/tmp/fake"));
     }
 }

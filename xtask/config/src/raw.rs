@@ -9,7 +9,7 @@ mod sidecar;
 
 use serde::Deserialize;
 
-use super::types::{BundleKind, PackageManager};
+use super::types::{BundleKind, Layout, PackageManager};
 pub(super) use sidecar::{DataFile, Sidecar};
 
 /// The file. Every section may be left out.
@@ -355,6 +355,11 @@ pub(super) struct Test {
     /// How long the app may take until then.
     #[cfg_attr(test, schemars(extend("x-form" = "duration")))]
     pub ready_timeout: String,
+    /// Layouts of its sidecars that the app can find. It is also installed and started with those
+    /// that `layout` does not name: with sidecars that PyInstaller froze, and with `--full` with
+    /// those of every freezer.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-default" = "none but what `layout` names")))]
+    pub layouts: Vec<Layout>,
 }
 
 impl Default for Test {
@@ -363,6 +368,7 @@ impl Default for Test {
             window_title: None,
             ready_line: None,
             ready_timeout: "60s".into(),
+            layouts: Vec::new(),
         }
     }
 }

@@ -119,6 +119,7 @@ step-timeout = "2h"
 window-title = "ready"
 ready-line = "sidecar ready"
 ready-timeout = "60s"
+layouts = ["onefile", "folder"]
 "#;
 
 /// `docs/configuration.md`. From the types and not from their file, so that one update of both is

@@ -188,6 +188,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
             window_title: dist.test.window_title,
             ready_line: dist.test.ready_line,
             ready_timeout: cx.duration(&dist.test.ready_timeout),
+            layouts: dist.test.layouts,
         },
         tauri: host.conf,
         warnings: Vec::new(),

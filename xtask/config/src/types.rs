@@ -407,6 +407,8 @@ pub struct Test {
     /// How long the app may take until then.
     #[serde(serialize_with = "as_text")]
     pub ready_timeout: Duration,
+    /// The layouts of its sidecars that the app can find.
+    pub layouts: Vec<Layout>,
 }
 
 /// What the app's own Tauri configuration says.

@@ -12,6 +12,7 @@
 //! | `interruption` | a release whose orchestrator is killed, and that is made after all |
 //! | `scratch` | the copy of the checkout that it is made in |
 //! | `app` | the installed app, started on a display of its own |
+//! | `variants` | the other freezers and layouts of the sidecars |
 //! | `processes` | what runs, as /proc has it |
 
 mod app;
@@ -22,6 +23,7 @@ mod processes;
 mod repository;
 mod scratch;
 mod tally;
+mod variants;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 

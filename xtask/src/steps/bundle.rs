@@ -9,13 +9,19 @@ use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{copy, frontend::Web, link_to, sign_code::Code};
+use super::{
+    copy,
+    frontend::Web,
+    link_to,
+    sign_code::{Code, FOLDERS},
+};
 use crate::{
     config::{BundleKind, TauriCli},
     engine::{
         artifact::Artifact,
+        event::Level,
         exec::Finished,
-        files::{Tree, hex},
+        files::{Tree, hash_file, hex},
         fingerprint::Inputs,
         probe::Probe,
         staging::{self, Staging},
@@ -24,8 +30,15 @@ use crate::{
     manifest::Content,
     release::Release,
     target::{Os, Target},
-    tools::{deb, node, tauri, versions},
+    tools::{
+        deb,
+        inside::{Entry, Inside},
+        node, rpm, tauri, versions,
+    },
 };
+
+/// What is said of an installer that nobody looked into.
+const NOT_READ: &str = "what is inside was not compared with what was built";
 
 /// Executables to be packed.
 #[derive(Serialize)]
@@ -56,6 +69,18 @@ pub struct Installer {
     pub kind: String,
     /// The executables inside, as they were found there.
     pub contents: Vec<Content>,
+    /// Why nobody looked inside; none if somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
+}
+
+/// A file of the stage that a package must hold.
+struct Expected {
+    /// Its place in the package, without a leading `/`.
+    path: String,
+    entry: Entry,
+    /// Whether the manifest names it.
+    is_program: bool,
 }
 
 impl<'r> Bundle<'r> {
@@ -104,9 +129,15 @@ impl<'r> Bundle<'r> {
             "bundle": { "active": true, "externalBin": external, "createUpdaterArtifacts": false },
         });
         for folder in self.folders() {
-            // With a slash at its end the bundler takes the folder with all that is below it.
-            let from = format!("{}/", binaries.join(folder).to_string_lossy());
-            config["bundle"]["resources"][from] = format!("{folder}/").into();
+            let from = binaries.join(folder).to_string_lossy().into_owned();
+            if self.target.os == Os::Macos {
+                // Of all ways into a bundle only this one keeps links, without which a framework
+                // is none; Tauri looks for resources at the same place.
+                let to = format!("Resources/{folder}");
+                config["bundle"]["macOS"]["files"][to] = from.into();
+            } else {
+                config["bundle"]["resources"][from] = folder.as_str().into();
+            }
         }
         if let Some(web) = &self.web {
             config["build"]["frontendDist"] = web.folder.to_string_lossy().into();
@@ -138,13 +169,7 @@ impl<'r> Bundle<'r> {
             let into = binaries.join(self.target.external_bin(name));
             self.code.copy_to(&self.target.exe(name), &into)?;
         }
-        for artifact in self.in_folders() {
-            let into = binaries.join(&artifact.path);
-            match &artifact.link {
-                Some(target) => link_to(target, &into)?,
-                None => self.code.copy_to(&artifact.path, &into)?,
-            }
-        }
+        self.copy_folders(kind, &binaries)?;
         let finished = self.keeping_the_manifest(cx, bundling.command()?)?;
         let output = format!(
             "{}\n{}",
@@ -153,19 +178,57 @@ impl<'r> Bundle<'r> {
         );
         let package = bundling.package(&output)?;
         if kind == BundleKind::Deb {
-            deb::normalize(&package, self.epoch)?;
+            deb::normalize(&package, self.epoch, &self.links())?;
         }
-        let contents = self.check_contents(&package, kind)?;
         let name = package
             .file_name()
             .context("a package has a name")?
             .to_string_lossy();
+        let (contents, gap) = match self.look_inside(cx, &package, kind)? {
+            Some(inside) => (self.check_contents(&inside, kind)?, None),
+            None => (Vec::new(), Some(format!("{name}: {NOT_READ}"))),
+        };
+        if let Some(gap) = &gap {
+            cx.note(Level::Warning, gap.clone());
+        }
         copy(&package, &out.file(&*name)?)?;
         Ok(Installer {
             file: name.into_owned(),
             kind: tauri::kind_name(kind),
             contents,
+            gap,
         })
+    }
+
+    /// Lays the sidecars that are folders where the bundler takes them from.
+    fn copy_folders(&self, kind: BundleKind, binaries: &Path) -> Result<()> {
+        for artifact in self.in_folders() {
+            let into = binaries.join(&artifact.path);
+            match &artifact.link {
+                Some(target) => link_to(target, &into)?,
+                None => self.code.copy_to(&artifact.path, &into)?,
+            }
+        }
+        // Elsewhere links are kept, or made again.
+        if matches!(kind, BundleKind::Rpm | BundleKind::Appimage) {
+            let mut links = self.in_folders().filter(|it| it.link.is_some());
+            let folder = links.find(|it| binaries.join(&it.path).is_dir());
+            ensure!(
+                folder.is_none(),
+                "{} is a symbolic link to a folder; the bundler would leave it out of the {}\n\
+                 hint: make it a folder, or leave `{1}` out of `bundle`",
+                folder.map_or("", |it| &it.path),
+                tauri::kind_name(kind)
+            );
+        }
+        Ok(())
+    }
+
+    /// The symbolic links of the sidecars in a package for Debian.
+    fn links(&self) -> deb::Links {
+        let resources = self.resource_dir();
+        let link = |it: &Artifact| Some((format!("{resources}/{}", it.path), it.link.clone()?));
+        self.in_folders().filter_map(link).collect()
     }
 
     /// Tauri's command line rewrites the features in `Cargo.toml`, even when it only bundles. That
@@ -180,40 +243,102 @@ impl<'r> Bundle<'r> {
         finished
     }
 
-    /// The executables inside the package must be those that were built and tried out: a bundler
-    /// that picked up another file would ship it unseen.
-    fn check_contents(&self, package: &Path, kind: BundleKind) -> Result<Vec<Content>> {
-        if kind != BundleKind::Deb {
-            return Ok(Vec::new());
+    /// What lies inside the package; none if nobody can say.
+    fn look_inside(
+        &self,
+        cx: &Context,
+        package: &Path,
+        kind: BundleKind,
+    ) -> Result<Option<Inside>> {
+        match kind {
+            BundleKind::Deb => deb::contents(package).map(Some),
+            BundleKind::Rpm if rpm::is_there() => {
+                cx.exec(rpm::check(package)).run()?;
+                let answer = cx.exec(rpm::query(package)).read()?;
+                rpm::contents(&answer).map(Some)
+            }
+            _ => Ok(None),
         }
-        let host = &self.code.output.host;
-        let beside = self.beside().map(|it| self.target.exe(it));
-        let programs = std::iter::once(host.clone()).chain(beside);
-        let programs = programs.map(|it| (format!("usr/bin/{it}"), it));
-        let resources = self.resource_dir();
-        let others = self.in_folders().filter(|it| it.link.is_none());
-        let others = others.map(|it| (format!("{resources}/{}", it.path), it.path.clone()));
-        let expected: Vec<(String, String)> = programs.chain(others).collect();
-        let found = deb::contents(package, |path| expected.iter().any(|(it, _)| it == path))?;
+    }
+
+    /// What the package holds must be what was built and tried out: a bundler that picked up
+    /// another file would ship it unseen.
+    fn check_contents(&self, inside: &Inside, kind: BundleKind) -> Result<Vec<Content>> {
+        let expected = self.expected(kind)?;
         let mut contents = Vec::new();
-        for (path, name) in expected {
-            let built = fs_err::read(self.code.path(&name))?;
-            let expected = match name == *host {
-                true => tauri::stamped(&built, kind).unwrap_or(built),
-                false => built,
-            };
-            let actual = found.get(&path);
-            let actual = actual.with_context(|| format!("the package holds no /{path}"))?;
+        for Expected {
+            path,
+            entry,
+            is_program,
+        } in &expected
+        {
+            let found = inside.get(path);
+            let found = found.with_context(|| format!("the package holds no /{path}"))?;
             ensure!(
-                *actual == expected,
+                found.link == entry.link && (entry.link.is_some() || found.sha256 == entry.sha256),
                 "/{path} in the package is not the file that was built and tried out"
             );
-            contents.push(Content {
-                path,
-                sha256: hex(&Sha256::digest(actual)),
+            ensure!(
+                found.executable || !entry.executable || entry.link.is_some(),
+                "/{path} in the package cannot be executed any more"
+            );
+            // Of what `verify` can look into, too.
+            if *is_program && kind == BundleKind::Deb {
+                contents.push(Content {
+                    path: path.clone(),
+                    sha256: found.sha256.clone(),
+                });
+            }
+        }
+        let folders = format!("{}/{FOLDERS}/", self.resource_dir());
+        let mut others = inside.keys().filter(|it| it.starts_with(&folders));
+        let other = others.find(|it| expected.iter().all(|known| known.path != **it));
+        ensure!(
+            other.is_none(),
+            "/{} in the package is no file that was built",
+            other.map_or("", |it| it)
+        );
+        Ok(contents)
+    }
+
+    /// The files of the release as a package of this kind holds them.
+    fn expected(&self, kind: BundleKind) -> Result<Vec<Expected>> {
+        let host = &self.code.output.host;
+        let built = fs_err::read(self.code.unchanged(host)?)?;
+        let stamped = tauri::stamped(&built, kind).unwrap_or(built);
+        let program = |name: &str, sha256: String| Expected {
+            path: format!("usr/bin/{name}"),
+            entry: Entry {
+                sha256,
+                executable: true,
+                link: None,
+            },
+            is_program: true,
+        };
+        let mut expected = vec![program(host, hex(&Sha256::digest(stamped)))];
+        for name in self.beside().map(|it| self.target.exe(it)) {
+            let sha256 = self.code.artifact(&name)?.sha256.clone();
+            expected.push(program(&name, sha256));
+        }
+        let resources = self.resource_dir();
+        for artifact in self.in_folders() {
+            let mut entry = Entry {
+                sha256: artifact.sha256.clone(),
+                executable: artifact.executable,
+                link: artifact.link.clone(),
+            };
+            if kind != BundleKind::Deb && entry.link.take().is_some() {
+                // The bundler follows it.
+                entry.sha256 = hex(&hash_file(&self.code.path(&artifact.path))?);
+            }
+            let sidecars = &self.code.output.sidecars;
+            expected.push(Expected {
+                path: format!("{resources}/{}", artifact.path),
+                entry,
+                is_program: sidecars.iter().any(|it| it.executable == artifact.path),
             });
         }
-        Ok(contents)
+        Ok(expected)
     }
 
     /// The files of the sidecars that are folders.
@@ -233,7 +358,7 @@ impl<'r> Bundle<'r> {
     /// A list of resources cannot be joined with a map, and the sidecars need a map: a list has no
     /// place to say where something goes.
     fn refuse_listed_resources(&self) -> Result<()> {
-        if self.folders().next().is_none() {
+        if self.folders().next().is_none() || self.target.os == Os::Macos {
             return Ok(());
         }
         for (file, config) in self.configurations()? {
@@ -315,7 +440,7 @@ fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
 
 impl Step for Bundle<'_> {
     const ID: &'static str = "bundle";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Output = Installers;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {

@@ -141,6 +141,14 @@ impl<'r> Seal<'r> {
         Ok(products)
     }
 
+    /// What a complete release would have besides, and what nobody looked at.
+    fn gaps(&self) -> Vec<String> {
+        let mut gaps = self.release.gaps();
+        let installers = self.installers.output.installers.iter();
+        gaps.extend(installers.filter_map(|it| it.installer.gap.clone()));
+        gaps
+    }
+
     fn manifest(&self, cx: &Context, products: Vec<schema::Artifact>) -> Result<Manifest> {
         let history = cx.history();
         let mut tools = BTreeMap::new();
@@ -190,7 +198,7 @@ impl<'r> Seal<'r> {
                 .collect(),
             sidecars: self.sidecars.iter().map(sidecar).collect(),
             artifacts: products,
-            gaps: self.release.gaps(),
+            gaps: self.gaps(),
         })
     }
 

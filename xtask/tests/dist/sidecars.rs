@@ -42,7 +42,7 @@ pub fn lock(packages: &[&str]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn with_sidecars(names: &[&str], freezers: &str, packages: &[&str]) -> Project {
+pub(super) fn with_sidecars(names: &[&str], freezers: &str, packages: &[&str]) -> Project {
     let project = Project::built();
     for name in names {
         project.write(&format!("sidecars/{name}/main.py"), GOOD);
@@ -239,7 +239,7 @@ fn broken_when_frozen(project: &Project) {
 }
 
 /// What stands at the end about the failure.
-fn failure(shown: &str) -> String {
+pub(super) fn failure(shown: &str) -> String {
     shown.split("\n\n").last().unwrap_or_default().to_owned()
 }
 

@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+mod place;
 mod process;
 mod state;
 mod supervisor;
 mod wire;
 
+pub use place::locate;
 pub use state::{Failure, State};
 pub use supervisor::{Launch, RequestError, Supervisor};

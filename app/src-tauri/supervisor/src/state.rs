@@ -39,6 +39,11 @@ pub enum Failure {
     EndedEarly(Option<String>),
     /// It runs but did not say `READY` in time, so it was ended.
     NotReady(Duration),
+    /// It said `READY` again, so that nobody knows what it is doing; it was ended.
+    ReadyTwice,
+    /// It wrote a line, of which this is the beginning, that is none of the protocol's: an answer
+    /// may be lost in it. It was ended.
+    Garbage(String),
     /// It ended after it had been ready; how, if that is known.
     Lost(Option<String>),
 }
@@ -56,6 +61,10 @@ impl fmt::Display for Failure {
             }
             Self::NotReady(limit) => {
                 write!(f, "The analyzer was not ready within {} s", limit.as_secs_f32())
+            }
+            Self::ReadyTwice => f.write_str("The analyzer said twice that it is ready"),
+            Self::Garbage(line) => {
+                write!(f, "The analyzer wrote something that is not an answer: {line}")
             }
             Self::Lost(status) => write!(f, "The analyzer ended unexpectedly{}", how(status)),
         }

@@ -213,44 +213,53 @@ impl Shared {
     }
 }
 
-/// The failure that an end is, given the status the program left.
-type Ended = fn(Option<String>) -> Failure;
+/// How a run came to its end.
+enum End {
+    /// Its output ended.
+    Closed,
+    /// It was not ready in time.
+    Late,
+    /// It broke the protocol.
+    Broken(Failure),
+}
 
-/// Reads a run's output until it ends or is not ready in time.
+/// Reads a run's output until it ends, breaks the protocol or is not ready in time.
 fn follow(shared: &Weak<Shared>, run: &Arc<Run>, lines: &Receiver<String>, ready_by: Instant) {
     let mut version = None;
     let mut ready = false;
-    let failure = loop {
+    let end = loop {
         let line = match next_line(lines, (!ready).then_some(ready_by)) {
             Ok(line) => Line::parse(&line),
-            Err(RecvTimeoutError::Timeout) => break None,
-            Err(RecvTimeoutError::Disconnected) if ready => break Some(Failure::Lost as Ended),
-            Err(RecvTimeoutError::Disconnected) => break Some(Failure::EndedEarly as Ended),
+            Err(RecvTimeoutError::Timeout) => break End::Late,
+            Err(RecvTimeoutError::Disconnected) => break End::Closed,
         };
         match line {
             Line::Boot(named) => version = named,
-            Line::Ready if !ready => {
+            Line::Ready if ready => break End::Broken(Failure::ReadyTwice),
+            Line::Ready => {
                 ready = true;
                 let Some(shared) = shared.upgrade() else { return };
                 shared.report_for(run, State::Ready { version: version.take() });
             }
             Line::Answer(id, answer) => run.answer(id, answer),
-            // A second READY changes nothing, and a library that prints does no harm.
-            Line::Ready | Line::Shutdown | Line::Noise => {}
+            Line::Garbage(line) => break End::Broken(Failure::Garbage(line)),
+            Line::Shutdown | Line::Other => {}
         }
     };
-    conclude(shared, run, failure);
+    conclude(shared, run, end, ready);
 }
 
-fn conclude(shared: &Weak<Shared>, run: &Arc<Run>, ended: Option<Ended>) {
+fn conclude(shared: &Weak<Shared>, run: &Arc<Run>, end: End, ready: bool) {
     let Some(shared) = shared.upgrade() else { return };
     // Closing stdout is the usual last act of a program: give it time to end by itself,
     // so that the status is its own. One that is merely late gets none.
-    let grace = ended.map_or(Duration::ZERO, |_| shared.launch.grace);
+    let grace = if matches!(end, End::Late) { Duration::ZERO } else { shared.launch.grace };
     let status = run.process.end(grace).map(|status| status.to_string());
-    let reason = match ended {
-        Some(ended) => ended(status),
-        None => Failure::NotReady(shared.launch.ready_within),
+    let reason = match end {
+        End::Closed if ready => Failure::Lost(status),
+        End::Closed => Failure::EndedEarly(status),
+        End::Late => Failure::NotReady(shared.launch.ready_within),
+        End::Broken(failure) => failure,
     };
     let stderr = run.process.last_words();
     shared.report_for(run, State::Failed { reason, stderr });

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// How many characters of a line that is garbage the user gets to see.
+const SHOWN: usize = 200;
+
 /// One line that a sidecar wrote to its standard output.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Line {
@@ -14,8 +17,10 @@ pub(crate) enum Line {
     Shutdown,
     /// The answer to a request.
     Answer(u64, Result<Value, String>),
-    /// Anything else, such as a library that prints.
-    Noise,
+    /// Nothing to act on: an empty line, or JSON from a sidecar that has more to say.
+    Other,
+    /// Not of this protocol, such as a library that prints: the beginning of the line.
+    Garbage(String),
 }
 
 #[derive(Serialize)]
@@ -53,7 +58,8 @@ impl Line {
                 Self::Answer(id, Err(complaint.message))
             }
             Ok(Answer { id, result, .. }) => Self::Answer(id, Ok(result.unwrap_or_default())),
-            Err(_) => Self::Noise,
+            Err(_) if line.is_empty() || serde_json::from_str::<Value>(line).is_ok() => Self::Other,
+            Err(_) => Self::Garbage(line.chars().take(SHOWN).collect()),
         }
     }
 }
@@ -77,20 +83,22 @@ mod tests {
 
     #[test]
     fn lines() {
-        let check = |text, line| assert_eq!(Line::parse(text), line, "{text:?}");
+        let check = |text: &str, line| assert_eq!(Line::parse(text), line, "{text:?}");
         check("BOOT sidecar=x version=0.1.0", Line::Boot(Some("0.1.0".into())));
         check("BOOT", Line::Boot(None));
         check("READY", Line::Ready);
         check("READY\r\n", Line::Ready);
-        check("READY now", Line::Noise);
-        check(" READY", Line::Noise);
+        check("READY now", Line::Garbage("READY now".into()));
+        check(" READY", Line::Garbage(" READY".into()));
         check("SHUTDOWN reason=stdin-eof", Line::Shutdown);
-        check("", Line::Noise);
-        check("[1]", Line::Noise);
+        check("", Line::Other);
+        check("[1]", Line::Other);
+        check(&"x".repeat(1000), Line::Garbage("x".repeat(200)));
+        check(r#"{"id":3,"resul"#, Line::Garbage(r#"{"id":3,"resul"#.into()));
         check(r#"{"id":3,"result":{"a":1}}"#, Line::Answer(3, Ok(json!({"a": 1}))));
         check(r#"{"id":3,"result":null}"#, Line::Answer(3, Ok(Value::Null)));
         check(r#"{"id":4,"error":{"message":"no"}}"#, Line::Answer(4, Err("no".into())));
-        check(r#"{"id":null,"error":{"message":"no"}}"#, Line::Noise);
+        check(r#"{"id":null,"error":{"message":"no"}}"#, Line::Other);
     }
 
     #[test]

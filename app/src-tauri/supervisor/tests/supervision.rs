@@ -38,18 +38,23 @@ impl Stage {
 
     fn with(script: &str, adjust: impl FnOnce(&mut Launch)) -> Self {
         let folder = TempDir::new().unwrap();
-        let file = folder.path().join("fake.py");
-        let pids = folder.path().join("pids");
-        let prelude = format!(
-            "import json, os, subprocess, sys, time\nopen({pids:?}, 'a').write(f'{{os.getpid()}}\\n')\n"
-        );
-        fs::write(&file, prelude + script).unwrap();
         let mut launch = Launch::new(python());
-        launch.args = vec![file.into()];
+        launch.args = vec![folder.path().join("fake.py").into()];
         adjust(&mut launch);
         let (sender, states) = mpsc::channel();
         let supervisor = Supervisor::new(launch, move |state| drop(sender.send(state.clone())));
-        Self { supervisor, states, folder }
+        let stage = Self { supervisor, states, folder };
+        stage.play(script);
+        stage
+    }
+
+    /// What is started from now on.
+    fn play(&self, script: &str) {
+        let pids = self.folder.path().join("pids");
+        let prelude = format!(
+            "import json, os, subprocess, sys, time\nopen({pids:?}, 'a').write(f'{{os.getpid()}}\\n')\n"
+        );
+        fs::write(self.folder.path().join("fake.py"), prelude + script).unwrap();
     }
 
     fn started(self) -> Self {
@@ -123,24 +128,99 @@ fn wait_until(what: &str, mut met: impl FnMut() -> bool) {
     }
 }
 
+/// A program that is broken in one way: the user reads why and what it wrote to its standard
+/// error, nothing of it is left, and once it is mended a restart is all it takes.
+#[track_caller]
+fn check_failure(script: &str, ready_within: Duration, reason: &str, stderr: &[&str]) {
+    let stage = Stage::with(script, |launch| launch.ready_within = ready_within).started();
+    let mut shown = stage.next();
+    if matches!(shown, State::Ready { .. }) {
+        shown = stage.next();
+    }
+    assert_eq!(seen(&shown), (reason.to_owned(), stderr.iter().map(|it| it.to_string()).collect()));
+    assert_eq!(stage.supervisor.state(), shown);
+    stage.nothing_left();
+    stage.quiet();
+    stage.play(ECHO);
+    recovers(&stage);
+}
+
+/// The reason and the standard error of a failure, as the window gets them.
+fn seen(state: &State) -> (String, Vec<String>) {
+    let shown = serde_json::to_value(state).unwrap();
+    let lines = shown["stderr"].as_array().unwrap_or_else(|| panic!("no failure: {state:?}"));
+    let line = |it: &Value| it.as_str().unwrap().to_owned();
+    // Windows calls it a code.
+    (line(&shown["reason"]).replace("exit code", "exit status"), lines.iter().map(line).collect())
+}
+
+#[track_caller]
+fn recovers(stage: &Stage) {
+    stage.supervisor.restart();
+    assert_eq!(stage.next(), State::Starting);
+    assert_eq!(stage.next(), State::Ready { version: Some("1.2.3".into()) });
+    assert_eq!(stage.supervisor.request("echo", &json!(2)), Ok(json!(2)));
+    stage.supervisor.stop();
+    assert_eq!(stage.next(), State::Stopped);
+    stage.nothing_left();
+}
+
+/// Long enough for an interpreter to start on a busy machine.
+const PATIENT: Duration = Duration::from_secs(10);
+
 #[test]
 fn a_missing_program() {
-    let stage = Stage::with("", |launch| launch.program = "/nowhere/tonelens-analyzer".into());
-    let stage = stage.started();
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("tonelens-analyzer");
+    let stage = Stage::with(ECHO, |launch| launch.program = program.clone()).started();
     let (reason, stderr) = stage.failed();
     assert!(matches!(reason, Failure::NotStarted(std::io::ErrorKind::NotFound, _)));
     assert!(reason.to_string().contains("tonelens-analyzer"), "{reason}");
     assert_eq!(stderr, Vec::<String>::new());
+    // Installed after all.
+    #[cfg(unix)]
+    {
+        install_python(&program);
+        recovers(&stage);
+    }
+}
+
+/// An installation that lost its executable bit, or a text where a program belongs.
+#[cfg(unix)]
+#[test]
+fn a_program_that_cannot_be_executed() {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("tonelens-analyzer");
+    fs::write(&program, "no program").unwrap();
+    let stage = Stage::with(ECHO, |launch| launch.program = program.clone()).started();
+    let (reason, _) = stage.failed();
+    assert!(matches!(reason, Failure::NotStarted(std::io::ErrorKind::PermissionDenied, _)));
+    install_python(&program);
+    recovers(&stage);
+}
+
+/// No link: what finds a Python by the name that it was called with would find none.
+#[cfg(unix)]
+fn install_python(program: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(program, "#!/bin/sh\nexec python3 \"$@\"\n").unwrap();
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
-fn an_end_before_ready_keeps_its_last_words() {
-    let stage = Stage::new("for n in range(100): print(n, file=sys.stderr)\nsys.exit(3)").started();
-    let (reason, stderr) = stage.failed();
-    assert!(
-        matches!(&reason, Failure::EndedEarly(Some(status)) if status.contains('3')),
-        "{reason:?}"
+fn an_end_before_ready() {
+    check_failure(
+        "print('no device', file=sys.stderr)\nsys.exit(3)",
+        PATIENT,
+        "The analyzer ended before it was ready (exit status: 3)",
+        &["no device"],
     );
+}
+
+#[test]
+fn an_end_keeps_its_last_words() {
+    let stage = Stage::new("for n in range(100): print(n, file=sys.stderr)\nsys.exit(3)").started();
+    let (_, stderr) = stage.failed();
     assert_eq!(stderr.len(), 60);
     assert_eq!(stderr.last().unwrap(), "99");
 }
@@ -154,40 +234,68 @@ fn a_crash_before_ready_shows_the_traceback() {
 
 #[test]
 fn not_ready_in_time() {
-    let script = "print('thinking', file=sys.stderr, flush=True)\ntime.sleep(60)";
-    let stage = Stage::with(script, |launch| launch.ready_within = Duration::from_secs(3));
-    let stage = stage.started();
-    let (reason, stderr) = stage.failed();
-    assert_eq!(reason, Failure::NotReady(Duration::from_secs(3)));
-    assert_eq!(stderr, ["thinking"]);
-    stage.nothing_left();
+    check_failure(
+        "print('thinking', file=sys.stderr, flush=True)\ntime.sleep(60)",
+        Duration::from_secs(3),
+        "The analyzer was not ready within 3 s",
+        &["thinking"],
+    );
 }
 
 #[test]
-fn endless_noise_is_not_ready_in_time() {
-    let script = "while True: print('...', flush=True)";
+fn talk_without_end_is_not_ready_in_time() {
+    let script = "while True: print('{}', flush=True)";
     let stage = Stage::with(script, |launch| launch.ready_within = Duration::from_millis(300));
     let (reason, _) = stage.started().failed();
     assert_eq!(reason, Failure::NotReady(Duration::from_millis(300)));
 }
 
 #[test]
-fn noise_is_not_ready_and_does_no_harm() {
-    let script = r#"
-sys.stdout.buffer.write(b"\xff\xfe\x00 garbage\n\n{\"id\":1}\nREADY?\n")
-print("x" * 1_000_000, flush=True)
-"#;
-    let stage = Stage::new(&format!("{script}{ECHO}")).started();
-    assert_eq!(stage.next(), State::Ready { version: Some("1.2.3".into()) });
-    let answer = stage.supervisor.request("echo", &json!({"path": "ö"}));
-    assert_eq!(answer, Ok(json!({"path": "ö"})));
+fn garbage_before_ready() {
+    let garbage = "sys.stdout.buffer.write(b'\\xff\\xfe garbage\\nREADY\\n')";
+    check_failure(
+        &format!("print('debugging', file=sys.stderr, flush=True)\n{garbage}\n{ECHO}"),
+        PATIENT,
+        "The analyzer wrote something that is not an answer: \u{fffd}\u{fffd} garbage",
+        &["debugging"],
+    );
 }
 
 #[test]
-fn a_second_ready_is_ignored() {
-    let stage = Stage::new(&format!("print('READY')\nprint('READY')\n{ECHO}")).ready();
-    assert_eq!(stage.supervisor.request("echo", &json!([1])), Ok(json!([1])));
-    stage.quiet();
+fn garbage_after_ready() {
+    let script = "print('READY')\nprint('[debug] ' + 'x' * 1_000_000, flush=True)\ntime.sleep(60)";
+    let stage = Stage::with(script, |launch| launch.grace = Duration::from_millis(200)).ready();
+    let (reason, _) = stage.failed();
+    assert_eq!(reason, Failure::Garbage(format!("[debug] {}", "x".repeat(192))));
+    stage.nothing_left();
+}
+
+#[test]
+fn garbage_in_place_of_an_answer_keeps_nobody_waiting() {
+    let script = "print('READY', flush=True)\nsys.stdin.readline()\nprint('Segmentation')";
+    let stage = Stage::new(&format!("{script}\ntime.sleep(0.1)")).ready();
+    assert_eq!(stage.supervisor.request("echo", &json!(1)), Err(RequestError::Lost));
+    assert_eq!(stage.failed().0, Failure::Garbage("Segmentation".into()));
+}
+
+#[test]
+fn ready_twice() {
+    check_failure(
+        &format!("print('started twice?', file=sys.stderr, flush=True)\nprint('READY')\n{ECHO}"),
+        PATIENT,
+        "The analyzer said twice that it is ready",
+        &["started twice?"],
+    );
+}
+
+/// Empty lines and JSON that is no answer: a newer sidecar may say more than this host knows.
+#[test]
+fn what_is_only_unknown_does_no_harm() {
+    let script = r#"print('\n{"id":1}\n{"progress":0.5}')"#;
+    let stage = Stage::new(&format!("{script}\n{ECHO}")).started();
+    assert_eq!(stage.next(), State::Ready { version: Some("1.2.3".into()) });
+    let answer = stage.supervisor.request("echo", &json!({"path": "ö"}));
+    assert_eq!(answer, Ok(json!({"path": "ö"})));
 }
 
 #[test]

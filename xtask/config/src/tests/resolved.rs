@@ -24,7 +24,7 @@ fn plain_repository() {
             sign: {"gpg":null,"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null}}
             release: {"dir":"ROOT/release"}
             limits: {"step-timeout":"2h"}
-            test: {"ready-line":null,"ready-timeout":"1m","window-title":null}
+            test: {"layouts":[],"ready-line":null,"ready-timeout":"1m","window-title":null}
             tauri: {"cargo-binary":"plain","external-bin":[],"file":"ROOT/src-tauri/tauri.conf.json","frontend-dist":"ROOT/dist","identifier":"org.example.plain","main-binary":"plain","product-name":"Plain","updater-pubkey":null,"version":"1.2.3"}
             warnings: ["there is no packaging/dist.toml: conventions decide everything"]
         "#]],

@@ -13,6 +13,7 @@ use super::{
     processes::{self, Process},
 };
 use crate::engine::{
+    event::Level,
     exec::{self, Finished},
     staging,
     step::Context,
@@ -107,9 +108,41 @@ fn is_installed(package: &str) -> Result<bool> {
     Ok(ok && text.trim() == "installed")
 }
 
+/// How the app comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// Its window is closed.
+    Closed,
+    /// SIGKILL, which leaves it no time to end its sidecars.
+    Killed,
+}
+
+/// How often the app is started and ended in order.
+const CYCLES: usize = 5;
+
 /// Starts the app, waits until it is ready, takes its picture, kills it, and waits until its
-/// sidecars are gone. Gives what was seen, a line each.
-pub(super) fn start_and_kill(tests: &Tests, cx: &Context, program: &Path) -> Result<Vec<String>> {
+/// sidecars are gone; then starts it and closes its window several times, which leaves no process
+/// behind. Gives what was seen, a line each.
+pub(super) fn try_out(tests: &Tests, cx: &Context, program: &Path) -> Result<Vec<String>> {
+    let mut seen = start(tests, cx, program, Ending::Killed)?;
+    if which::which("xdotool").is_err() {
+        let text = "without xdotool no window can be closed: the app was only killed";
+        cx.note(Level::Warning, text);
+        return Ok(seen);
+    }
+    let started = Instant::now();
+    for cycle in 1..=CYCLES {
+        start(tests, cx, program, Ending::Closed).with_context(|| format!("start {cycle}"))?;
+    }
+    seen.push(format!(
+        "started it and closed its window {CYCLES} times in {:.1} s: no process is left",
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(seen)
+}
+
+/// One life of the app.
+fn start(tests: &Tests, cx: &Context, program: &Path, ending: Ending) -> Result<Vec<String>> {
     let mark = format!(
         "{}.{}",
         std::process::id(),
@@ -117,6 +150,7 @@ pub(super) fn start_and_kill(tests: &Tests, cx: &Context, program: &Path) -> Res
     );
     let command = command(tests, program, &mark)?;
     let timeout = tests.repository.config.test.ready_timeout + 4 * GRACE;
+    let printed_before = fs_err::metadata(&cx.log().path)?.len();
     std::thread::scope(|scope| {
         let run = scope.spawn(|| cx.exec(command).timeout(timeout).output());
         let watch = Watch {
@@ -125,6 +159,8 @@ pub(super) fn start_and_kill(tests: &Tests, cx: &Context, program: &Path) -> Res
             program,
             mark: &mark,
             started: Instant::now(),
+            printed_before,
+            ending,
         };
         let seen = watch.to_the_end(&|| run.is_finished());
         // Whatever happened, nothing of it lives on.
@@ -201,6 +237,9 @@ struct Watch<'a> {
     program: &'a Path,
     mark: &'a str,
     started: Instant,
+    /// How long the log was when the app started.
+    printed_before: u64,
+    ending: Ending,
 }
 
 impl Watch<'_> {
@@ -215,9 +254,14 @@ impl Watch<'_> {
             "started: `{title}` after {:.1} s",
             self.started.elapsed().as_secs_f64()
         );
-        let painted = self.until("the window to show more than one colour", is_gone, || {
-            self.picture(&host)
-        })?;
+        let painted = match self.ending {
+            Ending::Killed => {
+                self.until("the window to show more than one colour", is_gone, || {
+                    self.picture(&host)
+                })?
+            }
+            Ending::Closed => String::new(),
+        };
         let names: Vec<&str> = self
             .tests
             .repository
@@ -233,6 +277,12 @@ impl Watch<'_> {
             "the app says that it is ready, but no process {} runs below it",
             names.join(" or ")
         );
+        if self.ending == Ending::Closed {
+            let ours: Vec<_> = all.iter().filter(|it| self.belongs_to_app(it)).collect();
+            exec::quiet(close(&host))?;
+            let gone = self.gone(&ours)?;
+            return Ok(vec![ready, gone]);
+        }
         host.kill();
         let gone = self.gone(&sidecars)?;
         Ok(vec![ready, painted, gone])
@@ -286,7 +336,8 @@ impl Watch<'_> {
             .into_iter()
             .find(|it| title.is_none_or(|title| it.contains(title)))?;
         let log = std::fs::read(&self.cx.log().path).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
+        let log = log.get(self.printed_before as usize..).unwrap_or_default();
+        let log = String::from_utf8_lossy(log);
         let printed = |it: &str| log.lines().any(|line| line.contains(it));
         let settled = title.is_some() || self.started.elapsed() > SETTLED;
         (settled && test.ready_line.as_deref().is_none_or(printed)).then_some(titled)
@@ -307,26 +358,44 @@ impl Watch<'_> {
         (taken && colours >= COLOURS).then(|| format!("painted: {colours} colours in {shown}"))
     }
 
-    /// Waits until the sidecars of the killed app have ended.
-    fn gone(&self, sidecars: &[&Process]) -> Result<String> {
+    /// Waits until these processes of the ended app have ended.
+    fn gone(&self, processes: &[&Process]) -> Result<String> {
         let killed = Instant::now();
         loop {
-            let left: Vec<_> = sidecars.iter().filter(|it| it.is_alive()).collect();
+            let left: Vec<_> = processes.iter().filter(|it| it.is_alive()).collect();
             if left.is_empty() {
                 let seconds = killed.elapsed().as_secs_f64();
                 return Ok(format!(
-                    "killed it; the last sidecar ended after {seconds:.1} s"
+                    "{} it; the last sidecar ended after {seconds:.1} s",
+                    if self.ending == Ending::Killed {
+                        "killed"
+                    } else {
+                        "closed"
+                    }
                 ));
             }
             let ids: Vec<_> = left.iter().map(|it| it.id.to_string()).collect();
             ensure!(
                 killed.elapsed() < GRACE,
-                "the app was killed {} s ago, but its sidecar still runs (process {})",
+                "the app was {} {} s ago, but of it there still runs process {}",
+                if self.ending == Ending::Killed {
+                    "killed"
+                } else {
+                    "closed"
+                },
                 GRACE.as_secs(),
                 ids.join(", ")
             );
             self.cx.pause(LOOK)?;
         }
+    }
+
+    /// The app and all that it started, but not the display and the bus that it was given.
+    fn belongs_to_app(&self, process: &Process) -> bool {
+        self.is_ours(process)
+            && !["Xvfb", "xvfb-run", "dbus-daemon", "dbus-run-session"]
+                .iter()
+                .any(|it| process.is_called(it))
     }
 
     fn is_ours(&self, process: &Process) -> bool {
@@ -340,6 +409,13 @@ fn display(host: &Process, program: &str) -> Command {
     for name in ["DISPLAY", "XAUTHORITY"] {
         command.env(name, host.variable(name).unwrap_or_default());
     }
+    command
+}
+
+/// Asks the app to close its window, as the button in its frame would.
+fn close(host: &Process) -> Command {
+    let mut command = display(host, "xdotool");
+    command.args(["search", "--onlyvisible", "--name", ".", "windowquit", "%@"]);
     command
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Tests, app, interruption, scratch::Scratch, tally::Tally};
+use super::{Tests, app, interruption, scratch::Scratch, tally::Tally, variants};
 use crate::{
     engine::{
         event::{Event, Level, Stamped},
@@ -33,7 +33,8 @@ pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> 
         cx.note(Level::Info, what);
     };
     let forced = forced(tests);
-    let first = dist(&scratch, cx, &forced)?;
+    let force: Vec<_> = forced.iter().map(|it| format!("--force={it}")).collect();
+    let first = dist(&scratch, cx, &force)?;
     first.did(&forced)?;
     done(format!("made a release: {}", first.text()));
     verify(&scratch, cx)?;
@@ -76,8 +77,15 @@ pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> 
     };
     let installed = app::install(tests, cx, &package)?;
     done(installed.how.clone());
-    for what in app::start_and_kill(tests, cx, &installed.program)? {
+    for what in app::try_out(tests, cx, &installed.program)? {
         done(what);
+    }
+    // One package at a time can be installed.
+    drop(installed);
+    for variant in variants::all(tests) {
+        for what in variant.run(tests, &scratch, cx)? {
+            done(what);
+        }
     }
     Ok(())
 }
@@ -90,11 +98,10 @@ fn forced(tests: &Tests) -> Vec<String> {
     steps
 }
 
-/// Makes a release; these steps run even if they are up to date.
-pub(super) fn dist(scratch: &Scratch, cx: &Context, force: &[String]) -> Result<Course> {
-    let force: Vec<String> = force.iter().map(|it| format!("--force={it}")).collect();
+/// Makes a release, with these options.
+pub(super) fn dist(scratch: &Scratch, cx: &Context, options: &[String]) -> Result<Course> {
     let words: Vec<&str> = std::iter::once("dist")
-        .chain(force.iter().map(String::as_str))
+        .chain(options.iter().map(String::as_str))
         .collect();
     cx.exec(scratch.xtask(&words))
         .run()

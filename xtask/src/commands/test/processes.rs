@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// Whether its executable or its first argument has this file name.
-    fn is_called(&self, name: &str) -> bool {
+    pub(super) fn is_called(&self, name: &str) -> bool {
         let arguments = std::fs::read(format!("/proc/{}/cmdline", self.id)).unwrap_or_default();
         let arguments = String::from_utf8_lossy(&arguments).into_owned();
         let first = arguments.split('\0').next().map(PathBuf::from);

@@ -17,7 +17,7 @@ use crate::engine::{
     staging,
     step::Context,
 };
-use crate::{pipeline, report::Recorder};
+use crate::{config::FILE, pipeline, report::Recorder, steps};
 
 /// A repository below `target/dist/<target>/test`, kept between runs.
 pub(super) struct Scratch<'a> {
@@ -27,8 +27,7 @@ pub(super) struct Scratch<'a> {
 }
 
 impl<'a> Scratch<'a> {
-    /// Brings the copy up to date with the files as they are now, committed or not, and commits
-    /// them there. Author and time are fixed: the same files are the same commit.
+    /// Brings the copy up to date with the files as they are now, committed or not.
     pub(super) fn new(tests: &'a Tests, cx: &Context) -> Result<Self> {
         let scratch = Self {
             tests,
@@ -36,7 +35,63 @@ impl<'a> Scratch<'a> {
         };
         fs_err::create_dir_all(&scratch.root)?;
         copy_changed(cx.root(), &scratch.root)?;
-        staging::remove(&scratch.root.join(".git"))?;
+        scratch.commit(cx)?;
+        scratch.share_caches(cx)?;
+        Ok(scratch)
+    }
+
+    /// A copy of this copy, with another configuration. What these steps left here is its own, too:
+    /// it need not be built again.
+    pub(super) fn another(
+        &self,
+        cx: &Context,
+        name: &str,
+        config: &str,
+        steps: &[&str],
+    ) -> Result<Self> {
+        let other = Self {
+            tests: self.tests,
+            root: self.tests.state.join("test").join(name),
+        };
+        fs_err::create_dir_all(&other.root)?;
+        copy_changed(&self.root, &other.root)?;
+        let file = self.tests.repository.config.file.as_ref();
+        let file = file.map_or_else(
+            || self.tests.repository.config.root.join(FILE),
+            Clone::clone,
+        );
+        fs_err::write(other.inside(&file)?, config)?;
+        other.commit(cx)?;
+        other.share_caches(cx)?;
+        other.adopt(self, steps)?;
+        Ok(other)
+    }
+
+    /// Takes over what these steps left in another copy, and the records of it. The last record of
+    /// a step counts.
+    fn adopt(&self, from: &Self, steps: &[&str]) -> Result<()> {
+        let journals = [&from.state(), &self.state()].map(|it| it.join("journal.v1.jsonl"));
+        let records = fs_err::read_to_string(&journals[0])?;
+        let mut own = std::fs::read_to_string(&journals[1]).unwrap_or_default();
+        if own.is_empty() {
+            own.extend(records.split_inclusive('\n').take(1));
+        }
+        for step in steps {
+            let is_of_step = |it: &&str| it.contains(&format!(" {{\"step\":\"{step}\","));
+            own.extend(records.split_inclusive('\n').filter(is_of_step).last());
+            let stage = Path::new("stages").join(staging::file_name(step));
+            let (stage, old) = (from.state().join(&stage), self.state().join(&stage));
+            staging::remove(&old)?;
+            if stage.is_dir() {
+                steps::copy_tree(&stage, &old)?;
+            }
+        }
+        Ok(fs_err::write(&journals[1], own)?)
+    }
+
+    /// Commits all files. Author and time are fixed: the same files are the same commit.
+    fn commit(&self, cx: &Context) -> Result<()> {
+        staging::remove(&self.root.join(".git"))?;
         let nobody = [
             "-c",
             "user.name=nobody",
@@ -52,7 +107,7 @@ impl<'a> Scratch<'a> {
         let git = |words: &[&str]| {
             let mut command = Command::new("git");
             command
-                .current_dir(&scratch.root)
+                .current_dir(&self.root)
                 .args(nobody)
                 .args(local)
                 .args(words);
@@ -62,9 +117,7 @@ impl<'a> Scratch<'a> {
         };
         git(&["init", "--quiet"])?;
         git(&["add", "--all"])?;
-        git(&["commit", "--quiet", "--message", "The files under test"])?;
-        scratch.share_caches(cx)?;
-        Ok(scratch)
+        git(&["commit", "--quiet", "--message", "The files under test"])
     }
 
     /// Python environments and what freezers remember are the checkout's, whose lock this run
