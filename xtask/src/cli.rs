@@ -64,6 +64,9 @@ pub enum Command {
     Verify(Verify),
     /// Look for everything that `dist` needs, and say how to install what is missing
     Doctor(Doctor),
+    /// Compare freezers and layouts of the sidecars
+    #[command(subcommand)]
+    Freeze(Freeze),
     /// Run all tests of this repository
     Test(Test),
     /// Show the configuration with every default filled in, as JSON
@@ -252,6 +255,37 @@ pub struct Doctor {
     /// Look for what the tests need, too
     #[arg(long)]
     pub tests: bool,
+}
+
+/// What to do with the freezers.
+#[derive(Debug, Subcommand)]
+pub enum Freeze {
+    /// Freeze with every configured freezer in every layout, try each, and say which one to take
+    Compare(Compare),
+}
+
+/// Options of `freeze compare`.
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// For which target.
+    #[command(flatten)]
+    pub on: OnTarget,
+
+    /// Only this sidecar
+    #[arg(long, value_name = "NAME")]
+    pub sidecar: Option<String>,
+
+    /// How many times each candidate is started, instead of `trial.launches`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub launches: Option<u16>,
+
+    /// Where the tables go; default: target/dist/<target>/freeze
+    #[arg(long, value_name = "FOLDER")]
+    pub output: Option<PathBuf>,
+
+    /// Install what is missing first
+    #[arg(long)]
+    pub setup: bool,
 }
 
 /// Options of `test`.

@@ -3,6 +3,7 @@
 mod clean;
 mod dist;
 mod doctor;
+mod freeze;
 mod status;
 mod test;
 mod verify;
@@ -115,6 +116,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Clean(options) => clean::clean(&world, &options),
         Command::Verify(options) => verify::verify(&world, &options),
         Command::Doctor(options) => doctor::doctor(&world, &options),
+        Command::Freeze(options) => freeze::freeze(&world, &options),
         Command::Test(options) => test::test(&world, &options),
         Command::Config => print(&format!(
             "{}\n",

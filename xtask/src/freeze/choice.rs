@@ -150,13 +150,29 @@ impl Choice<'_> {
         freezer: Freezer,
         layout: Layout,
     ) -> Result<Result<(Candidate, Report), Failure>> {
-        let candidate = match self.freezing.freeze(freezer, layout) {
+        let candidate = match self.made(freezer, layout)? {
             Ok(candidate) => candidate,
-            Err(error) => return classify(self.freezing, freezer, layout, error).map(Err),
+            Err(failure) => return Ok(Err(failure)),
         };
         let report = self.trial.run(&candidate)?;
+        Ok(match self.rejection(freezer, layout, &report) {
+            Some(failure) => Err(failure),
+            None => Ok((candidate, report)),
+        })
+    }
+
+    /// Makes a candidate.
+    pub fn made(&self, freezer: Freezer, layout: Layout) -> Result<Result<Candidate, Failure>> {
+        match self.freezing.freeze(freezer, layout) {
+            Ok(candidate) => Ok(Ok(candidate)),
+            Err(error) => classify(self.freezing, freezer, layout, error).map(Err),
+        }
+    }
+
+    /// Why a candidate's trial was not good enough; none if it was.
+    pub fn rejection(&self, freezer: Freezer, layout: Layout, report: &Report) -> Option<Failure> {
         if !report.rejected {
-            return Ok(Ok((candidate, report)));
+            return None;
         }
         let missing = report.failed().find_map(|it| it.missing_module.clone());
         let class = match missing {
@@ -167,13 +183,13 @@ impl Choice<'_> {
         let kept = report.kept.strip_prefix(self.freezing.cx.root());
         let kept = kept.unwrap_or(&report.kept);
         lines.push(format!("what they printed: {}", kept.display()));
-        Ok(Err(Failure {
+        Some(Failure {
             freezer,
             version: self.freezing.version_of(freezer),
             layout,
             class,
             lines,
-        }))
+        })
     }
 }
 

@@ -1,0 +1,285 @@
+//! `freeze compare`: makes every candidate of a sidecar, tries each, and says which one to take.
+
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{
+    INTERRUPTED, World,
+    doctor::{self, Scope},
+    print, target,
+};
+use crate::{
+    cli::{Compare, Freeze},
+    config::{self, Freezer, Layout},
+    engine::{
+        event::{Event, Events},
+        exec::Interrupted,
+        secret::Redactor,
+        select::Selection,
+        session::{Hashes, Options, Reported, Session, Task},
+        staging,
+        step::Context,
+    },
+    freeze::{
+        candidate::Freezing,
+        choice::Choice,
+        comparison::{COLUMNS, Compared, Comparison, recommend},
+        trial::Trial,
+    },
+    release::{Release, SigningWish},
+    report,
+    target::Target,
+    tools::python::{Environment, Interpreter},
+};
+
+const LAYOUTS: [Layout; 2] = [Layout::Onefile, Layout::Folder];
+
+pub(super) fn freeze(world: &World, options: &Freeze) -> Result<ExitCode> {
+    let Freeze::Compare(options) = options;
+    let target = target(&options.on)?;
+    let events = Events::new(vec![report::reporter(
+        world.global.format,
+        world.global.color,
+        world.global.verbose,
+    )]);
+    let started = Instant::now();
+    let scope = Scope {
+        fix: options.setup,
+        ..Scope::default()
+    };
+    doctor::before(world, &target, &events, scope)?;
+    let sidecars = chosen(&world.config()?, options)?;
+    let session = open(world, &target, &events, &sidecars)?;
+    let outcome = compare_all(world, options, &target, &session, &sidecars);
+    session.close();
+    let ok = outcome.is_ok();
+    let seconds = started.elapsed().as_secs_f64();
+    let next = (!ok).then(|| "cargo xtask freeze compare".to_owned());
+    events.emit(Event::RunFinished { ok, seconds, next });
+    match outcome {
+        Ok(pages) => print(&pages.join("\n")),
+        Err(error) if error.is::<Interrupted>() => Ok(ExitCode::from(INTERRUPTED)),
+        Err(error) if error.is::<Reported>() => Ok(ExitCode::FAILURE),
+        Err(error) => Err(error),
+    }
+}
+
+/// The sidecars that are asked for.
+fn chosen(config: &config::Config, options: &Compare) -> Result<Vec<config::Sidecar>> {
+    let mut all = config.sidecars.clone();
+    if let Some(name) = &options.sidecar {
+        all.retain(|it| it.name == *name);
+    }
+    if all.is_empty() {
+        let names: Vec<&str> = config.sidecars.iter().map(|it| &*it.name).collect();
+        bail!(
+            "there is no such sidecar to freeze\nhint: configured are: {}",
+            names.join(", ")
+        );
+    }
+    for sidecar in &mut all {
+        if let Some(launches) = options.launches {
+            sidecar.trial.launches = launches.into();
+        }
+    }
+    Ok(all)
+}
+
+fn open(
+    world: &World,
+    target: &Target,
+    events: &Events,
+    sidecars: &[config::Sidecar],
+) -> Result<Session> {
+    let config = world.config()?;
+    let state = world.state(target);
+    let withheld = Release::withheld(&config);
+    let command = "cargo xtask freeze compare".to_owned();
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let session = Session::open(Options {
+        root: world.root.clone(),
+        state: state.clone(),
+        target: target.triple.clone(),
+        steps: Vec::new(),
+        command: command.clone(),
+        events: events.clone(),
+        selection: Selection::default(),
+        plan: false,
+        jobs,
+        hashes: Hashes::read(&state, false),
+        timeout: config.limits.step_timeout,
+        probes: world.probes().withhold(withheld.clone()),
+        withheld,
+        redactor: Redactor::default(),
+        interrupted: world.interrupted.clone(),
+        at_commit: None,
+    })?;
+    let names = |it: &config::Sidecar| {
+        let freezers = it.freezers.clone();
+        let name = it.name.clone();
+        let each = move |freezer: Freezer| {
+            let name = name.clone();
+            LAYOUTS.map(move |layout| task_name(&name, freezer, layout))
+        };
+        freezers.into_iter().flat_map(each).collect::<Vec<_>>()
+    };
+    events.emit(Event::RunStarted {
+        command,
+        target: target.name.clone(),
+        steps: sidecars.iter().flat_map(names).collect(),
+        jobs: 1,
+        logs: state.join("logs"),
+    });
+    Ok(session)
+}
+
+fn task_name(sidecar: &str, freezer: Freezer, layout: Layout) -> String {
+    format!("{sidecar}:{}-{}", freezer.name(), layout.name())
+}
+
+/// The pages of all sidecars, which are written as well.
+fn compare_all(
+    world: &World,
+    options: &Compare,
+    target: &Target,
+    session: &Session,
+    sidecars: &[config::Sidecar],
+) -> Result<Vec<String>> {
+    let state = world.state(target);
+    let (probes, redactor) = (world.probes(), Redactor::default());
+    let wish = SigningWish::Unsigned;
+    let release = Release::new(
+        world.config()?,
+        target.clone(),
+        wish,
+        &state,
+        &probes,
+        &redactor,
+    )?;
+    let folder = options
+        .output
+        .clone()
+        .unwrap_or_else(|| state.join("freeze"));
+    let mut pages = Vec::new();
+    for sidecar in sidecars {
+        let comparison = compare(session, &release, sidecar)?;
+        let (markdown, json) = write(&comparison, &folder)?;
+        let table = report::table(&COLUMNS, &comparison.rows());
+        let (failures, advice) = (comparison.failures(), comparison.advice());
+        pages.push(format!(
+            "\n{table}{failures}{advice}\nwritten to {} and {}\n",
+            release.relative(&markdown),
+            release.relative(&json)
+        ));
+    }
+    Ok(pages)
+}
+
+fn write(comparison: &Comparison, folder: &std::path::Path) -> Result<(PathBuf, PathBuf)> {
+    fs_err::create_dir_all(folder)?;
+    let name = staging::file_name(&comparison.sidecar);
+    let markdown = folder.join(format!("{name}.md"));
+    let json = folder.join(format!("{name}.json"));
+    fs_err::write(&markdown, comparison.markdown())?;
+    let text = serde_json::to_string_pretty(comparison)?;
+    fs_err::write(&json, text + "\n")?;
+    Ok((markdown, json))
+}
+
+/// One after the other, so that none disturbs another's figures.
+fn compare(session: &Session, release: &Release, sidecar: &config::Sidecar) -> Result<Comparison> {
+    let mut candidates = Vec::new();
+    for &freezer in &sidecar.freezers {
+        for layout in LAYOUTS {
+            let name = task_name(&sidecar.name, freezer, layout);
+            let log = format!("freeze-{}", staging::file_name(&name));
+            let task = Task {
+                name,
+                why: "to compare it".to_owned(),
+                log,
+                resume: "cargo xtask freeze compare".to_owned(),
+            };
+            session.task(&task, |cx| {
+                let compared = candidate(cx, release, sidecar, freezer, layout)?;
+                let summary = summary(&compared);
+                candidates.push(compared);
+                Ok(summary)
+            })?;
+        }
+    }
+    Ok(Comparison {
+        sidecar: sidecar.name.clone(),
+        version: release.config.product.version.to_string(),
+        target: release.target.triple.clone(),
+        jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        max_startup: sidecar.max_startup.map(|it| it.as_secs_f64()),
+        recommendation: recommend(&candidates, sidecar.max_startup),
+        candidates,
+    })
+}
+
+fn candidate(
+    cx: &Context,
+    release: &Release,
+    sidecar: &config::Sidecar,
+    freezer: Freezer,
+    layout: Layout,
+) -> Result<Compared> {
+    let interpreter = Interpreter::find(cx, sidecar.python)?;
+    let environment = Environment::ensure(cx, sidecar, &interpreter)?;
+    let version = release.config.product.version.to_string();
+    let freezing = Freezing {
+        cx,
+        sidecar,
+        product: &release.config.product,
+        environment: &environment,
+        target: &release.target,
+        epoch: release.epoch,
+    };
+    let trial = Trial {
+        cx,
+        sidecar,
+        version: &version,
+        environment: &environment,
+    };
+    let choice = Choice {
+        freezing: &freezing,
+        trial: &trial,
+        freezers: &[freezer],
+    };
+    let mut compared = Compared {
+        freezer,
+        freezer_version: freezing.version_of(freezer),
+        layout,
+        build_seconds: 0.0,
+        trial: None,
+        failure: None,
+    };
+    let started = Instant::now();
+    let made = choice.made(freezer, layout)?;
+    compared.build_seconds = started.elapsed().as_secs_f64();
+    match made {
+        Err(failure) => compared.failure = Some(failure),
+        Ok(made) => {
+            let report = trial
+                .run(&made)
+                .with_context(|| format!("the trial of {}", made.id()))?;
+            compared.failure = choice.rejection(freezer, layout, &report);
+            compared.trial = Some(report);
+        }
+    }
+    Ok(compared)
+}
+
+/// For the line that ends the task.
+fn summary(compared: &Compared) -> String {
+    match (&compared.failure, &compared.trial) {
+        (Some(failure), _) => failure.to_string(),
+        (None, Some(trial)) => {
+            let ready = trial.startup.median_ms.unwrap_or_default();
+            format!("ready after {ready:.0} ms, {}", trial.reliability())
+        }
+        (None, None) => String::new(),
+    }
+}
