@@ -6,6 +6,8 @@
 mod failures;
 #[path = "dist/formats.rs"]
 mod formats;
+#[path = "dist/freezing.rs"]
+mod freezing;
 #[path = "dist/layouts.rs"]
 mod layouts;
 #[path = "support/project.rs"]
