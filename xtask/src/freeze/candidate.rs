@@ -148,5 +148,7 @@ pub fn missing_tools(freezer: Freezer, target: &Target, path: &OsStr) -> Vec<Str
     };
     let found = |name: &String| which::which_in(name, Some(path), ".").is_ok();
     let missing = needed.into_iter().filter(|names| !names.iter().any(found));
-    missing.filter_map(|names| names.into_iter().next()).collect()
+    missing
+        .filter_map(|names| names.into_iter().next())
+        .collect()
 }

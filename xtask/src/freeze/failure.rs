@@ -99,10 +99,13 @@ impl Failure {
         let (name, layout) = (self.freezer.name(), self.layout.name());
         let version = self.version.as_ref().map(|it| format!(" {it}"));
         let version = version.unwrap_or_default();
-        format!(
-            "{name}{version} ({layout}) failed: {}",
-            self.class.words()
-        )
+        format!("{name}{version} ({layout}) failed: {}", self.class.words())
+    }
+
+    /// Whether the same failed in the same way, whatever was printed.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let kind = |it: &Self| (it.freezer, it.version.clone(), it.layout, it.class);
+        kind(self) == kind(other)
     }
 
     /// With the lines that show it below.
@@ -228,12 +231,12 @@ pub fn classify(
                     return Err(misconfigured(freezing, freezer, &cleaner.clean(&said)));
                 }
                 Verdict::DiskFull(said) => {
-                    return Err(error.context(format!(
+                    return Err(anyhow!(
                         "{} found no room: {}\n\
                          hint: the disk is full: free some space; what is recorded is safe",
                         freezer.name(),
                         cleaner.clean(&said)
-                    )));
+                    ));
                 }
             }
         }
@@ -272,7 +275,8 @@ impl Seen<'_> {
         if self.failed.timed_out() {
             return Verdict::Class(Class::TimeBudget, vec![status.clone()]);
         }
-        let bad_flag = self.freezer == Freezer::Nuitka && self.failed.code == Some(nuitka::EXIT_BAD_FLAG);
+        let bad_flag =
+            self.freezer == Freezer::Nuitka && self.failed.code == Some(nuitka::EXIT_BAD_FLAG);
         if bad_flag {
             return Verdict::Configuration(self.last_words());
         }
@@ -290,9 +294,7 @@ impl Seen<'_> {
         if completion.contains("SyntaxError") || completion.contains("TabError") {
             return Verdict::Configuration(completion.to_owned());
         }
-        let mut lines = vec![self.last_words()];
-        lines.push(status.clone());
-        Verdict::Unclear(lines)
+        Verdict::Unclear(vec![self.last_words(), status.clone()])
     }
 
     /// The gravest sign, and the lines that show it.
@@ -301,13 +303,28 @@ impl Seen<'_> {
             Freezer::Nuitka => (&nuitka::SIGNS, &TOOLCHAIN),
             Freezer::Pyinstaller => (&pyinstaller::SIGNS, &[]),
         };
-        let lower: Vec<String> = self.failed.printed.iter().map(|it| it.to_lowercase()).collect();
+        let lower: Vec<String> = self
+            .failed
+            .printed
+            .iter()
+            .map(|it| it.to_lowercase())
+            .collect();
         SYSTEM.iter().chain(own).chain(toolchain).find_map(|sign| {
-            let shown: Vec<String> = (lower.iter().zip(&self.failed.printed))
+            let mut shown: Vec<String> = (lower.iter().zip(&self.failed.printed))
                 .filter(|(it, _)| it.contains(sign.words))
                 .map(|(_, line)| line.clone())
                 .collect();
-            (!shown.is_empty()).then_some((sign.means, shown))
+            if shown.is_empty() {
+                return None;
+            }
+            // What it made of that, unless it only says that something failed.
+            let fatal = self.failed.printed.iter().filter(|it| it.contains("FATAL"));
+            shown.extend(
+                fatal
+                    .filter(|it| !it.contains("Failed unexpectedly"))
+                    .cloned(),
+            );
+            Some((sign.means, shown))
         })
     }
 
@@ -316,11 +333,11 @@ impl Seen<'_> {
     fn last_words(&self) -> String {
         let printed = &self.failed.printed;
         let fatal = printed.iter().find(|it| it.contains("FATAL"));
-        let error = || {
-            printed
-                .iter()
-                .rfind(|it| it.to_lowercase().contains("error"))
+        let says = |it: &&String| {
+            let it = it.to_lowercase();
+            it.contains("error:") || it.contains("exception:")
         };
+        let error = || printed.iter().rfind(says);
         let line = fatal.or_else(error).or(printed.last());
         line.map_or_else(|| "it printed nothing".to_owned(), Clone::clone)
     }
@@ -371,7 +388,13 @@ impl Cleaner<'_> {
         let temporary = temporary.to_string_lossy();
         let words: Vec<&str> = line
             .split_whitespace()
-            .map(|it| if it.contains(&*temporary) { "<temporary>" } else { it })
+            .map(|it| {
+                if it.contains(&*temporary) {
+                    "<temporary>"
+                } else {
+                    it
+                }
+            })
             .collect();
         words.join(" ").chars().take(WIDTH).collect()
     }
@@ -379,7 +402,9 @@ impl Cleaner<'_> {
 
 /// How many bytes were wanted differs each time.
 fn without_numbers(line: &str) -> String {
-    let is_amount = |it: &str| it.len() > 2 && it.bytes().all(|it| it.is_ascii_digit());
-    let words = line.split(' ').map(|it| if is_amount(it) { "…" } else { it });
+    let is_amount = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    let words = line
+        .split(' ')
+        .map(|it| if is_amount(it) { "…" } else { it });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -25,9 +25,7 @@ pub const SIGNS: [Sign; 8] = [
 /// The programs without which it cannot work, each under all of its names.
 pub fn needed(target: Os) -> Vec<Vec<String>> {
     match target {
-        Os::Linux => ["objcopy", "objdump"]
-            .map(|it| vec![it.to_owned()])
-            .into(),
+        Os::Linux => ["objcopy", "objdump"].map(|it| vec![it.to_owned()]).into(),
         Os::Macos | Os::Windows => Vec::new(),
     }
 }

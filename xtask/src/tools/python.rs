@@ -100,7 +100,9 @@ impl Environment {
     /// A command of its interpreter, with [`Self::path`].
     pub fn command(&self) -> Result<Command> {
         let mut command = Command::new(self.python());
-        command.env("PATH", self.path()?).env("VIRTUAL_ENV", &self.dir);
+        command
+            .env("PATH", self.path()?)
+            .env("VIRTUAL_ENV", &self.dir);
         command
             .env("PYTHONNOUSERSITE", "1")
             .env("PYTHONHASHSEED", "0");
