@@ -8,6 +8,8 @@ mod failures;
 mod folders;
 #[path = "dist/formats.rs"]
 mod formats;
+#[path = "dist/freezing.rs"]
+mod freezing;
 #[path = "dist/layouts.rs"]
 mod layouts;
 #[path = "dist/placeholders.rs"]

@@ -97,15 +97,16 @@ pub enum Event {
         key: String,
         value: String,
     },
-    /// A freezer could not make a sidecar, in the `layout` that it tried; `class` is the kind of
-    /// failure (`out-of-memory`), `lines` are the decisive ones of its output, `transient` says
-    /// whether the same inputs may do better at the next run, and `next` is the freezer that is
-    /// tried instead. A note or the step's failure tells people the same.
-    FreezeFailed {
+    /// One of several ways to do a step's work failed: that of a `tool`, in the `variant` that it
+    /// tried. `class` is the kind of failure (`out-of-memory`), `lines` are the decisive ones of
+    /// its output, `transient` says whether the same inputs may do better at the next run, and
+    /// `next` is the tool that is tried instead. A note or the step's failure tells people the
+    /// same.
+    AttemptFailed {
         step: String,
-        freezer: String,
+        tool: String,
         version: Option<String>,
-        layout: String,
+        variant: String,
         class: String,
         transient: bool,
         lines: Vec<String>,

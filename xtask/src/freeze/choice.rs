@@ -91,11 +91,11 @@ impl Choice<'_> {
     /// Tells programs and people of a failure; people read of the last one when the step fails.
     fn tell(&self, failure: &Failure, next: Option<Freezer>, held: Option<Freezer>) {
         let cx = self.freezing.cx;
-        cx.emit(Event::FreezeFailed {
+        cx.emit(Event::AttemptFailed {
             step: cx.step().to_owned(),
-            freezer: failure.freezer.name().to_owned(),
+            tool: failure.freezer.name().to_owned(),
             version: failure.version.clone(),
-            layout: failure.layout.name().to_owned(),
+            variant: failure.layout.name().to_owned(),
             class: failure.class.name().to_owned(),
             transient: failure.class.is_transient(),
             lines: failure.lines.clone(),

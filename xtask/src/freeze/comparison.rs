@@ -322,12 +322,16 @@ mod tests {
             (Nuitka, Folder, 100.0, 40),
             (Pyinstaller, Folder, 120.0, 30),
         ];
-        check(folders.map(compared).into(), None, expect![[r#"
+        check(
+            folders.map(compared).into(),
+            None,
+            expect![[r#"
 
             Recommended: `freezers = ["pyinstaller", …]`, `layout = "folder"`.
 
             - pyinstaller folder is the smallest of what is left
-        "#]]);
+        "#]],
+        );
         // A fifth more is nothing, a third more is.
         let all = [
             (Nuitka, Onefile, 300.0, 9),
@@ -335,32 +339,47 @@ mod tests {
             (Pyinstaller, Onefile, 900.0, 10),
             (Pyinstaller, Folder, 133.0, 30),
         ];
-        check(all.map(compared).into(), None, expect![[r#"
+        check(
+            all.map(compared).into(),
+            None,
+            expect![[r#"
 
             Recommended: `freezers = ["nuitka", …]`, `layout = "folder"`.
 
             - nuitka onefile, pyinstaller onefile, pyinstaller folder: ready more than a quarter later than the quickest
             - nuitka folder is left
-        "#]]);
+        "#]],
+        );
         // Too slow, all but one.
-        check(all.map(compared).into(), Some(120), expect![[r#"
+        check(
+            all.map(compared).into(),
+            Some(120),
+            expect![[r#"
 
             Recommended: `freezers = ["nuitka", …]`, `layout = "folder"`.
 
             - nuitka onefile, pyinstaller onefile, pyinstaller folder: ready later than max-startup
             - nuitka folder is left
-        "#]]);
+        "#]],
+        );
         // A limit that nothing keeps decides nothing.
-        check(all.map(compared).into(), Some(1), expect![[r#"
+        check(
+            all.map(compared).into(),
+            Some(1),
+            expect![[r#"
 
             Recommended: `freezers = ["nuitka", …]`, `layout = "folder"`.
 
             - nuitka onefile, pyinstaller onefile, pyinstaller folder: ready more than a quarter later than the quickest
             - nuitka folder is left
-        "#]]);
+        "#]],
+        );
         let mut broken: Vec<Compared> = all.map(compared).into();
         broken[1] = failed(compared(all[1]));
-        check(broken, None, expect![[r#"
+        check(
+            broken,
+            None,
+            expect![[r#"
 
             - nuitka 4.3 (folder) failed: a tool is missing
               no gcc on PATH
@@ -370,7 +389,8 @@ mod tests {
             - nuitka folder: could not be made, or failed its trial
             - nuitka onefile, pyinstaller onefile: ready more than a quarter later than the quickest
             - pyinstaller folder is left
-        "#]]);
+        "#]],
+        );
         check(
             all.map(|it| failed(compared(it))).into(),
             None,

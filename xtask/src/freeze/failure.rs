@@ -102,6 +102,12 @@ impl Failure {
         format!("{name}{version} ({layout}) failed: {}", self.class.words())
     }
 
+    /// Whether the same failed in the same way, whatever was printed.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let kind = |it: &Self| (it.freezer, it.version.clone(), it.layout, it.class);
+        kind(self) == kind(other)
+    }
+
     /// With the lines that show it below.
     pub fn explained(&self) -> String {
         let lines = self.lines.iter().map(|it| format!("\n  {it}"));
@@ -169,7 +175,8 @@ const SYSTEM: [Sign; 7] = [
     class("error -9", Class::OutOfMemory),
 ];
 
-/// What the compilers and linkers that Nuitka starts say. What is missing or too small comes before what they refuse.
+/// What the compilers and linkers that Nuitka starts say. What is missing or too small comes before
+/// what they refuse.
 const TOOLCHAIN: [Sign; 15] = [
     // gcc 4 to 14: its own allocations, the driver about a child that the system killed, and the
     // older words for the latter. Binutils; clang; MSVC's C1060 and C1002.
@@ -211,31 +218,15 @@ pub fn classify(
     if let Some(Ignored(said)) = error.downcast_ref() {
         return Err(misconfigured(freezing, freezer, &cleaner.clean(said)));
     }
-    let (class, lines) = match error.downcast_ref::<CommandFailed>() {
+    let (class, lines) = match error.downcast_ref() {
         Some(failed) => {
+            let completion = freezing.completion(freezer, layout);
             let seen = Seen {
                 freezer,
                 failed,
-                completion: freezing.completion(freezer, layout),
+                completion,
             };
-            match seen.judge() {
-                Verdict::Class(class, lines) => (class, lines),
-                Verdict::Unclear(lines) => match freezing.missing_tools(freezer)?.as_slice() {
-                    [] => (Class::Crash, lines),
-                    missing => (Class::MissingTool, missing.to_vec()),
-                },
-                Verdict::Configuration(said) => {
-                    return Err(misconfigured(freezing, freezer, &cleaner.clean(&said)));
-                }
-                Verdict::DiskFull(said) => {
-                    return Err(error.context(format!(
-                        "{} found no room: {}\n\
-                         hint: the disk is full: free some space; what is recorded is safe",
-                        freezer.name(),
-                        cleaner.clean(&said)
-                    )));
-                }
-            }
+            class_of(freezing, &seen, &cleaner)?
         }
         None => (Class::Crash, vec![format!("{error:#}")]),
     };
@@ -246,6 +237,27 @@ pub fn classify(
         class,
         lines: cleaner.lines(&lines, class),
     })
+}
+
+/// The class with the decisive lines. Where nothing is said, what is missing is the likely cause.
+fn class_of(freezing: &Freezing, seen: &Seen, cleaner: &Cleaner) -> Result<(Class, Vec<String>)> {
+    let freezer = seen.freezer;
+    match seen.judge() {
+        Verdict::Class(class, lines) => Ok((class, lines)),
+        Verdict::Unclear(lines) => match freezing.missing_tools(freezer)? {
+            missing if missing.is_empty() => Ok((Class::Crash, lines)),
+            missing => Ok((Class::MissingTool, missing)),
+        },
+        Verdict::Configuration(said) => {
+            Err(misconfigured(freezing, freezer, &cleaner.clean(&said)))
+        }
+        Verdict::DiskFull(said) => Err(anyhow!(
+            "{} found no room: {}\n\
+             hint: the disk is full: free some space; what is recorded is safe",
+            freezer.name(),
+            cleaner.clean(&said)
+        )),
+    }
 }
 
 /// What is known of a freezer that failed.
@@ -291,9 +303,9 @@ impl Seen<'_> {
         if completion.contains("SyntaxError") || completion.contains("TabError") {
             return Verdict::Configuration(completion.to_owned());
         }
-        let mut lines = vec![self.last_words()];
-        lines.push(status.clone());
-        Verdict::Unclear(lines)
+        // What a signal broke off said nothing of it.
+        let said = self.failed.code.map(|_| self.last_words());
+        Verdict::Unclear(said.into_iter().chain([status.clone()]).collect())
     }
 
     /// The gravest sign, and the lines that show it.
@@ -309,11 +321,21 @@ impl Seen<'_> {
             .map(|it| it.to_lowercase())
             .collect();
         SYSTEM.iter().chain(own).chain(toolchain).find_map(|sign| {
-            let shown: Vec<String> = (lower.iter().zip(&self.failed.printed))
+            let mut shown: Vec<String> = (lower.iter().zip(&self.failed.printed))
                 .filter(|(it, _)| it.contains(sign.words))
                 .map(|(_, line)| line.clone())
                 .collect();
-            (!shown.is_empty()).then_some((sign.means, shown))
+            if shown.is_empty() {
+                return None;
+            }
+            // What it made of that, unless it only says that something failed.
+            let is_more = |it: &&String| {
+                it.contains("FATAL") && !it.contains("Failed unexpectedly") && !shown.contains(it)
+            };
+            let fatal = self.failed.printed.iter().filter(is_more);
+            let fatal: Vec<String> = fatal.cloned().collect();
+            shown.extend(fatal);
+            Some((sign.means, shown))
         })
     }
 
@@ -322,11 +344,11 @@ impl Seen<'_> {
     fn last_words(&self) -> String {
         let printed = &self.failed.printed;
         let fatal = printed.iter().find(|it| it.contains("FATAL"));
-        let error = || {
-            printed
-                .iter()
-                .rfind(|it| it.to_lowercase().contains("error"))
+        let says = |it: &&String| {
+            let it = it.to_lowercase();
+            it.contains("error:") || it.contains("exception:")
         };
+        let error = || printed.iter().rfind(says);
         let line = fatal.or_else(error).or(printed.last());
         line.map_or_else(|| "it printed nothing".to_owned(), Clone::clone)
     }
@@ -391,9 +413,87 @@ impl Cleaner<'_> {
 
 /// How many bytes were wanted differs each time.
 fn without_numbers(line: &str) -> String {
-    let is_amount = |it: &str| it.len() > 2 && it.bytes().all(|it| it.is_ascii_digit());
+    let is_amount = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
     let words = line
         .split(' ')
         .map(|it| if is_amount(it) { "…" } else { it });
     words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is made of a freezer's output where the failure itself cannot be had in a test: other
+    /// compilers, and the system's own hand.
+    #[test]
+    fn words_of_other_tools_are_known_too() {
+        let check = |freezer, printed: &[&str], status: &str, expect| {
+            let printed: Vec<String> = printed.iter().map(|it| (*it).to_owned()).collect();
+            let failed = CommandFailed {
+                command: "python -m nuitka".into(),
+                status: status.into(),
+                code: Some(1),
+                tail: Vec::new(),
+                printed: printed.clone(),
+                log: "log".into(),
+            };
+            let seen = Seen {
+                freezer,
+                failed: &failed,
+                completion: None,
+            };
+            let class = match seen.judge() {
+                Verdict::Class(class, _) => Some(class),
+                _ => None,
+            };
+            assert_eq!(class, expect, "{printed:?}, {status}");
+        };
+        let nuitka = |line: &str, expect| {
+            let last = "FATAL: Failed unexpectedly in Scons C backend compilation.";
+            check(Freezer::Nuitka, &[line, last], "exit status: 1", expect);
+        };
+        let memory = Some(Class::OutOfMemory);
+        nuitka(
+            "gcc: fatal error: Killed signal terminated program cc1",
+            memory,
+        );
+        nuitka("fatal error C1060: compiler is out of heap space", memory);
+        nuitka("scons: *** [module.a.o] Error -9", memory);
+        nuitka("a.c(3): error C2065: undeclared", Some(Class::CompileError));
+        nuitka("a.c:3:1: error: expected ';'", Some(Class::CompileError));
+        nuitka(
+            "prelude.h:1:1: fatal error: Python.h: No such file or directory",
+            Some(Class::MissingTool),
+        );
+        nuitka("", Some(Class::CompileError));
+        // Its own words for a wrong hidden import are no compiler's.
+        let line = "12 ERROR: Hidden import 'x' not found";
+        check(Freezer::Pyinstaller, &[line], "exit status: 1", None);
+        check(Freezer::Pyinstaller, &[], "signal: 9 (SIGKILL)", memory);
+    }
+
+    #[test]
+    fn the_same_failure_leaves_the_same_lines_wherever_it_happens() {
+        let check = |class, line: &str, expect: &[&str]| {
+            let root = Path::new("/home/me/app");
+            let lines = Cleaner { root }.lines(&[line.to_owned(), line.to_owned()], class);
+            assert_eq!(lines, expect);
+        };
+        let folder = std::env::temp_dir().join("ccXYZ.s");
+        let line = format!(
+            "  /home/me/app/target/a.c:12:  in {}: bad",
+            folder.display()
+        );
+        check(
+            Class::CompileError,
+            &line,
+            &["target/a.c:12: in <temporary> bad"],
+        );
+        check(
+            Class::OutOfMemory,
+            "cc1: out of memory allocating 65536 bytes after a total of 0 bytes",
+            &["cc1: out of memory allocating … bytes after a total of … bytes"],
+        );
+    }
 }

@@ -142,7 +142,7 @@ pub const EXIT_BAD_FLAG: i32 = 2;
 /// What it says when it gives up, taken from the sources of Nuitka 4.3.3: `build/SconsUtils.py`,
 /// `build/SconsCompilerSettings.py`, `utils/SharedLibraries.py`, `utils/Download.py`,
 /// `utils/PrivatePipSpace.py`, `importing/Recursion.py`, `options/Options.py`.
-pub const SIGNS: [Sign; 13] = [
+pub const SIGNS: [Sign; 14] = [
     class("cannot locate suitable c compiler", Class::MissingTool),
     class("requires 'patchelf'", Class::MissingTool),
     class("cannot locate 'objcopy'", Class::MissingTool),
@@ -156,6 +156,7 @@ pub const SIGNS: [Sign; 13] = [
     class("failed to download", Class::Download),
     class("make sure to allow downloading", Class::Download),
     class("is it ok to download", Class::Download),
+    class("nuitka with '--zig' depends on", Class::Download),
 ];
 
 /// The programs without which it cannot work, each under all of its names. Windows' compilers are

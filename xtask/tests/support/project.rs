@@ -346,7 +346,8 @@ impl Project {
         self.ended(child.wait_with_output().unwrap())
     }
 
-    fn ended(&self, output: Output) -> Ran {
+    /// What a process of [`Self::command`] left.
+    pub fn ended(&self, output: Output) -> Ran {
         let signal = output.status.signal().map(|it| 128 + it);
         Ran {
             code: output.status.code().or(signal).unwrap(),
