@@ -601,7 +601,10 @@ fn what_is_recommended_never_blocks() {
     let bin = machine.bin();
     machine.has(
         "apt-get",
-        &format!("{ccache}'{0}/ccache'; /bin/chmod 755 '{0}/ccache'", bin.display()),
+        &format!(
+            "{ccache}'{0}/ccache'; /bin/chmod 755 '{0}/ccache'",
+            bin.display()
+        ),
     );
     let report = machine.fix(&Seen::default()).unwrap();
     let found = report.findings.iter().find(|it| it.tool == "ccache");

@@ -110,8 +110,7 @@ impl Freezing<'_> {
         command.env("SOURCE_DATE_EPOCH", self.epoch.to_string());
         match freezer {
             Freezer::Nuitka => {
-                let arguments =
-                    nuitka::arguments(self, layout, executable, work, data.as_deref());
+                let arguments = nuitka::arguments(self, layout, executable, work, data.as_deref());
                 command.args(["-m", "nuitka"]).args(arguments);
                 nuitka::environment(self.cx, &mut command)?;
                 command = self.with_fixed_addresses(command);

@@ -61,7 +61,10 @@ impl Doctor<'_> {
         if !commands.is_empty() {
             self.install(exec, &log, &before)?;
         }
-        if let Err(error) = recommended.iter().try_for_each(|it| self.run(exec, &log, it)) {
+        if let Err(error) = recommended
+            .iter()
+            .try_for_each(|it| self.run(exec, &log, it))
+        {
             exec.events.emit(Event::Note {
                 step: NAME.to_owned(),
                 level: Level::Warning,

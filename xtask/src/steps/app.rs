@@ -151,7 +151,10 @@ impl Step for App<'_> {
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Host> {
-        let built = cx.exec_sharing(self.command(cx)?).stdout_is_data().checked()?;
+        let built = cx
+            .exec_sharing(self.command(cx)?)
+            .stdout_is_data()
+            .checked()?;
         let executables = cargo::executables(&built.stdout);
         let wanted = &self.release.config.tauri.cargo_binary;
         let mut others = Vec::new();

@@ -77,7 +77,12 @@ fn version_file(freezing: &Freezing, work: &Path) -> Result<Option<PathBuf>> {
     let file = work.join("version-info.txt");
     let executable = freezing.target.exe(&freezing.sidecar.name);
     let sidecar = freezing.sidecar;
-    let text = version_info(freezing.product, &sidecar.name, &sidecar.metadata, &executable);
+    let text = version_info(
+        freezing.product,
+        &sidecar.name,
+        &sidecar.metadata,
+        &executable,
+    );
     fs_err::write(&file, text)?;
     Ok(Some(file))
 }
@@ -173,6 +178,7 @@ mod tests {
                 VarFileInfo([VarStruct('Translation', [1033, 1200])]),
               ],
             )
-        "##]].assert_eq(&version_info(&product, "side", &metadata, "side.exe"));
+        "##]]
+        .assert_eq(&version_info(&product, "side", &metadata, "side.exe"));
     }
 }

@@ -164,7 +164,8 @@ fn slow_each_freezer_makes_the_same_of_the_same() {
             packaging: absent
             packaging.version: absent
             helper: does without
-        "#]].assert_eq(&finds(&stage, layout));
+        "#]]
+        .assert_eq(&finds(&stage, layout));
         if is_nuitka && !full && !cached {
             continue;
         }
