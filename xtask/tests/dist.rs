@@ -43,46 +43,46 @@ fn first_run_makes_a_release() {
     check(
         project.run("dist"),
         expect![[r#"
-        cargo xtask dist for linux: 7 steps, [JOBS] at a time
-        frontend  runs: it never ran here
-        frontend  $ npm ci --no-audit --no-fund
-        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
-        frontend  done in [TIME], [SIZE]
-        app  runs: it never ran here
-        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-        app  done in [TIME], [SIZE]
-        sign-code  runs: it never ran here
-        sign-code  signature: none inside: ELF executables carry no signature
-        sign-code  done in [TIME], [SIZE]
-        bundle  runs: it never ran here
-        bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/deb node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles deb --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
-        bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/rpm node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles rpm --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
-        bundle  done in [TIME], [SIZE]
-        sign-installers  runs: it never ran here
-        sign-installers  identity: development
-        sign-installers  done in [TIME], [SIZE]
-        archive  runs: it never ran here
-        archive  done in [TIME], [SIZE]
-        seal  runs: it never ran here
-        seal  done in [TIME], [SIZE]
+            cargo xtask dist for linux: 7 steps, [JOBS] at a time
+            frontend  runs: it never ran here
+            frontend  $ npm ci --no-audit --no-fund
+            frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+            frontend  done in [TIME], [SIZE]
+            app  runs: it never ran here
+            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
+            app  done in [TIME], [SIZE]
+            sign-code  runs: it never ran here
+            sign-code  signature: none inside: ELF executables carry no signature
+            sign-code  done in [TIME], [SIZE]
+            bundle  runs: it never ran here
+            bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/deb node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles deb --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
+            bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/rpm node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles rpm --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
+            bundle  done in [TIME], [SIZE]
+            sign-installers  runs: it never ran here
+            sign-installers  identity: development
+            sign-installers  done in [TIME], [SIZE]
+            archive  runs: it never ran here
+            archive  done in [TIME], [SIZE]
+            seal  runs: it never ran here
+            seal  done in [TIME], [SIZE]
 
-        step  status  why  time  size
-        frontend  ran  it never ran here  [TIME]  [SIZE]
-        app  ran  it never ran here  [TIME]  [SIZE]
-        sign-code  ran  it never ran here  [TIME]  [SIZE]
-        bundle  ran  it never ran here  [TIME]  [SIZE]
-        sign-installers  ran  it never ran here  [TIME]  [SIZE]
-        archive  ran  it never ran here  [TIME]  [SIZE]
-        seal  ran  it never ran here  [TIME]  [SIZE]
-        7 ran in [TIME]
-        released [ROOT]/release/0.1.0/linux
-          small-0.1.0-1.[ARCH].rpm  [SIZE]
-          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
-          small_0.1.0_[ARCH].deb  [SIZE]
-        DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
-        next: cargo xtask verify
-        exit code 0
-    "#]],
+            step  status  why  time  size
+            frontend  ran  it never ran here  [TIME]  [SIZE]
+            app  ran  it never ran here  [TIME]  [SIZE]
+            sign-code  ran  it never ran here  [TIME]  [SIZE]
+            bundle  ran  it never ran here  [TIME]  [SIZE]
+            sign-installers  ran  it never ran here  [TIME]  [SIZE]
+            archive  ran  it never ran here  [TIME]  [SIZE]
+            seal  ran  it never ran here  [TIME]  [SIZE]
+            7 ran in [TIME]
+            released [ROOT]/release/0.1.0/linux
+              small-0.1.0-1.[ARCH].rpm  [SIZE]
+              small-0.1.0-[TRIPLE].tar.gz  [SIZE]
+              small_0.1.0_[ARCH].deb  [SIZE]
+            DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
+            next: cargo xtask verify
+            exit code 0
+        "#]],
     );
     check(
         project.run("dist"),

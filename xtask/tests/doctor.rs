@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use xtask::{
     config::{Freezer, PackageManager, PythonVersion},
     engine::{
-        event::{Event, Events, Reporter, Stamped},
+        event::{Event, Events, Level, Reporter, Stamped},
         exec::{CommandFailed, Exec, quiet},
         orphans::Orphans,
         probe::Probes,
@@ -78,6 +78,7 @@ impl Machine {
             ("cc", "cc (Debian 12.2.0-14) 12.2.0"),
             ("pkg-config", "2.48.3"),
             ("objcopy", ""),
+            ("ccache", "ccache version 4.7.5"),
             ("gpg", ""),
             ("git", ""),
         ];
@@ -90,6 +91,10 @@ impl Machine {
 
     fn bin(&self) -> PathBuf {
         self.dir.path().join("bin")
+    }
+
+    fn lacks(&self, name: &str) {
+        fs::remove_file(self.bin().join(name)).unwrap();
     }
 
     fn has(&self, name: &str, script: &str) {
@@ -211,6 +216,7 @@ fn an_empty_machine_needs_everything() {
         webkit2gtk-4.1 | app | - | unknown without pkg-config | install libwebkit2gtk-4.1-dev
         python3 | sidecar | - | missing | install python3 python3-venv python3-dev
         objcopy | sidecar | - | missing | install binutils
+        ccache | sidecar | - | - | install ccache
         gpg | sign | - | missing | install gnupg
         git | seal | - | missing | install git
         Xvfb | tests | - | missing | install xvfb
@@ -225,6 +231,9 @@ fn an_empty_machine_needs_everything() {
 
         Install what is missing (or: cargo xtask doctor --fix):
           apt-get update && apt-get install -y --no-install-recommends nodejs npm build-essential pkg-config libwebkit2gtk-4.1-dev python3 python3-venv python3-dev binutils gnupg git xvfb xauth dbus dpkg rpm minisign imagemagick xdotool
+
+        Recommended, for speed:
+          apt-get update && apt-get install -y --no-install-recommends ccache
 
         By hand:
           install Rust with rustup: see rustup.rs
@@ -290,6 +299,7 @@ fn a_complete_machine_is_asked_once() {
             python3 venv | sidecar | 3.11.2 | - | -
             python3 headers | sidecar | 3.11.2 | - | -
             objcopy | sidecar | DIR/bin/objcopy | - | -
+            ccache | sidecar | 4.7.5 | - | -
             gpg | sign | DIR/bin/gpg | - | -
             git | seal | DIR/bin/git | - | -
         "#]],
@@ -558,6 +568,47 @@ fn fix_that_fails_names_the_command() {
     assert_eq!(failed.log, machine.log());
     let events = seen.0.lock().unwrap();
     assert!(matches!(events.last(), Some(Event::StepFailed { .. })));
+}
+
+/// What only saves time is installed too, but stops nobody.
+#[test]
+fn what_is_recommended_never_blocks() {
+    let machine = Machine::complete();
+    machine.lacks("ccache");
+    let report = machine.report();
+    assert!(report.ok(), "{}", report.text());
+    let recommended = report.findings.iter().filter(|it| it.tool == "ccache");
+    let recommended: String = recommended.map(line).collect();
+    expect![[r#"
+        ccache | sidecar | - | - | install ccache
+    "#]]
+    .assert_eq(&recommended);
+    assert!(report.text().ends_with(
+        "\nRecommended, for speed:\n  \
+         apt-get update && apt-get install -y --no-install-recommends ccache\n"
+    ));
+
+    machine.has("apt-get", "echo 'E: no network' >&2; exit 100");
+    let seen = Seen::default();
+    assert!(machine.fix(&seen).unwrap().ok());
+    let warned = |it: &Event| match it {
+        Event::Note { level, text, .. } => *level == Level::Warning && text.contains("recommended"),
+        _ => false,
+    };
+    assert!(seen.0.lock().unwrap().iter().any(warned));
+
+    let ccache = "printf '#!/bin/sh\\necho ccache version 4.7.5\\n' > ";
+    let bin = machine.bin();
+    machine.has(
+        "apt-get",
+        &format!(
+            "{ccache}'{0}/ccache'; /bin/chmod 755 '{0}/ccache'",
+            bin.display()
+        ),
+    );
+    let report = machine.fix(&Seen::default()).unwrap();
+    let found = report.findings.iter().find(|it| it.tool == "ccache");
+    assert_eq!(found.unwrap().found.as_deref(), Some("4.7.5"));
 }
 
 #[test]

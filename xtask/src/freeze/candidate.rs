@@ -180,6 +180,11 @@ impl Freezing<'_> {
                 let arguments = pyinstaller::arguments(self, layout, work, data.as_deref())?;
                 command.args(["-m", "PyInstaller"]).args(arguments);
                 command.env("PYINSTALLER_CONFIG_DIR", self.cx.cache("pyinstaller")?);
+                // What it reads from bytecode that an earlier run left comes out with other bytes
+                // than what it compiles itself. In a folder that is never made there is none.
+                command
+                    .env("PYTHONPYCACHEPREFIX", work.join("no-bytecode"))
+                    .env("PYTHONDONTWRITEBYTECODE", "1");
             }
         }
         let budget = self.sidecar.time_budget;

@@ -184,6 +184,25 @@ mod tests {
             description: None,
             copyright: Some("© 2026 Example".to_owned()),
         };
-        expect![[r#""#]].assert_eq(&version_info(&product, "side", &metadata, "side.exe"));
+        expect![[r##"
+            # UTF-8
+            VSVersionInfo(
+              ffi=FixedFileInfo(filevers=(1, 2, 3, 0), prodvers=(1, 2, 3, 0), mask=0x3f, flags=0x0,
+                OS=0x40004, fileType=0x1, subtype=0x0, date=(0, 0)),
+              kids=[
+                StringFileInfo([StringTable('040904B0', [
+                  StringStruct("CompanyName", "Example"),
+                  StringStruct("FileVersion", "1.2.3.0"),
+                  StringStruct("InternalName", "side"),
+                  StringStruct("LegalCopyright", "© 2026 Example"),
+                  StringStruct("OriginalFilename", "side.exe"),
+                  StringStruct("ProductName", "Tone\"lens\""),
+                  StringStruct("ProductVersion", "1.2.3.0"),
+                ])]),
+                VarFileInfo([VarStruct('Translation', [1033, 1200])]),
+              ],
+            )
+        "##]]
+        .assert_eq(&version_info(&product, "side", &metadata, "side.exe"));
     }
 }
