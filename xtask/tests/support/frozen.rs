@@ -25,9 +25,14 @@ use xtask::{
     tools::python::{Environment, Interpreter},
 };
 
-/// A program that follows the protocol, and does nothing about signals.
-const TINY: &str = r#"import sys
+/// A program that follows the protocol; with `--no-handler` it does nothing about signals.
+const TINY: &str = r#"import signal
+import sys
 
+if "--no-handler" not in sys.argv:
+    # SIGINT as well: a onefile of Nuitka hands SIGTERM on as that.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit())
 print("BOOT sidecar=analyzer version=1.2.3", flush=True)
 print("READY", flush=True)
 sys.stdin.read()
