@@ -63,10 +63,11 @@ describe("a lost sidecar", () => {
     "The analyzer wrote something that is not an answer: <b>debug</b>",
     "The analyzer said twice that it is ready",
   ])("shows why: %s", (reason) => {
-    const shown = after(ready, sidecar({ state: "failed", reason, stderr: ["one", "two"] }));
+    const broken = sidecar({ state: "failed", reason, stderr: ["one", "two"] });
+    const shown = after(ready, broken);
     expect(problem(shown)).toEqual({ reason, stderr: "one\ntwo" });
     expect(canAsk(shown)).toBe(false);
-    const restarted = after(sidecar({ state: "starting" }), ready);
+    const restarted = after(ready, broken, sidecar({ state: "starting" }), ready);
     expect([problem(restarted), canAsk(restarted)]).toEqual([null, true]);
   });
 

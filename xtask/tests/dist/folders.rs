@@ -70,7 +70,7 @@ fn slow_a_folder_reaches_every_package() {
     let project = with_sidecars(&["alpha"], "[\"pyinstaller\"]", &PYINSTALLER);
     project.configure(
         "layout = \"folder\"\ntrial = { launches = 2 }\n\
-         data = [{ from = \"sidecars/alpha/data\", to = \"data\" }]\n",
+         data = [{ from = \"data\", to = \"data\" }]\n",
     );
     project.write("sidecars/alpha/data/a.txt", "a\n");
     let link = project.root.join("sidecars/alpha/data/link.txt");
@@ -110,7 +110,11 @@ fn slow_a_folder_reaches_every_package() {
         .filter(|it| wanted.iter().any(|end| it.ends_with(end)))
         .collect();
     // Here the bundler follows the link, and our own check has compared the digests.
-    expect![[""]].assert_eq(&shown);
+    expect![[r#"
+        -rw-r--r-- /usr/lib/small/sidecars/alpha/_internal/data/a.txt
+        -rw-r--r-- /usr/lib/small/sidecars/alpha/_internal/data/link.txt
+        -rwxr-xr-x /usr/lib/small/sidecars/alpha/alpha
+    "#]].assert_eq(&shown);
     project.succeed("verify");
 }
 
@@ -120,13 +124,25 @@ fn listed_resources_are_refused(project: &Project) {
     let before = project.read(conf);
     let list = "\"bundle\": {\n    \"resources\": [\"notes.txt\"],";
     project.replace(conf, "\"bundle\": {", list);
-    expect![[""]].assert_eq(&failure(&project.run("dist").shown()));
+    expect![[r#"
+        bundle failed: `bundle.resources` of src-tauri/tauri.conf.json is a list, but a sidecar with the folder layout needs it to be a map
+          log: [ROOT]/target/dist/linux/logs/bundle.log
+          hint: write { "path": "path" } for each entry
+          resume: cargo xtask dist
+        exit code 1
+    "#]].assert_eq(&failure(&project.run("dist").shown()));
     project.write(conf, before);
     let platform = "src-tauri/tauri.linux.conf.json";
     project.write(
         platform,
         "{ \"bundle\": { \"resources\": [\"notes.txt\"] } }\n",
     );
-    expect![[""]].assert_eq(&failure(&project.run("dist").shown()));
+    expect![[r#"
+        bundle failed: `bundle.resources` of src-tauri/tauri.linux.conf.json is a list, but a sidecar with the folder layout needs it to be a map
+          log: [ROOT]/target/dist/linux/logs/bundle.log
+          hint: write { "path": "path" } for each entry
+          resume: cargo xtask dist
+        exit code 1
+    "#]].assert_eq(&failure(&project.run("dist").shown()));
     fs::remove_file(project.root.join(platform)).unwrap();
 }
