@@ -114,7 +114,8 @@ fn slow_a_folder_reaches_every_package() {
         -rw-r--r-- /usr/lib/small/sidecars/alpha/_internal/data/a.txt
         -rw-r--r-- /usr/lib/small/sidecars/alpha/_internal/data/link.txt
         -rwxr-xr-x /usr/lib/small/sidecars/alpha/alpha
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
     project.succeed("verify");
 }
 

@@ -13,7 +13,6 @@ use super::{
     processes::{self, Process},
 };
 use crate::engine::{
-    event::Level,
     exec::{self, Finished},
     staging,
     step::Context,
@@ -111,7 +110,7 @@ fn is_installed(package: &str) -> Result<bool> {
 /// How the app comes to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
-    /// Its window is closed.
+    /// In order: its window is closed, or SIGTERM.
     Closed,
     /// SIGKILL, which leaves it no time to end its sidecars.
     Killed,
@@ -121,21 +120,16 @@ enum Ending {
 const CYCLES: usize = 5;
 
 /// Starts the app, waits until it is ready, takes its picture, kills it, and waits until its
-/// sidecars are gone; then starts it and closes its window several times, which leaves no process
+/// sidecars are gone; then starts it and ends it in order several times, which leaves no process
 /// behind. Gives what was seen, a line each.
 pub(super) fn try_out(tests: &Tests, cx: &Context, program: &Path) -> Result<Vec<String>> {
     let mut seen = start(tests, cx, program, Ending::Killed)?;
-    if which::which("xdotool").is_err() {
-        let text = "without xdotool no window can be closed: the app was only killed";
-        cx.note(Level::Warning, text);
-        return Ok(seen);
-    }
     let started = Instant::now();
     for cycle in 1..=CYCLES {
         start(tests, cx, program, Ending::Closed).with_context(|| format!("start {cycle}"))?;
     }
     seen.push(format!(
-        "started it and closed its window {CYCLES} times in {:.1} s: no process is left",
+        "started it and ended it {CYCLES} times in {:.1} s: no process is left",
         started.elapsed().as_secs_f64()
     ));
     Ok(seen)
@@ -278,9 +272,9 @@ impl Watch<'_> {
             names.join(" or ")
         );
         if self.ending == Ending::Closed {
-            let ours: Vec<_> = all.iter().filter(|it| self.belongs_to_app(it)).collect();
-            exec::quiet(close(&host))?;
-            let gone = self.gone(&ours)?;
+            let family = processes::family(&host, &all);
+            close(&host);
+            let gone = self.gone(&family)?;
             return Ok(vec![ready, gone]);
         }
         host.kill();
@@ -390,14 +384,6 @@ impl Watch<'_> {
         }
     }
 
-    /// The app and all that it started, but not the display and the bus that it was given.
-    fn belongs_to_app(&self, process: &Process) -> bool {
-        self.is_ours(process)
-            && !["Xvfb", "xvfb-run", "dbus-daemon", "dbus-run-session"]
-                .iter()
-                .any(|it| process.is_called(it))
-    }
-
     fn is_ours(&self, process: &Process) -> bool {
         process.variable(MARK).as_deref() == Some(self.mark)
     }
@@ -412,11 +398,15 @@ fn display(host: &Process, program: &str) -> Command {
     command
 }
 
-/// Asks the app to close its window, as the button in its frame would.
-fn close(host: &Process) -> Command {
+/// Closes the window as the button in its frame would. Older versions of xdotool cannot: then the
+/// app gets the signal with which a session ends.
+fn close(host: &Process) {
     let mut command = display(host, "xdotool");
-    command.args(["search", "--onlyvisible", "--name", ".", "windowquit", "%@"]);
-    command
+    let words = "search --onlyvisible --name . windowquit %@";
+    command.args(words.split(' '));
+    if !exec::quiet(command).is_ok_and(|(closed, _)| closed) {
+        host.terminate();
+    }
 }
 
 /// The titles of all windows on the display of the app; no other program draws there.

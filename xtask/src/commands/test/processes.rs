@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// Whether its executable or its first argument has this file name.
-    pub(super) fn is_called(&self, name: &str) -> bool {
+    fn is_called(&self, name: &str) -> bool {
         let arguments = std::fs::read(format!("/proc/{}/cmdline", self.id)).unwrap_or_default();
         let arguments = String::from_utf8_lossy(&arguments).into_owned();
         let first = arguments.split('\0').next().map(PathBuf::from);
@@ -76,6 +76,12 @@ impl Process {
         self.signal(nix::sys::signal::Signal::SIGSTOP);
     }
 
+    /// Asks it to end, with SIGTERM.
+    #[cfg(unix)]
+    pub(super) fn terminate(&self) {
+        self.signal(nix::sys::signal::Signal::SIGTERM);
+    }
+
     #[cfg(unix)]
     fn signal(&self, signal: nix::sys::signal::Signal) {
         use nix::{sys::signal, unistd::Pid};
@@ -89,6 +95,9 @@ impl Process {
 
     #[cfg(not(unix))]
     pub(super) fn stop(&self) {}
+
+    #[cfg(not(unix))]
+    pub(super) fn terminate(&self) {}
 }
 
 /// Everything that runs now.
@@ -105,6 +114,13 @@ pub(super) fn below<'a>(host: &Process, names: &[&str], all: &'a [Process]) -> V
     let named = |it: &&Process| names.iter().any(|name| it.is_called(name));
     let belongs =
         |it: &&Process| line(it, host, &parents).is_some_and(|line| line.iter().any(named));
+    all.iter().filter(belongs).collect()
+}
+
+/// The process and all below it.
+pub(super) fn family<'a>(head: &Process, all: &'a [Process]) -> Vec<&'a Process> {
+    let parents: BTreeMap<i32, &Process> = all.iter().map(|it| (it.id, it)).collect();
+    let belongs = |it: &&Process| it.id == head.id || line(it, head, &parents).is_some();
     all.iter().filter(belongs).collect()
 }
 
@@ -145,5 +161,7 @@ mod tests {
         assert!(below(parent, &[name], &all).contains(&me));
         assert!(below(parent, &["no such name"], &all).is_empty());
         assert!(below(me, &[name], &all).is_empty());
+        assert!(family(parent, &all).contains(&me) && family(me, &all).contains(&me));
+        assert!(!family(me, &all).contains(&parent));
     }
 }
