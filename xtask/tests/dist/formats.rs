@@ -105,11 +105,11 @@ fn json_is_one_event_a_line() {
             ),
             (
                 "command-started",
-                5,
+                7,
             ),
             (
                 "command-finished",
-                5,
+                7,
             ),
             (
                 "step-finished",
