@@ -78,7 +78,7 @@ impl<'a> Scratch<'a> {
         }
         for step in steps {
             let is_of_step = |it: &&str| it.contains(&format!(" {{\"step\":\"{step}\","));
-            own.extend(records.split_inclusive('\n').filter(is_of_step).next_back());
+            own.extend(records.split_inclusive('\n').rfind(is_of_step));
             let stage = Path::new("stages").join(staging::file_name(step));
             let (stage, old) = (from.state().join(&stage), self.state().join(&stage));
             staging::remove(&old)?;
