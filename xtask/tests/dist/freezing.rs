@@ -307,6 +307,7 @@ fn the_user_made_a_mistake(bench: &Bench) {
     );
 }
 
+/// Neither a wrong hash nor an unknown version is any freezer's fault.
 fn packages_cannot_be_installed(bench: &Bench) {
     let lock = "sidecars/alpha/requirements.lock";
     let check = |text: &str, expected: Expect| {
