@@ -113,7 +113,12 @@ impl Heard<'_> {
     }
 
     fn last_words(&self) -> &str {
-        let said = self.lines.iter().rfind(|it| !it.text.trim().is_empty());
+        // What explains a failure goes to stderr, and which of the two was read first is chance.
+        let last = |stdout: bool| {
+            let mut said = self.lines.iter().filter(|it| it.stdout == stdout);
+            said.rfind(|it| !it.text.trim().is_empty())
+        };
+        let said = last(false).or_else(|| last(true));
         said.map_or("it printed nothing", |it| it.text.trim())
     }
 }

@@ -77,7 +77,7 @@ fn a_compile_error_is_shown_and_resumed() {
             cargo xtask dist for linux: 7 steps, [JOBS] at a time
             frontend  reused
             app  runs: src/main.rs changed
-            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
             app  failed after [TIME]: `cargo` failed: exit status: 101
 
             step  status  why  time  size
@@ -91,7 +91,7 @@ fn a_compile_error_is_shown_and_resumed() {
             1 failed, 1 reused, 5 not reached in [TIME]
 
             app failed: `cargo` failed: exit status: 101
-              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
               exit status: 101
               | error[E0425]: cannot find function `missing` in this scope
               |  --> src/main.rs:1:13
@@ -325,47 +325,49 @@ fn damage_is_repaired() {
     check(
         project.run("dist"),
         expect![[r#"
-        warning: [ROOT]/target/dist/linux/journal.v1.jsonl has a damaged first line: a line has no checksum; starting over
-        cargo xtask dist for linux: 7 steps, [JOBS] at a time
-        frontend  runs: it never ran here
-        frontend  $ npm ci --no-audit --no-fund
-        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
-        frontend  done in [TIME], [SIZE]
-        app  runs: it never ran here
-        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-        app  done in [TIME], [SIZE]
-        sign-code  runs: it never ran here
-        sign-code  signature: none inside: ELF executables carry no signature
-        sign-code  done in [TIME], [SIZE]
-        bundle  runs: it never ran here
-        bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/deb node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles deb --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
-        bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/rpm node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles rpm --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
-        bundle  done in [TIME], [SIZE]
-        sign-installers  runs: it never ran here
-        sign-installers  identity: development
-        sign-installers  done in [TIME], [SIZE]
-        archive  runs: it never ran here
-        archive  done in [TIME], [SIZE]
-        seal  runs: it never ran here
-        seal  done in [TIME], [SIZE]
+            warning: [ROOT]/target/dist/linux/journal.v1.jsonl has a damaged first line: a line has no checksum; starting over
+            cargo xtask dist for linux: 7 steps, [JOBS] at a time
+            frontend  runs: it never ran here
+            frontend  $ npm ci --no-audit --no-fund
+            frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+            frontend  done in [TIME], [SIZE]
+            app  runs: it never ran here
+            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
+            app  done in [TIME], [SIZE]
+            sign-code  runs: it never ran here
+            sign-code  signature: none inside: ELF executables carry no signature
+            sign-code  done in [TIME], [SIZE]
+            bundle  runs: it never ran here
+            bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/deb node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles deb --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
+            bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/rpm node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles rpm --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
+            bundle  $ rpm --checksig --nosignature target/dist/linux/cache/bundle/rpm/release/bundle/rpm/small-0.1.0-1.[ARCH].rpm
+            bundle  $ rpm --query --queryformat "%{FILEDIGESTALGO}\\n[%{FILEMODES:octal} %{FILEDIGESTS} %{FILELINKTOS}\\t%{FILENAMES}\\n]" --package target/dist/linux/cache/bundle/rpm/release/bundle/rpm/small-0.1.0-1.[ARCH].rpm
+            bundle  done in [TIME], [SIZE]
+            sign-installers  runs: it never ran here
+            sign-installers  identity: development
+            sign-installers  done in [TIME], [SIZE]
+            archive  runs: it never ran here
+            archive  done in [TIME], [SIZE]
+            seal  runs: it never ran here
+            seal  done in [TIME], [SIZE]
 
-        step  status  why  time  size
-        frontend  ran  it never ran here  [TIME]  [SIZE]
-        app  ran  it never ran here  [TIME]  [SIZE]
-        sign-code  ran  it never ran here  [TIME]  [SIZE]
-        bundle  ran  it never ran here  [TIME]  [SIZE]
-        sign-installers  ran  it never ran here  [TIME]  [SIZE]
-        archive  ran  it never ran here  [TIME]  [SIZE]
-        seal  ran  it never ran here  [TIME]  [SIZE]
-        7 ran in [TIME]
-        released [ROOT]/release/0.1.0/linux
-          small-0.1.0-1.[ARCH].rpm  [SIZE]
-          small-0.1.0-[TRIPLE].tar.gz  [SIZE]
-          small_0.1.0_[ARCH].deb  [SIZE]
-        DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
-        next: cargo xtask verify
-        exit code 0
-    "#]],
+            step  status  why  time  size
+            frontend  ran  it never ran here  [TIME]  [SIZE]
+            app  ran  it never ran here  [TIME]  [SIZE]
+            sign-code  ran  it never ran here  [TIME]  [SIZE]
+            bundle  ran  it never ran here  [TIME]  [SIZE]
+            sign-installers  ran  it never ran here  [TIME]  [SIZE]
+            archive  ran  it never ran here  [TIME]  [SIZE]
+            seal  ran  it never ran here  [TIME]  [SIZE]
+            7 ran in [TIME]
+            released [ROOT]/release/0.1.0/linux
+              small-0.1.0-1.[ARCH].rpm  [SIZE]
+              small-0.1.0-[TRIPLE].tar.gz  [SIZE]
+              small_0.1.0_[ARCH].deb  [SIZE]
+            DEVELOPMENT-SIGNED: not for distribution; development key [KEY] was made on this machine; for a real one see `sign` in docs/configuration.md
+            next: cargo xtask verify
+            exit code 0
+        "#]],
     );
 }
 
@@ -559,36 +561,36 @@ fn a_full_disk_loses_nothing() {
     check(
         project.run("dist"),
         expect![[r#"
-        cargo xtask dist for linux: 7 steps, [JOBS] at a time
-        frontend  runs: it never ran here
-        frontend  $ npm ci --no-audit --no-fund
-        frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
-        frontend  done in [TIME], [SIZE]
-        app  runs: it never ran here
-        app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
-        app  done in [TIME], [SIZE]
-        sign-code  runs: it never ran here
-        sign-code  signature: none inside: ELF executables carry no signature
-        sign-code  done in [TIME], [SIZE]
-        bundle  runs: it never ran here
-        bundle  failed after [TIME]: failed to copy file from `[ROOT]/target/dist/linux/stages/sign-code/small` to `[ROOT]/target/dist/linux/cache/bundle/deb/release/small`: No space left on device (os error 28)
+            cargo xtask dist for linux: 7 steps, [JOBS] at a time
+            frontend  runs: it never ran here
+            frontend  $ npm ci --no-audit --no-fund
+            frontend  $ TAURI_ENV_ARCH=[ARCH] TAURI_ENV_DEBUG=false TAURI_ENV_FAMILY=unix TAURI_ENV_PLATFORM=linux TAURI_ENV_TARGET_TRIPLE=[TRIPLE] npm run build
+            frontend  done in [TIME], [SIZE]
+            app  runs: it never ran here
+            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
+            app  done in [TIME], [SIZE]
+            sign-code  runs: it never ran here
+            sign-code  signature: none inside: ELF executables carry no signature
+            sign-code  done in [TIME], [SIZE]
+            bundle  runs: it never ran here
+            bundle  failed after [TIME]: failed to copy file from `[ROOT]/target/dist/linux/stages/sign-code/small` to `[ROOT]/target/dist/linux/cache/bundle/deb/release/small`: No space left on device (os error 28)
 
-        step  status  why  time  size
-        frontend  ran  it never ran here  [TIME]  [SIZE]
-        app  ran  it never ran here  [TIME]  [SIZE]
-        sign-code  ran  it never ran here  [TIME]  [SIZE]
-        bundle  failed  it never ran here  [TIME]
-        sign-installers  not reached
-        archive  not reached
-        seal  not reached
-        1 failed, 3 ran, 3 not reached in [TIME]
+            step  status  why  time  size
+            frontend  ran  it never ran here  [TIME]  [SIZE]
+            app  ran  it never ran here  [TIME]  [SIZE]
+            sign-code  ran  it never ran here  [TIME]  [SIZE]
+            bundle  failed  it never ran here  [TIME]
+            sign-installers  not reached
+            archive  not reached
+            seal  not reached
+            1 failed, 3 ran, 3 not reached in [TIME]
 
-        bundle failed: failed to copy file from `[ROOT]/target/dist/linux/stages/sign-code/small` to `[ROOT]/target/dist/linux/cache/bundle/deb/release/small`: No space left on device (os error 28)
-          log: [ROOT]/target/dist/linux/logs/bundle.log
-          hint: the disk is full: free some space; what is recorded is safe
-          resume: cargo xtask dist
-        exit code 1
-    "#]],
+            bundle failed: failed to copy file from `[ROOT]/target/dist/linux/stages/sign-code/small` to `[ROOT]/target/dist/linux/cache/bundle/deb/release/small`: No space left on device (os error 28)
+              log: [ROOT]/target/dist/linux/logs/bundle.log
+              hint: the disk is full: free some space; what is recorded is safe
+              resume: cargo xtask dist
+            exit code 1
+        "#]],
     );
     assert!(mount("remount,size=64m"));
     check_steps(

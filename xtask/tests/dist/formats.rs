@@ -55,7 +55,7 @@ fn status_tells_the_last_run() {
             1 failed, 1 reused, 5 not reached in [TIME]
 
             app failed: `cargo` failed: exit status: 101
-              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
               exit status: 101
               | error[E0425]: cannot find function `missing` in this scope
               |  --> src/main.rs:1:13
@@ -193,7 +193,7 @@ fn github_actions_get_groups_annotations_and_a_summary() {
             ::endgroup::
             app  runs: it never ran here
             ::group::app failed after [TIME]: `cargo` failed: exit status: 101
-            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+            app  $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
             app  | error[E0425]: cannot find function `missing` in this scope
             app  |  --> src/main.rs:1:13
             app  |  |
@@ -204,7 +204,7 @@ fn github_actions_get_groups_annotations_and_a_summary() {
             app  | error: could not compile `small` (bin "small") due to 1 previous error
             app  exit status: 101 after [TIME]
             ::endgroup::
-            ::error title=app failed::`cargo` failed: exit status: 101%0A$ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)%0A| error[E0425]: cannot find function `missing` in this scope%0A|  --> src/main.rs:1:13%0A|  |%0A| 1 | fn main() { missing(); }%0A|  |  ^^^^^^^ not found in this scope%0A| For more information about this error, try `rustc --explain E0425`.%0A| error: could not compile `small` (bin "small") due to 1 previous error
+            ::error title=app failed::`cargo` failed: exit status: 101%0A$ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)%0A| error[E0425]: cannot find function `missing` in this scope%0A|  --> src/main.rs:1:13%0A|  |%0A| 1 | fn main() { missing(); }%0A|  |  ^^^^^^^ not found in this scope%0A| For more information about this error, try `rustc --explain E0425`.%0A| error: could not compile `small` (bin "small") due to 1 previous error
 
             step  status  why  time  size
             frontend  ran  it never ran here  [TIME]  [SIZE]
@@ -217,7 +217,7 @@ fn github_actions_get_groups_annotations_and_a_summary() {
             1 failed, 1 ran, 5 not reached in [TIME]
 
             app failed: `cargo` failed: exit status: 101
-              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+              $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
               exit status: 101
               | error[E0425]: cannot find function `missing` in this scope
               |  --> src/main.rs:1:13
@@ -240,7 +240,7 @@ fn github_actions_get_groups_annotations_and_a_summary() {
         **app failed:** \`cargo\` failed: exit status: 101
 
         ```text
-        $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --jobs 2 --message-format json-render-diagnostics)
+        $ (cd src-tauri && TAURI_CONFIG='{"build":{"frontendDist":"../target/dist/linux/stages/frontend"},"bundle":{"externalBin":null}}' cargo build --profile release --locked --bins --features tauri/custom-protocol --message-format json-render-diagnostics)
         error[E0425]: cannot find function `missing` in this scope
          --> src/main.rs:1:13
           |

@@ -73,6 +73,7 @@ fn a_placeholder_for_an_external_executable_is_refused() {
         exit code 1
     "#]],
     );
-    project.write(&tool, &program);
+    let mode = Permissions::from_mode(0o755);
+    fs::set_permissions(project.root.join(&tool), mode).unwrap();
     project.succeed("dist --until sign-code");
 }
