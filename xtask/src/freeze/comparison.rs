@@ -5,8 +5,8 @@
 //! 1. What could not be made, or was rejected by its trial, is out.
 //! 2. What failed more launches than the best is out.
 //! 3. What is ready later than `max-startup` is out, if anything is ready in time.
-//! 4. What takes more than a quarter longer to be ready, warm, than the quickest is out: less than
-//!    that nobody notices.
+//! 4. What is ready, warm, more than a quarter and more than 0.1 s later than the quickest is out:
+//!    less than a tenth of a second nobody notices.
 //! 5. Of the rest the smallest wins, and between equals the order of the configuration.
 
 use std::{fmt::Write as _, time::Duration};
@@ -18,6 +18,9 @@ use crate::config::{Freezer, Layout};
 
 /// How much longer a start may take and still count as equally quick.
 const AS_QUICK: f64 = 1.25;
+/// What nobody notices, in milliseconds: the limit up to which a reaction seems immediate (Miller 1968,
+/// Card et al. 1991).
+const UNNOTICED: f64 = 100.0;
 
 /// All candidates of a sidecar.
 #[derive(Debug, Serialize)]
@@ -124,16 +127,20 @@ pub fn recommend(all: &[Compared], max_startup: Option<Duration>) -> Option<Reco
         );
     }
     let quickest = left.iter().map(|it| it.ready()).min_by(f64::total_cmp)?;
-    let as_quick = |it: &Compared| it.ready() <= quickest * AS_QUICK;
+    let latest = (quickest * AS_QUICK).max(quickest + UNNOTICED);
+    let as_quick = |it: &Compared| it.ready() <= latest;
     drop(
         &mut left,
         &as_quick,
-        "ready more than a quarter later than the quickest",
+        "ready noticeably later than the quickest",
     );
     let chosen = left.iter().min_by_key(|it| it.bytes())?;
     reasons.push(match left.len() {
         1 => format!("{} is left", chosen.name()),
-        _ => format!("{} is the smallest of what is left", chosen.name()),
+        _ => {
+            let left: Vec<String> = left.iter().map(|it| it.name()).collect();
+            format!("of {} the smallest is {}", left.join(", "), chosen.name())
+        }
     });
     Some(Recommendation {
         freezer: chosen.freezer,
@@ -327,33 +334,45 @@ mod tests {
             None,
             expect![[r#"
 
-            Recommended: `freezers = ["pyinstaller", …]`, `layout = "folder"`.
+                Recommended: `freezers = ["pyinstaller", …]`, `layout = "folder"`.
 
-            - pyinstaller folder is the smallest of what is left
-        "#]],
+                - of nuitka folder, pyinstaller folder the smallest is pyinstaller folder
+            "#]],
         );
-        // A fifth more is nothing, a third more is.
+        // Less than a tenth of a second is nothing, however often it is the other's.
+        let quick = [(Nuitka, Onefile, 139.0, 9), (Nuitka, Folder, 51.0, 30)];
+        check(
+            quick.map(compared).into(),
+            None,
+            expect![[r#"
+
+                Recommended: `freezers = ["nuitka", …]`, `layout = "onefile"`.
+
+                - of nuitka onefile, nuitka folder the smallest is nuitka onefile
+            "#]],
+        );
+        // A quarter more and a tenth of a second is.
         let all = [
-            (Nuitka, Onefile, 300.0, 9),
-            (Nuitka, Folder, 100.0, 40),
-            (Pyinstaller, Onefile, 900.0, 10),
-            (Pyinstaller, Folder, 133.0, 30),
+            (Nuitka, Onefile, 900.0, 9),
+            (Nuitka, Folder, 600.0, 40),
+            (Pyinstaller, Onefile, 2700.0, 10),
+            (Pyinstaller, Folder, 770.0, 30),
         ];
         check(
             all.map(compared).into(),
             None,
             expect![[r#"
 
-            Recommended: `freezers = ["nuitka", …]`, `layout = "folder"`.
+                Recommended: `freezers = ["nuitka", …]`, `layout = "folder"`.
 
-            - nuitka onefile, pyinstaller onefile, pyinstaller folder: ready more than a quarter later than the quickest
-            - nuitka folder is left
-        "#]],
+                - nuitka onefile, pyinstaller onefile, pyinstaller folder: ready noticeably later than the quickest
+                - nuitka folder is left
+            "#]],
         );
         // Too slow, all but one.
         check(
             all.map(compared).into(),
-            Some(120),
+            Some(700),
             expect![[r#"
 
             Recommended: `freezers = ["nuitka", …]`, `layout = "folder"`.
@@ -368,11 +387,11 @@ mod tests {
             Some(1),
             expect![[r#"
 
-            Recommended: `freezers = ["nuitka", …]`, `layout = "folder"`.
+                Recommended: `freezers = ["nuitka", …]`, `layout = "folder"`.
 
-            - nuitka onefile, pyinstaller onefile, pyinstaller folder: ready more than a quarter later than the quickest
-            - nuitka folder is left
-        "#]],
+                - nuitka onefile, pyinstaller onefile, pyinstaller folder: ready noticeably later than the quickest
+                - nuitka folder is left
+            "#]],
         );
         let mut broken: Vec<Compared> = all.map(compared).into();
         broken[1] = failed(compared(all[1]));
@@ -381,15 +400,15 @@ mod tests {
             None,
             expect![[r#"
 
-            - nuitka 4.3 (folder) failed: a tool is missing
-              no gcc on PATH
+                - nuitka 4.3 (folder) failed: a tool is missing
+                  no gcc on PATH
 
-            Recommended: `freezers = ["pyinstaller", …]`, `layout = "folder"`.
+                Recommended: `freezers = ["nuitka", …]`, `layout = "onefile"`.
 
-            - nuitka folder: could not be made, or failed its trial
-            - nuitka onefile, pyinstaller onefile: ready more than a quarter later than the quickest
-            - pyinstaller folder is left
-        "#]],
+                - nuitka folder: could not be made, or failed its trial
+                - pyinstaller onefile: ready noticeably later than the quickest
+                - of nuitka onefile, pyinstaller folder the smallest is nuitka onefile
+            "#]],
         );
         check(
             all.map(|it| failed(compared(it))).into(),
