@@ -164,7 +164,10 @@ impl Report {
             ("memory", format!("{} MiB at most", mib(it.peak_memory))),
             (
                 "size",
-                format!("{} MiB in {} files", mib(self.bytes), self.files),
+                match self.files {
+                    1 => format!("{} MiB in 1 file", mib(self.bytes)),
+                    files => format!("{} MiB in {files} files", mib(self.bytes)),
+                },
             ),
         ]
     }

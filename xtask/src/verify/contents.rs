@@ -8,7 +8,7 @@ use fs_err as fs;
 use rawzip::{CompressionMethod, ReaderAt, ZipArchive, ZipFileHeaderRecord};
 
 use super::{files::hash, report::Report};
-use crate::manifest::Artifact;
+use crate::{engine::exec, manifest::Artifact, tools::rpm};
 
 /// Hash by path inside; `None` for what is no plain file, or comes twice.
 type Inside = BTreeMap<String, Option<String>>;
@@ -47,6 +47,7 @@ fn read(path: &Path, artifact: &Artifact) -> Result<Option<Inside>> {
         "deb" => read_deb(path, &wanted),
         "tar.gz" => read_tar(MultiGzDecoder::new(fs::File::open(path)?), &wanted).map(Some),
         "zip" => read_zip(path, &wanted).map(Some),
+        "rpm" if rpm::is_there() => read_rpm(path, &wanted).map(Some),
         _ => Ok(None),
     }
 }
@@ -83,6 +84,21 @@ fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
         }
     }
     Ok(inside)
+}
+
+/// As the program `rpm` reads it, once it has found that header and payload fit.
+fn read_rpm(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
+    // What begins with a dash would be an option.
+    let path = std::path::absolute(path)?;
+    let (fits, said) = exec::quiet(rpm::check(&path))?;
+    ensure!(fits, "rpm finds it damaged: {}", said.trim());
+    let (read, answer) = exec::quiet(rpm::query(&path))?;
+    ensure!(read, "rpm cannot read it: {}", answer.trim());
+    let inside = rpm::contents(&answer)?.into_iter();
+    let plain = inside.filter(|(path, _)| wanted(path));
+    Ok(plain
+        .map(|(path, it)| (path, it.link.is_none().then_some(it.sha256)))
+        .collect())
 }
 
 fn read_zip(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
