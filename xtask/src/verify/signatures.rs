@@ -1,5 +1,7 @@
 //! Who signed, and whether they signed this.
 
+use std::{path::PathBuf, time::SystemTime};
+
 use anyhow::{Result, anyhow, bail, ensure};
 use fs_err as fs;
 
@@ -200,8 +202,8 @@ fn check_gpg(
         report.note(format!("{signature}: not checked, no GPG key given"));
         return Ok(());
     };
-    let scratch = tempfile::tempdir()?;
-    let ring = scratch.path().join("key.gpg");
+    let scratch = Scratch::new()?;
+    let ring = scratch.0.join("key.gpg");
     fs::write(&ring, gpg::keyring(&fs::read(exported)?)?)?;
     // gpgv takes what begins with a dash for an option.
     let folder = std::path::absolute(release.folder)?;
@@ -222,4 +224,24 @@ fn check_gpg(
         actual.unwrap_or("bad signature, or another key"),
     );
     Ok(())
+}
+
+/// A folder that nobody else can have put there, and that is gone afterwards.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        let name = format!("xtask-verify-{}-{}", std::process::id(), now.as_nanos());
+        let path = std::env::temp_dir().join(name);
+        // Fails if there is one, also if it is a link.
+        fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
 }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::SystemTime,
 };
@@ -339,18 +339,23 @@ pub fn write_durably(file: &Path, bytes: &[u8]) -> Result<()> {
 fn replace(file: &Path, bytes: &[u8], sync: bool) -> Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
-    let mut new = tempfile::NamedTempFile::new_in(folder)
-        .with_context(|| format!("cannot write in {}", folder.display()))?;
-    new.write_all(bytes)
+    // Another run may write the same file at the same moment.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let new = folder.join(format!(".{name}.{}-{count}.new", std::process::id()));
+    let written = std::fs::File::create(&new).and_then(|mut file| {
+        file.write_all(bytes)?;
+        if sync { file.sync_data() } else { Ok(()) }
+    });
+    let replaced = written
+        .with_context(|| format!("cannot write {}", file.display()))
         .and_then(|()| {
-            if sync {
-                new.as_file().sync_data()
-            } else {
-                Ok(())
-            }
-        })
-        .with_context(|| format!("cannot write {}", file.display()))?;
-    new.persist(file)
-        .with_context(|| format!("cannot replace {}", file.display()))?;
-    Ok(())
+            std::fs::rename(&new, file)
+                .with_context(|| format!("cannot replace {}", file.display()))
+        });
+    if replaced.is_err() {
+        std::fs::remove_file(&new).ok();
+    }
+    replaced
 }
