@@ -131,13 +131,16 @@ impl<'r> Sidecar<'r> {
 
     fn tools(&self, cx: &Context, mut inputs: Inputs) -> Result<Inputs> {
         inputs = inputs.tool("python", Interpreter::find(cx, self.config.python)?.version);
-        if self.config.freezers.contains(&Freezer::Nuitka) {
+        // What is required need not be configured.
+        let mut freezers = self.config.freezers.clone();
+        freezers.extend(self.release.freezing.allowed(&freezers));
+        if freezers.contains(&Freezer::Nuitka) {
             // Absent is an answer too: then the next freezer has to do, until there is one.
             let compiler = cx.probe(&versions::c_compiler()).map(|it| it.version);
             inputs = inputs.tool("c compiler", compiler.unwrap_or_else(|_| "none".to_owned()));
         }
         let lock = fs_err::read_to_string(&self.config.lock)?;
-        for freezer in &self.config.freezers {
+        for freezer in &freezers {
             // Both count, the one that is only held ready too: it decides what a fallback gives.
             let version = python::locked_version(&lock, freezer.name());
             inputs = inputs.tool(freezer.name(), version.unwrap_or("not locked"));
@@ -184,11 +187,12 @@ impl Step for Sidecar<'_> {
         let allowed = policy.allowed(&self.config.freezers);
         let (name, first) = (last.freezer.name(), *allowed.first()?);
         if !allowed.contains(&last.freezer) {
-            let option = match policy.require {
-                Some(_) => "--require-freezer",
-                None => "--no-fallback",
+            let why = match policy.require {
+                Some(_) => "--require-freezer does not allow",
+                None if policy.no_fallback => "--no-fallback does not allow",
+                None => "`freezers` does not name",
             };
-            return Some(format!("{name} froze it, which {option} does not allow"));
+            return Some(format!("{name} froze it, which {why}"));
         }
         if first == last.freezer {
             return None;
@@ -285,12 +289,10 @@ fn keep(cx: &Context, out: &Staging, last: Last<Frozen>, failures: Vec<Failure>)
         false => failures,
     };
     let because = because(&failures);
-    for (key, value) in &last.facts {
-        let value = match (&**key, &because) {
-            ("because", Some(because)) => because,
-            _ => value,
-        };
-        cx.fact(key, value);
+    let mut facts = last.facts;
+    facts.extend(because.clone().map(|it| ("because".to_owned(), it)));
+    for (key, value) in facts {
+        cx.fact(&key, value);
     }
     Ok(Frozen {
         because,
