@@ -132,7 +132,7 @@ pub struct Signing {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Freezing {
     /// Fail where the first freezer fails, instead of trying the next
-    #[arg(long)]
+    #[arg(long, conflicts_with = "require_freezer")]
     pub no_fallback: bool,
 
     /// Use this freezer and no other: nuitka, pyinstaller

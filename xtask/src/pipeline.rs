@@ -41,7 +41,7 @@ pub fn dist(run: &Session, release: &Release) -> Result<Done<Sealed>> {
                 .collect()
         },
     )?;
-    let code = run.step(SignCode::new(release, app, sidecars))?;
+    let code = run.step(SignCode::new(release, app, &sidecars))?;
     let bundles = run.step(Bundle::new(release, &code, web))?;
     let installers = run.step(SignInstallers::new(release, bundles))?;
     let archive = config
@@ -49,7 +49,7 @@ pub fn dist(run: &Session, release: &Release) -> Result<Done<Sealed>> {
         .as_ref()
         .map(|it| Archive::new(release, &code, &it.files));
     let archive = archive.map(|it| run.step(it)).transpose()?;
-    run.step(Seal::new(release, run, &code, installers, archive)?)
+    run.step(Seal::new(release, run, &sidecars, installers, archive)?)
 }
 
 /// All steps that the pipeline has for this configuration, in order.

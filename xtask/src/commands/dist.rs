@@ -353,6 +353,8 @@ fn resume_command(wish: &Wish, target: &Target, config: Option<&Path>) -> String
         (wish.signing.unsigned, "--unsigned"),
         (wish.signing.allow_dirty, "--allow-dirty"),
         (wish.freezing.no_fallback, "--no-fallback"),
+        // The recorded fallback still stands if the run stops before the sidecar is done.
+        (wish.freezing.retry_fallback, "--retry-fallback"),
     ];
     words.extend(flags.iter().filter(|it| it.0).map(|it| it.1.to_owned()));
     let select = wish.select;
@@ -384,4 +386,50 @@ fn next_after(world: &World, wish: &Wish, target: &Target) -> Option<String> {
     let folder = config.release.dir.join(version).join(&target.name);
     let folder = folder.strip_prefix(&world.root).unwrap_or(&folder);
     Some(format!("cargo xtask verify {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn what_to_type_to_go_on() {
+        let check = |line: &str, expected: &str| {
+            let words = format!("xtask dist {line}");
+            let cli = Cli::try_parse_from(words.split_whitespace()).expect("a good line");
+            let Command::Dist(options) = cli.command else {
+                panic!("{line} is not for dist");
+            };
+            let wish = Wish {
+                on: &options.on,
+                select: &options.select,
+                signing: &options.signing,
+                freezing: options.freezing.into(),
+                jobs: options.jobs,
+                plan: false,
+            };
+            let command = resume_command(&wish, &Target::host(), cli.global.config.as_deref());
+            assert_eq!(command, format!("cargo xtask dist{expected}"), "{line}");
+        };
+        check("", "");
+        check("--force --setup --rehash --verbose", "");
+        check("--no-fallback", " --no-fallback");
+        let retry = "--retry-fallback --require-freezer nuitka";
+        check(retry, &format!(" {retry}"));
+        check(
+            "--jobs=1 --until app --unsigned",
+            " --unsigned --until app --jobs 1",
+        );
+        check("--config a/b.toml", " --config a/b.toml");
+    }
+
+    #[test]
+    fn one_freezer_and_no_fallback_are_one_wish_too_many() {
+        let words = "xtask plan --no-fallback --require-freezer nuitka";
+        let error = Cli::try_parse_from(words.split(' ')).expect_err("they contradict");
+        assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict);
+    }
 }

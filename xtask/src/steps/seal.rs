@@ -14,7 +14,6 @@ use super::{
     archive::Packed,
     set_time,
     sidecar::Frozen,
-    sign_code::Code,
     sign_installers::{Signed, sign},
 };
 use crate::{
@@ -69,7 +68,7 @@ impl<'r> Seal<'r> {
     pub fn new(
         release: &'r Release,
         run: &Session,
-        code: &Done<Code>,
+        sidecars: &[Done<Frozen>],
         installers: Done<Signed>,
         archive: Option<Done<Packed>>,
     ) -> Result<Self> {
@@ -91,7 +90,7 @@ impl<'r> Seal<'r> {
             public_key: release.signer.as_ref().map(|it| it.public_key().line()),
             gpg_key: release.gpg_key(),
             kept: kept.map(|(record, _)| record.step.clone()).collect(),
-            sidecars: code.output.sidecars.clone(),
+            sidecars: sidecars.iter().map(|it| it.output.clone()).collect(),
             installers,
             archive,
         })

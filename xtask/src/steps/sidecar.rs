@@ -30,15 +30,24 @@ use crate::{
     },
 };
 
-/// Variables that reach the C compiler or the interpreter.
-const VARIABLES: [&str; 6] = [
+/// Variables that reach the C compiler, or the freezer itself. Those of Python do not.
+const VARIABLES: [&str; 11] = [
     "CC",
     "CFLAGS",
+    "CPPFLAGS",
     "LDFLAGS",
-    "PYTHONPATH",
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "LIBRARY_PATH",
+    "SDKROOT",
+    "MACOSX_DEPLOYMENT_TARGET",
     "NUITKA_*",
     "CCACHE_*",
 ];
+
+/// The time that is told to freezers, in seconds: 1980-01-01, the first that a ZIP archive knows. Some
+/// write it into their output, and a commit that changes nothing of the sidecar must not change that.
+const EPOCH: i64 = 315_532_800;
 
 /// A Python program to be frozen.
 #[derive(Serialize)]
@@ -47,21 +56,13 @@ pub struct Sidecar<'r> {
     release: &'r Release,
     #[serde(skip)]
     config: &'r config::Sidecar,
-    name: String,
-    entry: String,
-    freezers: Vec<Freezer>,
-    layout: Layout,
-    max_startup: Option<Duration>,
-    trial: config::Trial,
-    metadata: config::Metadata,
-    packages: Vec<String>,
-    modules: Vec<String>,
-    exclude_modules: Vec<String>,
-    data: Vec<(String, PathBuf)>,
-    probe: Vec<String>,
-    nuitka_args: Vec<String>,
-    pyinstaller_args: Vec<String>,
+    /// All of its configuration that decides something, with paths as [`Release::relative`] gives
+    /// them.
+    #[serde(flatten)]
+    decides: config::Sidecar,
     version: String,
+    /// Where the system shows it.
+    product: Option<&'r config::Product>,
     target: Target,
 }
 
@@ -91,27 +92,13 @@ pub struct Frozen {
 impl<'r> Sidecar<'r> {
     /// The step for a configured sidecar.
     pub fn new(release: &'r Release, config: &'r config::Sidecar) -> Self {
-        let data = config.data.iter();
+        let product = &release.config.product;
         Self {
             release,
             config,
-            name: config.name.clone(),
-            entry: release.relative(&config.entry),
-            freezers: config.freezers.clone(),
-            layout: config.layout,
-            max_startup: config.max_startup,
-            trial: config.trial.clone(),
-            metadata: config.metadata.clone(),
-            packages: config.packages.clone(),
-            modules: config.modules.clone(),
-            exclude_modules: config.exclude_modules.clone(),
-            data: data
-                .map(|it| (release.relative(&it.from), it.to.clone()))
-                .collect(),
-            probe: config.probe.clone(),
-            nuitka_args: config.nuitka_args.clone(),
-            pyinstaller_args: config.pyinstaller_args.clone(),
-            version: release.config.product.version.to_string(),
+            decides: deciding(release, config),
+            version: product.version.to_string(),
+            product: (release.target.os != Os::Linux).then_some(product),
             target: release.target.clone(),
         }
     }
@@ -137,20 +124,23 @@ impl<'r> Sidecar<'r> {
         trial.plain(command).with_context(|| {
             format!(
                 "{} does not work before it is frozen; no freezer would help",
-                self.entry
+                self.decides.entry.display()
             )
         })
     }
 
     fn tools(&self, cx: &Context, mut inputs: Inputs) -> Result<Inputs> {
         inputs = inputs.tool("python", Interpreter::find(cx, self.config.python)?.version);
-        if self.freezers.contains(&Freezer::Nuitka) {
+        // What is required need not be configured.
+        let mut freezers = self.config.freezers.clone();
+        freezers.extend(self.release.freezing.allowed(&freezers));
+        if freezers.contains(&Freezer::Nuitka) {
             // Absent is an answer too: then the next freezer has to do, until there is one.
             let compiler = cx.probe(&versions::c_compiler()).map(|it| it.version);
             inputs = inputs.tool("c compiler", compiler.unwrap_or_else(|_| "none".to_owned()));
         }
         let lock = fs_err::read_to_string(&self.config.lock)?;
-        for freezer in &self.freezers {
+        for freezer in &freezers {
             // Both count, the one that is only held ready too: it decides what a fallback gives.
             let version = python::locked_version(&lock, freezer.name());
             inputs = inputs.tool(freezer.name(), version.unwrap_or("not locked"));
@@ -168,11 +158,11 @@ impl<'r> Sidecar<'r> {
 
 impl Step for Sidecar<'_> {
     const ID: &'static str = "sidecar";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Output = Frozen;
 
     fn instance(&self) -> Option<&str> {
-        Some(&self.name)
+        Some(&self.config.name)
     }
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
@@ -194,14 +184,15 @@ impl Step for Sidecar<'_> {
 
     fn again(&self, last: &Frozen) -> Option<String> {
         let policy = self.release.freezing;
-        let allowed = policy.allowed(&self.freezers);
+        let allowed = policy.allowed(&self.config.freezers);
         let (name, first) = (last.freezer.name(), *allowed.first()?);
         if !allowed.contains(&last.freezer) {
-            let option = match policy.require {
-                Some(_) => "--require-freezer",
-                None => "--no-fallback",
+            let why = match policy.require {
+                Some(_) => "--require-freezer does not allow",
+                None if policy.no_fallback => "--no-fallback does not allow",
+                None => "`freezers` does not name",
             };
-            return Some(format!("{name} froze it, which {option} does not allow"));
+            return Some(format!("{name} froze it, which {why}"));
         }
         if first == last.freezer {
             return None;
@@ -225,7 +216,7 @@ impl Step for Sidecar<'_> {
         ensure!(
             self.config.entry.is_file(),
             "the entry point {} does not exist; no freezer would help",
-            self.entry
+            self.decides.entry.display()
         );
         let environment = Environment::ensure(cx, self.config, &interpreter)?;
         let trial = Trial {
@@ -241,12 +232,12 @@ impl Step for Sidecar<'_> {
             product: &self.release.config.product,
             environment: &environment,
             target: &self.target,
-            epoch: self.release.epoch,
+            epoch: EPOCH,
         };
         let choice = Choice {
             freezing: &freezing,
             trial: &trial,
-            freezers: &self.release.freezing.allowed(&self.freezers),
+            freezers: &self.release.freezing.allowed(&self.config.freezers),
         };
         let last = cx.last::<Frozen>()?;
         let held = last.as_ref().map(|it| it.done.output.freezer);
@@ -257,6 +248,24 @@ impl Step for Sidecar<'_> {
             (None, None) => unreachable!("only what is held is not made"),
         }
     }
+}
+
+/// A sidecar's configuration without what decides no output, and wherever the repository lies.
+fn deciding(release: &Release, config: &config::Sidecar) -> config::Sidecar {
+    let relative = |path: &mut PathBuf| *path = release.relative(path).into();
+    let mut it = config.clone();
+    let data = it.data.iter_mut().map(|it| &mut it.from);
+    let paths = [&mut it.dir, &mut it.entry, &mut it.lock];
+    paths.into_iter().chain(data).for_each(relative);
+    // What exceeds it is tried again in any case.
+    it.time_budget = Duration::ZERO;
+    // The files and variables count, not how they are named.
+    it.sources = config::Sources {
+        inputs: Vec::new(),
+        exclude: Vec::new(),
+        env: Vec::new(),
+    };
+    it
 }
 
 /// The compiler counts by its version, with an answer of its own where there is none.
@@ -280,12 +289,10 @@ fn keep(cx: &Context, out: &Staging, last: Last<Frozen>, failures: Vec<Failure>)
         false => failures,
     };
     let because = because(&failures);
-    for (key, value) in &last.facts {
-        let value = match (&**key, &because) {
-            ("because", Some(because)) => because,
-            _ => value,
-        };
-        cx.fact(key, value);
+    let mut facts = last.facts;
+    facts.extend(because.clone().map(|it| ("because".to_owned(), it)));
+    for (key, value) in facts {
+        cx.fact(&key, value);
     }
     Ok(Frozen {
         because,
@@ -308,11 +315,14 @@ impl Sidecar<'_> {
         (candidate, report): (Candidate, Report),
         failures: Vec<Failure>,
     ) -> Result<Frozen> {
-        let name = self.target.exe(&self.name);
+        let name = self.target.exe(&self.config.name);
         let (folder, executable) = match &candidate.folder {
             Some(made) => {
-                copy_tree(made, &out.path().join(&self.name))?;
-                (Some(self.name.clone()), format!("{}/{name}", self.name))
+                copy_tree(made, &out.path().join(&self.config.name))?;
+                (
+                    Some(self.config.name.clone()),
+                    format!("{}/{name}", self.config.name),
+                )
             }
             None => {
                 copy(&candidate.executable, &out.file(&name)?)?;
@@ -328,7 +338,7 @@ impl Sidecar<'_> {
             cx.fact(key, value);
         }
         Ok(Frozen {
-            name: self.name.clone(),
+            name: self.config.name.clone(),
             executable,
             folder,
             freezer: candidate.freezer,

@@ -26,7 +26,7 @@ pub const FOLDERS: &str = "sidecars";
 pub struct SignCode {
     target: Target,
     app: Done<Host>,
-    sidecars: Vec<Done<Frozen>>,
+    sidecars: Vec<Done<Program>>,
     /// Executables that something else built and the Tauri configuration names: name and file.
     external: Vec<(String, PathBuf)>,
 }
@@ -39,19 +39,48 @@ pub struct Code {
     /// Further executables of the host's package.
     pub others: Vec<String>,
     /// The sidecars, whose executables lie beside the host.
-    pub sidecars: Vec<Frozen>,
+    pub sidecars: Vec<Program>,
     /// Names of further executables that are bundled like sidecars, made by something else.
     #[serde(default)]
     pub external: Vec<String>,
 }
 
+/// A sidecar as it is shipped: nothing of how it came to be, so that a freezer that failed in another
+/// way, with the same product of the other in the end, signs and packs nothing anew.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Program {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The executable in the stage folder.
+    pub executable: String,
+    /// The folder in the stage folder that it cannot do without; none if it is one file.
+    #[serde(default)]
+    pub folder: Option<String>,
+}
+
+impl Program {
+    fn of(frozen: &Done<Frozen>) -> Done<Self> {
+        let it = &frozen.output;
+        Done {
+            step: frozen.step.clone(),
+            artifacts: frozen.artifacts.clone(),
+            output: Self {
+                name: it.name.clone(),
+                executable: it.executable.clone(),
+                folder: it.folder.clone(),
+            },
+            folder: frozen.folder.clone(),
+        }
+    }
+}
+
 impl SignCode {
     /// The step over the built host and all frozen sidecars.
-    pub fn new(release: &Release, app: Done<Host>, sidecars: Vec<Done<Frozen>>) -> Self {
+    pub fn new(release: &Release, app: Done<Host>, sidecars: &[Done<Frozen>]) -> Self {
         Self {
             target: release.target.clone(),
             app,
-            sidecars,
+            sidecars: sidecars.iter().map(Program::of).collect(),
             external: external(release),
         }
     }
@@ -59,18 +88,18 @@ impl SignCode {
 
 /// Copies a sidecar to where it will lie beside the host: one file next to it, a folder in
 /// [`FOLDERS`].
-fn add(sidecar: &Done<Frozen>, out: &Staging) -> Result<Frozen> {
+fn add(sidecar: &Done<Program>, out: &Staging) -> Result<Program> {
     let place = |path: &str| match sidecar.output.folder {
         Some(_) => format!("{FOLDERS}/{path}"),
         None => path.to_owned(),
     };
-    let mut frozen = sidecar.output.clone();
-    frozen.executable = place(&frozen.executable);
-    frozen.folder = frozen.folder.as_deref().map(place);
+    let mut program = sidecar.output.clone();
+    program.executable = place(&program.executable);
+    program.folder = program.folder.as_deref().map(place);
     ensure!(
-        !out.file(&frozen.executable)?.exists(),
+        !out.file(&program.executable)?.exists(),
         "sidecar {} has the name of another executable: one would replace the other",
-        frozen.name
+        program.name
     );
     for artifact in &sidecar.artifacts {
         let into = out.file(place(&artifact.path))?;
@@ -79,7 +108,7 @@ fn add(sidecar: &Done<Frozen>, out: &Staging) -> Result<Frozen> {
             None => sidecar.copy_to(&artifact.path, &into)?,
         }
     }
-    Ok(frozen)
+    Ok(program)
 }
 
 /// What `externalBin` names besides the configured sidecars, and that is there for the target.

@@ -97,9 +97,11 @@ impl Environment {
         Ok(std::env::join_paths(paths)?)
     }
 
-    /// A command of its interpreter, with [`Self::path`].
+    /// A command of its interpreter, with [`Self::path`], and without the user's own settings of
+    /// Python.
     pub fn command(&self) -> Result<Command> {
         let mut command = Command::new(self.python());
+        without_settings(&mut command);
         command
             .env("PATH", self.path()?)
             .env("VIRTUAL_ENV", &self.dir);
@@ -137,14 +139,17 @@ impl Environment {
                 .arg("--python")
                 .arg(&base.path)
                 .arg(&self.dir);
+            without_settings(&mut venv);
             cx.exec(venv).run()?;
             let mut sync = Command::new("uv");
+            without_settings(&mut sync);
             sync.args(["pip", "sync", "--require-hashes", "--python"])
                 .arg(self.python())
                 .arg(lock);
             return cx.exec(sync).run().with_context(|| not_installable(lock));
         }
         let mut venv = Command::new(&base.path);
+        without_settings(&mut venv);
         venv.args(["-m", "venv"]).arg(&self.dir);
         cx.exec(venv).run()?;
         let mut pip = self.command()?;
@@ -159,6 +164,18 @@ impl Environment {
         pip.args(["--no-compile", "--require-hashes", "-r"])
             .arg(lock);
         cx.exec(pip).run().with_context(|| not_installable(lock))
+    }
+}
+
+/// Takes the user's `PYTHON*` variables away: modules on their PYTHONPATH, or an optimization, would
+/// get into what is frozen.
+fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        // Windows does not tell cases apart.
+        let upper = name.to_string_lossy().to_uppercase();
+        if upper.starts_with("PYTHON") {
+            command.env_remove(name);
+        }
     }
 }
 
