@@ -226,7 +226,8 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
     project.set("PATH", inherited);
     expect![[r#"
         bundle  runs: rpm none -> RPM version 4.18.0
-    "#]].assert_eq(&bundle(&project));
+    "#]]
+    .assert_eq(&bundle(&project));
     assert_eq!(inside(&project), "\"usr/bin/small\"");
     project.succeed("verify");
 }
