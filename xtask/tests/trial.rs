@@ -441,7 +441,28 @@ fn a_way_to_end_that_never_goes_well_is_not_tolerated() {
     ));
     assert_eq!(
         world.verdict(outcome),
-        "rejected: 2 of 8 launches failed: it did not end well after SIGTERM (exit status: 4): READY"
+        "rejected: 2 of 8 launches failed, among them all that were to end after SIGTERM: \
+         it did not end well after SIGTERM (exit status: 4): READY"
+    );
+    // One time may be chance.
+    let check = |at: &[usize], launches: usize, expected: &str| {
+        let mut world = World::new();
+        world.sidecar.trial = config::Trial {
+            launches,
+            max_failures: 50,
+        };
+        let script = flaky(&world, at);
+        let outcome = world.script(&script);
+        assert_eq!(world.verdict(outcome), expected);
+    };
+    let why = "it ended before it was ready (exit status: 1): flaky";
+    check(&[2], 4, &format!("passed: 1 of 4 launches failed: {why}"));
+    check(
+        &[1, 2, 6],
+        6,
+        &format!(
+            "rejected: 3 of 6 launches failed, among them all that were to end after SIGTERM: {why}"
+        ),
     );
 }
 
@@ -471,6 +492,24 @@ fn the_surroundings_are_those_of_nobody() {
         "rejected: 1 of 1 launches failed: it ended before it was ready (exit status: 1): \
          [] [] True True True True"
     );
+}
+
+/// A Python that cannot start without something of its environment. What it starts does without.
+#[test]
+fn the_parent_keeps_its_environment() {
+    let world = World::new();
+    let link = world.folder.path().join("env/bin/python");
+    fs::remove_file(&link).expect("it is there");
+    // What cargo sets for every test.
+    let needy = format!(
+        "#!/bin/sh\ntest -n \"$CARGO_MANIFEST_DIR\" || exit 127\nexec {} \"$@\"\n",
+        python().display()
+    );
+    write(&link, &needy);
+    let outcome = world.script(&first(
+        "if os.environ.keys() - {'LC_CTYPE'}: sys.exit(str(os.environ))",
+    ));
+    assert_eq!(world.verdict(outcome), "passed: 4 of 4 launches passed");
 }
 
 #[test]

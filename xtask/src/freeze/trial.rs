@@ -6,6 +6,7 @@
 //! missing on a user's machine.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
@@ -39,9 +40,24 @@ const SETTLE: Duration = Duration::from_millis(150);
 /// How often what still lives is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Starts the candidate as a child that outlives its parent's death by nothing but its stdin.
-const PARENT: &str = "import subprocess, sys\n\
-                      subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE).wait()\n";
+/// Starts the candidate as a child that outlives its parent's death by nothing but its stdin. The
+/// first argument is the child's environment: the parent needs its own.
+const PARENT: &str = "import json, subprocess, sys\n\
+                      environment = json.loads(sys.argv[1])\n\
+                      child = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, env=environment)\n\
+                      child.wait()\n";
+
+/// What a program on Windows finds in any session: the system's own places. Without the first of
+/// them it cannot start.
+const OF_WINDOWS: [&str; 7] = [
+    "SystemRoot",
+    "SystemDrive",
+    "windir",
+    "ComSpec",
+    "ProgramData",
+    "TEMP",
+    "TMP",
+];
 
 /// How a launch is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -172,14 +188,19 @@ impl Report {
         ]
     }
 
-    /// `3 of 20 launches failed: …`, or that none did.
+    /// `3 of 20 launches failed: …`, or that none did. If one way to end never went well, which.
     pub fn reliability(&self) -> String {
         let (failed, all) = (self.failed().count(), self.launches.len());
-        let first = self.failed().find_map(|it| it.failure.as_ref());
-        match first {
-            Some(first) => format!("{failed} of {all} launches failed: {first}"),
-            None => format!("{all} of {all} launches passed"),
-        }
+        let never = never_well(&self.launches);
+        let mut failures = self.failed();
+        let first = failures.find(|it| never.is_none_or(|how| how == it.how));
+        let Some(first) = first.and_then(|it| it.failure.as_ref()) else {
+            return format!("{all} of {all} launches passed");
+        };
+        let which = never.map_or_else(String::new, |how| {
+            format!(", among them all that were to end after {}", how.words())
+        });
+        format!("{failed} of {all} launches failed{which}: {first}")
     }
 }
 
@@ -206,7 +227,11 @@ impl Trial<'_> {
         staging::remove(&home)?;
         let (app, empty) = (home.join("app"), home.join("empty"));
         fs_err::create_dir_all(&empty)?;
-        let executable = install(candidate, &app)?;
+        let place = Place {
+            executable: install(candidate, &app)?,
+            environment: environment(&home.join("user"))?,
+            empty,
+        };
         let kept = self.kept(candidate)?;
         let allowed = self.allowed_failures();
         let mut launches: Vec<Launch> = Vec::new();
@@ -215,7 +240,7 @@ impl Trial<'_> {
             if number == 1 {
                 forget_cached(&app);
             }
-            let launch = self.launch(number, &executable, &empty, &kept)?;
+            let launch = self.launch(number, &place, &kept)?;
             self.cx.progress(&self.line(&launch))?;
             failures += usize::from(launch.failure.is_some());
             launches.push(launch);
@@ -295,9 +320,9 @@ impl Trial<'_> {
         Ok(folder)
     }
 
-    fn launch(&self, number: usize, program: &Path, empty: &Path, kept: &Path) -> Result<Launch> {
+    fn launch(&self, number: usize, place: &Place, kept: &Path) -> Result<Launch> {
         let how = How::of(number);
-        let mut launched = match self.cx.launch(self.command(program, empty, how)) {
+        let mut launched = match self.cx.launch(self.command(place, how)?) {
             Ok(launched) => launched,
             Err(error) => {
                 let failure = cannot_run(error)?;
@@ -348,30 +373,70 @@ impl Trial<'_> {
         })
     }
 
-    fn command(&self, program: &Path, empty: &Path, how: How) -> Command {
+    fn command(&self, place: &Place, how: How) -> Result<Command> {
         let mut command = match how {
             How::ParentKilled => {
+                // A Python may need something of its environment, such as where its libraries are.
                 let mut parent = Command::new(self.environment.python());
-                parent.args(["-I", "-S", "-c", PARENT]).arg(program);
+                parent.args(["-I", "-S", "-c", PARENT]);
+                parent.arg(serde_json::to_string(&place.environment)?);
+                parent.arg(&place.executable);
                 parent
             }
-            How::StdinClosed | How::Terminated => Command::new(program),
+            How::StdinClosed | How::Terminated => {
+                let mut command = Command::new(&place.executable);
+                command.env_clear().envs(&place.environment);
+                command
+            }
         };
-        command.args(&self.sidecar.probe).current_dir(empty);
-        only_what_the_system_needs(&mut command);
-        command
+        command.args(&self.sidecar.probe).current_dir(&place.empty);
+        Ok(command)
     }
 }
 
-/// Takes the build's environment away.
-pub fn only_what_the_system_needs(command: &mut Command) {
-    command.env_clear();
-    // Windows programs cannot start without these.
-    for name in ["SystemRoot", "TEMP", "TMP"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
+/// Where a candidate is tried.
+struct Place {
+    executable: PathBuf,
+    /// All variables that it gets.
+    environment: BTreeMap<&'static str, String>,
+    /// The folder that it is started in.
+    empty: PathBuf,
+}
+
+/// The environment of a launch, with a new home where a program cannot do without: none at all, but
+/// on Windows.
+fn environment(user: &Path) -> Result<BTreeMap<&'static str, String>> {
+    if !cfg!(windows) {
+        return Ok(BTreeMap::new());
     }
+    let environment = of_windows(&user.to_string_lossy(), |name| std::env::var(name).ok());
+    for folder in ["APPDATA", "LOCALAPPDATA"] {
+        fs_err::create_dir_all(&environment[folder])?;
+    }
+    Ok(environment)
+}
+
+/// What Windows gives a program of a user who has just been made.
+fn of_windows(
+    user: &str,
+    inherited: impl Fn(&str) -> Option<String>,
+) -> BTreeMap<&'static str, String> {
+    // As ordinary programs know paths.
+    let user = user.strip_prefix(r"\\?\").unwrap_or(user);
+    let system = OF_WINDOWS.iter();
+    let mut environment: BTreeMap<_, _> = system
+        .filter_map(|it| Some((*it, inherited(it)?)))
+        .collect();
+    // A path without a drive is one of the network; it is its own HOMEPATH.
+    let (drive, path) = user.split_at(user.find(':').map_or(0, |it| it + 1));
+    environment.extend([
+        ("USERPROFILE", user.to_owned()),
+        ("APPDATA", format!("{user}\\AppData\\Roaming")),
+        ("LOCALAPPDATA", format!("{user}\\AppData\\Local")),
+        ("HOMEDRIVE", drive.to_owned()),
+        ("HOMEPATH", path.to_owned()),
+    ]);
+    environment
 }
 
 /// Ends a program that is ready; gives how it ended and which of its processes did not.
@@ -430,12 +495,12 @@ fn cannot_run(error: anyhow::Error) -> Result<String> {
     }
 }
 
-/// A way to end that went wrong each time, although a few failures are tolerated: none of them is
-/// chance.
+/// A way to end that went wrong each time, although a few failures are tolerated: that is not
+/// chance. One time alone may be.
 fn never_well(launches: &[Launch]) -> Option<How> {
     let of = |how: How| launches.iter().filter(move |it| it.how == how);
     let ways = [How::StdinClosed, How::Terminated, How::ParentKilled];
-    let never = |how: &How| of(*how).count() > 0 && of(*how).all(|it| it.failure.is_some());
+    let never = |how: &How| of(*how).count() > 1 && of(*how).all(|it| it.failure.is_some());
     ways.into_iter().find(never)
 }
 
@@ -497,4 +562,41 @@ fn forget_cached(folder: &Path) {
     crate::engine::processes::forget_cached(folder);
     #[cfg(not(target_os = "linux"))]
     let _ = folder;
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    /// Windows is not here to show it: what a program finds there that belongs to nobody yet.
+    #[test]
+    fn on_windows_a_program_has_a_home_that_is_empty() {
+        let inherited = |name: &str| match name {
+            "SystemRoot" | "windir" => Some(r"C:\Windows".to_owned()),
+            "ComSpec" => Some(r"C:\Windows\system32\cmd.exe".to_owned()),
+            "ProgramData" => Some(r"C:\ProgramData".to_owned()),
+            "SystemDrive" => Some("C:".to_owned()),
+            "TEMP" | "TMP" => Some(r"D:\tmp".to_owned()),
+            _ => Some("of the build".to_owned()),
+        };
+        let environment = of_windows(r"\\?\D:\trial a b\user", inherited);
+        let lines = environment.iter().map(|it| format!("{}={}\n", it.0, it.1));
+        expect![[r#"
+            APPDATA=D:\trial a b\user\AppData\Roaming
+            ComSpec=C:\Windows\system32\cmd.exe
+            HOMEDRIVE=D:
+            HOMEPATH=\trial a b\user
+            LOCALAPPDATA=D:\trial a b\user\AppData\Local
+            ProgramData=C:\ProgramData
+            SystemDrive=C:
+            SystemRoot=C:\Windows
+            TEMP=D:\tmp
+            TMP=D:\tmp
+            USERPROFILE=D:\trial a b\user
+            windir=C:\Windows
+        "#]]
+        .assert_eq(&lines.collect::<String>());
+    }
 }

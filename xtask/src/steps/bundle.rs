@@ -16,6 +16,7 @@ use super::{
     sign_code::{Code, FOLDERS},
 };
 use crate::{
+    binary,
     config::{BundleKind, TauriCli},
     engine::{
         artifact::Artifact,
@@ -185,7 +186,13 @@ impl<'r> Bundle<'r> {
             .context("a package has a name")?
             .to_string_lossy();
         let (contents, gap) = match self.look_inside(cx, &package, kind)? {
-            Some(inside) => (self.check_contents(&inside, kind)?, None),
+            Some(inside) => {
+                let unpacked = work.join("inside");
+                (
+                    self.check_contents(&inside, &package, kind, &unpacked)?,
+                    None,
+                )
+            }
             None => (Vec::new(), Some(format!("{name}: {NOT_READ}"))),
         };
         if let Some(gap) = &gap {
@@ -262,8 +269,15 @@ impl<'r> Bundle<'r> {
     }
 
     /// What the package holds must be what was built and tried out: a bundler that picked up
-    /// another file would ship it unseen.
-    fn check_contents(&self, inside: &Inside, kind: BundleKind) -> Result<Vec<Content>> {
+    /// another file would ship it unseen. A program that differs is unpacked into a folder, to be
+    /// looked at.
+    fn check_contents(
+        &self,
+        inside: &Inside,
+        package: &Path,
+        kind: BundleKind,
+        unpacked: &Path,
+    ) -> Result<Vec<Content>> {
         let expected = self.expected(kind)?;
         let mut contents = Vec::new();
         for Expected {
@@ -274,8 +288,13 @@ impl<'r> Bundle<'r> {
         {
             let found = inside.get(path);
             let found = found.with_context(|| format!("the package holds no /{path}"))?;
+            let same =
+                found.link == entry.link && (entry.link.is_some() || found.sha256 == entry.sha256);
+            if !same && *is_program {
+                self.refuse_placeholder(path, found, package, kind, unpacked)?;
+            }
             ensure!(
-                found.link == entry.link && (entry.link.is_some() || found.sha256 == entry.sha256),
+                same,
                 "/{path} in the package is not the file that was built and tried out"
             );
             ensure!(
@@ -283,7 +302,7 @@ impl<'r> Bundle<'r> {
                 "/{path} in the package cannot be executed any more"
             );
             // Of what `verify` can look into, too.
-            if *is_program && kind == BundleKind::Deb {
+            if *is_program && matches!(kind, BundleKind::Deb | BundleKind::Rpm) {
                 contents.push(Content {
                     path: path.clone(),
                     sha256: found.sha256.clone(),
@@ -299,6 +318,33 @@ impl<'r> Bundle<'r> {
             other.map_or("", |it| it)
         );
         Ok(contents)
+    }
+
+    /// Says what a file that differs is instead, if it is no program for the target. An rpm tells
+    /// digests only: of those the one of an empty file is known.
+    fn refuse_placeholder(
+        &self,
+        path: &str,
+        found: &Entry,
+        package: &Path,
+        kind: BundleKind,
+        unpacked: &Path,
+    ) -> Result<()> {
+        let what = format!("/{path} in the package");
+        ensure!(found.link.is_none(), "{what} is a symbolic link");
+        ensure!(
+            found.sha256 != hex(&Sha256::digest([])),
+            "{what} is an empty file"
+        );
+        if kind != BundleKind::Deb {
+            return Ok(());
+        }
+        fs_err::create_dir_all(unpacked)?;
+        let file = unpacked.join(Path::new(path).file_name().context("a file has a name")?);
+        fs_err::write(&file, deb::read_file(package, path)?)?;
+        // Whether it may be executed is asked of all files, in other words.
+        mark_executable(&file)?;
+        binary::check(&file, &self.target, &what)
     }
 
     /// The files of the release as a package of this kind holds them.
@@ -423,6 +469,21 @@ impl<'r> Bundle<'r> {
     }
 }
 
+#[cfg(unix)]
+fn mark_executable(file: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(fs_err::set_permissions(
+        file,
+        std::fs::Permissions::from_mode(0o755),
+    )?)
+}
+
+/// Windows has no such mark.
+#[cfg(not(unix))]
+fn mark_executable(_file: &Path) -> Result<()> {
+    Ok(())
+}
+
 fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
     match value {
         serde_json::Value::String(text) => found.push(text.clone()),
@@ -462,6 +523,11 @@ impl Step for Bundle<'_> {
                 probe.watch = words.iter().skip(1).map(Into::into).collect();
                 inputs = inputs.tool(&words[0], cx.probe(&probe)?.version);
             }
+        }
+        if self.kinds.contains(&BundleKind::Rpm) {
+            // Without it nobody looks into the package: once it is there, somebody has to.
+            let rpm = cx.probe(&versions::rpm()).map(|it| it.version);
+            inputs = inputs.tool("rpm", rpm.unwrap_or_else(|_| "none".to_owned()));
         }
         for platform in ["linux", "windows", "macos"] {
             inputs = inputs.file(config.app.dir.join(format!("tauri.{platform}.conf.json")));

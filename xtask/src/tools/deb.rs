@@ -75,11 +75,16 @@ fn normalize_tar(gzipped: &[u8], time: u64, links: &Links) -> Result<Vec<u8>> {
     let mut members = BTreeMap::new();
     for entry in archive.entries()? {
         let mut entry = entry?;
+        let path = inner(&entry.path()?);
+        if path.is_empty() {
+            // `./`, with which `dpkg-deb` begins; Tauri's bundler leaves it out.
+            continue;
+        }
         let header = entry.header();
         let mut member = Member::new(header.entry_type(), header.mode()?, None);
         member.link = entry.link_name()?.map(std::borrow::Cow::into_owned);
         entry.read_to_end(&mut member.content)?;
-        members.insert(inner(&entry.path()?), member);
+        members.insert(path, member);
     }
     for (path, target) in links {
         for folder in Path::new(path).ancestors().skip(1).map(inner) {
@@ -130,12 +135,33 @@ fn inner(path: &Path) -> String {
 
 /// What lies inside a package.
 pub fn contents(package: &Path) -> Result<Inside> {
+    read(tar::Archive::new(&*data(package)?))
+}
+
+/// The bytes of one file in a package, by its path without a leading `/`.
+pub fn read_file(package: &Path, path: &str) -> Result<Vec<u8>> {
+    let data = data(package)?;
+    for entry in tar::Archive::new(&*data).entries()? {
+        let mut entry = entry?;
+        if inner(&entry.path()?) == path {
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            return Ok(content);
+        }
+    }
+    bail!("{} holds no /{path}", package.display())
+}
+
+/// The archive of what is installed, unpacked.
+fn data(package: &Path) -> Result<Vec<u8>> {
     let bytes = fs_err::read(package)?;
     let mut archive = ar::Archive::new(Cursor::new(&bytes));
     while let Some(member) = archive.next_entry() {
-        let mut member = member.context("no Debian package")?;
+        let member = member.context("no Debian package")?;
         if member.header().identifier() == b"data.tar.gz" {
-            return read(tar::Archive::new(MultiGzDecoder::new(&mut member)));
+            let mut data = Vec::new();
+            MultiGzDecoder::new(member).read_to_end(&mut data)?;
+            return Ok(data);
         }
     }
     bail!("{} holds no data.tar.gz", package.display())

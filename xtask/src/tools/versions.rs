@@ -67,6 +67,11 @@ pub fn ccache() -> Probe {
     Probe::new("ccache", ["--version"])
 }
 
+/// What reads RPM packages.
+pub fn rpm() -> Probe {
+    Probe::new("rpm", ["--version"])
+}
+
 /// Starts a program whose addresses are the same each time, and proves that by starting itself:
 /// some containers forbid it.
 pub fn setarch() -> Probe {
