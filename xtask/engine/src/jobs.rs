@@ -7,7 +7,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use jobserver::Client;
 
 /// The processes that may work at once.
@@ -21,6 +21,8 @@ struct Now {
     server: Option<Client>,
     /// Tokens that are kept back for programs that are told a number.
     kept: usize,
+    /// Two parts run side by side, or the second of them does.
+    divided: bool,
 }
 
 impl Jobs {
@@ -33,7 +35,11 @@ impl Jobs {
         let server = server(all)?;
         Ok(Self {
             all,
-            now: Mutex::new(Now { server, kept: 0 }),
+            now: Mutex::new(Now {
+                server,
+                kept: 0,
+                divided: false,
+            }),
         })
     }
 
@@ -56,8 +62,17 @@ impl Jobs {
     }
 
     /// From now on two parts run side by side.
+    ///
+    /// # Errors
+    /// They do already: one of two parts cannot be divided again. Its programs hold tokens, and
+    /// waiting for those could take forever.
     pub(super) fn divide(&self) -> Result<()> {
         let mut now = self.lock();
+        ensure!(
+            !now.divided,
+            "what runs side by side cannot be divided once more"
+        );
+        now.divided = true;
         let Some(server) = &now.server else {
             return Ok(());
         };
@@ -84,7 +99,9 @@ impl Jobs {
 
     /// Both parts have ended. What was killed took its tokens with it, so they are made anew.
     pub(super) fn renew(&self) -> Result<()> {
-        self.lock().server = server(self.all)?;
+        let mut now = self.lock();
+        now.divided = false;
+        now.server = server(self.all)?;
         Ok(())
     }
 
@@ -126,6 +143,26 @@ mod tests {
             jobs.unite();
             jobs.renew().unwrap();
             assert_eq!((takers(&jobs), jobs.share()), (all, all));
+        }
+    }
+    /// Not waiting for tokens that the programs of the first division hold; the first one stays.
+    #[test]
+    fn one_of_two_parts_is_not_divided_again() {
+        for all in 1..=5 {
+            let jobs = Jobs::new(all).unwrap();
+            let says = |jobs: &Jobs| jobs.divide().map_err(|it| it.to_string());
+            let again = Err("what runs side by side cannot be divided once more".to_owned());
+            assert_eq!(says(&jobs), Ok(()));
+            let before = (takers(&jobs), jobs.share());
+            assert_eq!(says(&jobs), again, "of {all}");
+            assert_eq!((takers(&jobs), jobs.share()), before);
+            // The other part still runs.
+            jobs.unite();
+            assert_eq!(says(&jobs), again, "of {all}");
+            jobs.unite();
+            jobs.renew().unwrap();
+            assert_eq!((takers(&jobs), jobs.share()), (all, all));
+            assert_eq!(says(&jobs), Ok(()));
         }
     }
 }

@@ -1,6 +1,10 @@
 //! `freeze compare`: makes every candidate of a sidecar, tries each, and says which one to take.
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -15,6 +19,7 @@ use crate::{
     engine::{
         event::{Event, Events},
         exec::Interrupted,
+        paste::pasteable,
         secret::Redactor,
         select::Selection,
         session::{Hashes, Options, Reported, Session, Task},
@@ -24,11 +29,12 @@ use crate::{
     freeze::{
         candidate::Freezing,
         choice::Choice,
-        comparison::{COLUMNS, Compared, Comparison, recommend},
+        comparison::{COLUMNS, CachedC, Compared, Comparison, recommend},
         trial::Trial,
     },
     release::{Release, SigningWish},
     report,
+    steps::sidecar::Sidecar,
     target::Target,
     tools::python::{Environment, Interpreter},
 };
@@ -50,19 +56,55 @@ pub(super) fn freeze(world: &World, options: &Freeze) -> Result<ExitCode> {
     };
     doctor::before(world, &target, &events, scope)?;
     let sidecars = chosen(&world.config()?, options)?;
-    let session = open(world, &target, &events, &sidecars)?;
-    let outcome = compare_all(world, options, &target, &session, &sidecars);
+    let resume = resume_command(options, &target, world.global.config.as_deref());
+    let session = open(world, &target, &events, &sidecars, &resume)?;
+    let run = Run {
+        session: &session,
+        resume: &resume,
+    };
+    let outcome = run.compare_all(world, options, &target, &sidecars);
     session.close();
-    let ok = outcome.is_ok();
+    let ok = outcome.as_ref().is_ok_and(|it| it.all_recommend);
     let seconds = started.elapsed().as_secs_f64();
-    let next = (!ok).then(|| "cargo xtask freeze compare".to_owned());
+    let next = (!ok).then_some(resume);
     events.emit(Event::RunFinished { ok, seconds, next });
     match outcome {
-        Ok(pages) => print(&pages.join("\n")),
+        Ok(compared) => {
+            print(&compared.pages.join("\n"))?;
+            Ok(match compared.all_recommend {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            })
+        }
         Err(error) if error.is::<Interrupted>() => Ok(ExitCode::from(INTERRUPTED)),
         Err(error) if error.is::<Reported>() => Ok(ExitCode::FAILURE),
         Err(error) => Err(error),
     }
+}
+
+/// What to type to compare again. `--setup` has done its work then.
+fn resume_command(options: &Compare, target: &Target, config: Option<&Path>) -> String {
+    let mut command = Command::new("cargo");
+    command.args(["xtask", "freeze", "compare"]);
+    if options.on.target.is_some() {
+        command.args(["--target", &target.name]);
+    }
+    if let Some(name) = &options.sidecar {
+        command.args(["--sidecar", name]);
+    }
+    if let Some(launches) = options.launches {
+        command.args(["--launches", &launches.to_string()]);
+    }
+    let files = [
+        ("--output", options.output.as_deref()),
+        ("--config", config),
+    ];
+    for (flag, path) in files {
+        if let Some(path) = path {
+            command.arg(flag).arg(path);
+        }
+    }
+    pasteable(&command, Path::new(""))
 }
 
 /// The sidecars that are asked for.
@@ -91,11 +133,12 @@ fn open(
     target: &Target,
     events: &Events,
     sidecars: &[config::Sidecar],
+    command: &str,
 ) -> Result<Session> {
     let config = world.config()?;
     let state = world.state(target);
     let withheld = Release::withheld(&config);
-    let command = "cargo xtask freeze compare".to_owned();
+    let command = command.to_owned();
     let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let session = Session::open(Options {
         root: world.root.clone(),
@@ -122,7 +165,9 @@ fn open(
             let name = name.clone();
             LAYOUTS.map(move |layout| task_name(&name, freezer, layout))
         };
-        freezers.into_iter().flat_map(each).collect::<Vec<_>>()
+        let candidates = freezers.into_iter().flat_map(each);
+        let first = std::iter::once(sources_name(&it.name));
+        first.chain(candidates).collect::<Vec<_>>()
     };
     events.emit(Event::RunStarted {
         command,
@@ -138,45 +183,119 @@ fn task_name(sidecar: &str, freezer: Freezer, layout: Layout) -> String {
     format!("{sidecar}:{}-{}", freezer.name(), layout.name())
 }
 
-/// The pages of all sidecars, which are written as well.
-fn compare_all(
-    world: &World,
-    options: &Compare,
-    target: &Target,
-    session: &Session,
-    sidecars: &[config::Sidecar],
-) -> Result<Vec<String>> {
-    let state = world.state(target);
-    let (probes, redactor) = (world.probes(), Redactor::default());
-    let wish = SigningWish::Unsigned;
-    let release = Release::new(
-        world.config()?,
-        target.clone(),
-        wish,
-        &state,
-        &probes,
-        &redactor,
-    )?;
-    let folder = options
-        .output
-        .clone()
-        .unwrap_or_else(|| state.join("freeze"));
-    let mut pages = Vec::new();
-    for sidecar in sidecars {
-        let comparison = compare(session, &release, sidecar)?;
-        let (markdown, json) = write(&comparison, &folder)?;
-        let table = report::table(&COLUMNS, &comparison.rows());
-        let (failures, advice) = (comparison.failures(), comparison.advice());
-        pages.push(format!(
-            "\n{table}{failures}{advice}\nwritten to {} and {}\n",
-            release.relative(&markdown),
-            release.relative(&json)
-        ));
-    }
-    Ok(pages)
+/// The task that comes before the candidates.
+fn sources_name(sidecar: &str) -> String {
+    format!("{sidecar}:plain-python")
 }
 
-fn write(comparison: &Comparison, folder: &std::path::Path) -> Result<(PathBuf, PathBuf)> {
+/// What came out for all sidecars.
+struct AllCompared {
+    /// For people, one a sidecar.
+    pages: Vec<String>,
+    /// Something passed for each sidecar.
+    all_recommend: bool,
+}
+
+/// What every task needs.
+struct Run<'a> {
+    session: &'a Session,
+    /// What to type after a failure.
+    resume: &'a str,
+}
+
+impl Run<'_> {
+    /// Compares the sidecars one after the other, and writes what comes out.
+    fn compare_all(
+        &self,
+        world: &World,
+        options: &Compare,
+        target: &Target,
+        sidecars: &[config::Sidecar],
+    ) -> Result<AllCompared> {
+        let state = world.state(target);
+        let (probes, redactor) = (world.probes(), Redactor::default());
+        let wish = SigningWish::Unsigned;
+        let release = Release::new(
+            world.config()?,
+            target.clone(),
+            wish,
+            &state,
+            &probes,
+            &redactor,
+        )?;
+        let folder = options
+            .output
+            .clone()
+            .unwrap_or_else(|| state.join("freeze"));
+        let (mut pages, mut all_recommend) = (Vec::new(), true);
+        for sidecar in sidecars {
+            let comparison = self.compare(&release, sidecar)?;
+            let (markdown, json) = write(&comparison, &folder)?;
+            let table = report::table(&COLUMNS, &comparison.rows());
+            let (failures, advice) = (comparison.failures(), comparison.advice());
+            all_recommend &= comparison.recommendation.is_some();
+            pages.push(format!(
+                "\n{table}{failures}{advice}\nwritten to {} and {}\n",
+                release.relative(&markdown),
+                release.relative(&json)
+            ));
+        }
+        Ok(AllCompared {
+            pages,
+            all_recommend,
+        })
+    }
+
+    /// One after the other, so that none disturbs another's figures.
+    fn compare(&self, release: &Release, sidecar: &config::Sidecar) -> Result<Comparison> {
+        self.task(
+            sources_name(&sidecar.name),
+            "no freezer helps against what fails here",
+            |cx| {
+                refuse_broken_sources(cx, release, sidecar)?;
+                Ok("it starts under plain Python".to_owned())
+            },
+        )?;
+        let mut candidates = Vec::new();
+        for &freezer in &sidecar.freezers {
+            for layout in LAYOUTS {
+                let name = task_name(&sidecar.name, freezer, layout);
+                self.task(name, "to compare it", |cx| {
+                    let compared = candidate(cx, release, sidecar, freezer, layout)?;
+                    let summary = summary(&compared);
+                    candidates.push(compared);
+                    Ok(summary)
+                })?;
+            }
+        }
+        Ok(Comparison {
+            sidecar: sidecar.name.clone(),
+            version: release.config.product.version.to_string(),
+            target: release.target.triple.clone(),
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            max_startup: sidecar.max_startup.map(|it| it.as_secs_f64()),
+            recommendation: recommend(&candidates, sidecar.max_startup),
+            candidates,
+        })
+    }
+
+    fn task(
+        &self,
+        name: String,
+        why: &str,
+        work: impl FnOnce(&Context) -> Result<String>,
+    ) -> Result<()> {
+        let task = Task {
+            log: format!("freeze-{}", staging::file_name(&name)),
+            name,
+            why: why.to_owned(),
+            resume: self.resume.to_owned(),
+        };
+        self.session.task(&task, work)
+    }
+}
+
+fn write(comparison: &Comparison, folder: &Path) -> Result<(PathBuf, PathBuf)> {
     fs_err::create_dir_all(folder)?;
     let name = staging::file_name(&comparison.sidecar);
     let markdown = folder.join(format!("{name}.md"));
@@ -187,36 +306,17 @@ fn write(comparison: &Comparison, folder: &std::path::Path) -> Result<(PathBuf, 
     Ok((markdown, json))
 }
 
-/// One after the other, so that none disturbs another's figures.
-fn compare(session: &Session, release: &Release, sidecar: &config::Sidecar) -> Result<Comparison> {
-    let mut candidates = Vec::new();
-    for &freezer in &sidecar.freezers {
-        for layout in LAYOUTS {
-            let name = task_name(&sidecar.name, freezer, layout);
-            let log = format!("freeze-{}", staging::file_name(&name));
-            let task = Task {
-                name,
-                why: "to compare it".to_owned(),
-                log,
-                resume: "cargo xtask freeze compare".to_owned(),
-            };
-            session.task(&task, |cx| {
-                let compared = candidate(cx, release, sidecar, freezer, layout)?;
-                let summary = summary(&compared);
-                candidates.push(compared);
-                Ok(summary)
-            })?;
-        }
-    }
-    Ok(Comparison {
-        sidecar: sidecar.name.clone(),
-        version: release.config.product.version.to_string(),
-        target: release.target.triple.clone(),
-        jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        max_startup: sidecar.max_startup.map(|it| it.as_secs_f64()),
-        recommendation: recommend(&candidates, sidecar.max_startup),
-        candidates,
-    })
+/// What the step does before it freezes.
+fn refuse_broken_sources(cx: &Context, release: &Release, sidecar: &config::Sidecar) -> Result<()> {
+    let interpreter = Interpreter::find(cx, sidecar.python)?;
+    let environment = Environment::ensure(cx, sidecar, &interpreter)?;
+    let trial = Trial {
+        cx,
+        sidecar,
+        version: &release.config.product.version.to_string(),
+        environment: &environment,
+    };
+    Sidecar::new(release, sidecar).refuse_broken_sources(&trial)
 }
 
 fn candidate(
@@ -253,12 +353,14 @@ fn candidate(
         freezer_version: freezing.version_of(freezer),
         layout,
         build_seconds: 0.0,
+        cached_c: None,
         trial: None,
         failure: None,
     };
     let started = Instant::now();
     let made = choice.made(freezer, layout)?;
     compared.build_seconds = started.elapsed().as_secs_f64();
+    compared.cached_c = CachedC::of(&fs_err::read_to_string(&cx.log().path)?);
     match made {
         Err(failure) => compared.failure = Some(failure),
         Ok(made) => {

@@ -52,13 +52,51 @@ pub struct Compared {
     pub freezer_version: Option<String>,
     /// How it lies on the disk.
     pub layout: Layout,
-    /// How long the freezer took, in seconds. What an earlier freeze left in the C cache counts in
-    /// its favour.
+    /// How long the freezer took, in seconds; `cached-c` says how much of its work was spared.
     pub build_seconds: f64,
+    /// How much of the C code came out of the C cache; none if the freezer said nothing about one:
+    /// PyInstaller has no C code, and Nuitka works without a cache, too.
+    pub cached_c: Option<CachedC>,
     /// What its trial showed; none if it could not be made.
     pub trial: Option<Report>,
     /// Why it could not be made, or was rejected.
     pub failure: Option<Failure>,
+}
+
+/// C files that a freezer wanted compiled, by its own count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CachedC {
+    /// All of them.
+    pub files: usize,
+    /// Those that an earlier freeze had left in the C cache.
+    pub hits: usize,
+}
+
+impl CachedC {
+    /// What Nuitka's output says, of all its compilations: one file has a second one, of what
+    /// unpacks it.
+    pub fn of(output: &str) -> Option<Self> {
+        let mut found = None;
+        for line in output.lines() {
+            let number = |after: &str| -> Option<usize> {
+                let (_, rest) = line.split_once(after)?;
+                rest.split_whitespace().next()?.parse().ok()
+            };
+            let of_ccache = line.contains("using ccache");
+            if !of_ccache && !line.contains("using clcache") {
+                continue;
+            }
+            let it: &mut Self = found.get_or_insert_default();
+            it.files += number("Compiled ").unwrap_or_default();
+            it.hits += match of_ccache {
+                true => number("'cache hit': "),
+                false => number(" with "),
+            }
+            .unwrap_or_default();
+        }
+        found
+    }
 }
 
 /// A candidate to take.
@@ -152,10 +190,11 @@ pub fn recommend(all: &[Compared], max_startup: Option<Duration>) -> Option<Reco
 const FAILED: &str = "could not be made, or failed its trial";
 
 /// The head of the table, and which of its columns hold numbers.
-pub const COLUMNS: [&str; 9] = [
+pub const COLUMNS: [&str; 10] = [
     "freezer",
     "layout",
     "build, s",
+    "C cache",
     "cold, ms",
     "warm, ms",
     "p95, ms",
@@ -219,10 +258,11 @@ impl Comparison {
 }
 
 const LEGEND: &str = "
-The build includes what an earlier freeze left in the C cache. Cold is the first launch, with the files
-dropped from the system's cache where it allows that; warm is the median of the others, p95 what nineteen
-of twenty of them did not exceed; both to the line `READY`. Memory is the most that all processes held at
-once. The rules of the recommendation stand in docs/freezing.md.
+C cache is how many of the C files an earlier freeze had left there, so that they cost nothing; a dash
+where none was asked. Only builds that found equally much compare. Cold is the first launch, with the
+files dropped from the system's cache where it allows that; warm is the median of the others, p95 what
+nineteen of twenty of them did not exceed; both to the line `READY`. Memory is the most that all processes
+held at once. The rules of the recommendation stand in docs/freezing.md.
 ";
 
 fn row(it: &Compared) -> Vec<String> {
@@ -233,6 +273,8 @@ fn row(it: &Compared) -> Vec<String> {
         it.freezer.name().to_owned(),
         it.layout.name().to_owned(),
         format!("{:.0}", it.build_seconds),
+        it.cached_c
+            .map_or_else(none, |it| format!("{}/{}", it.hits, it.files)),
     ];
     match &it.trial {
         Some(trial) => {
@@ -248,7 +290,7 @@ fn row(it: &Compared) -> Vec<String> {
             ]);
         }
         None => {
-            cells.extend((3..COLUMNS.len() - 1).map(|_| none()));
+            cells.extend((4..COLUMNS.len() - 1).map(|_| none()));
             cells.push(
                 it.failure
                     .as_ref()
@@ -282,6 +324,7 @@ mod tests {
             freezer_version: None,
             layout,
             build_seconds: 60.0,
+            cached_c: None,
             trial: Some(Report {
                 launches: Vec::new(),
                 rejected: false,
@@ -318,6 +361,28 @@ mod tests {
             candidates,
         };
         expect.assert_eq(&(comparison.failures() + &comparison.advice()));
+    }
+
+    #[test]
+    fn nuitka_counts_what_the_cache_spared() {
+        let check = |output: &str, expected: Option<(usize, usize)>| {
+            let found = CachedC::of(output).map(|it| (it.hits, it.files));
+            assert_eq!(found, expected, "{output}");
+        };
+        check(
+            "INFO: Building EXE\nNuitka: Running C compilation via Scons.",
+            None,
+        );
+        let program = "Nuitka-Scons: Compiled 13 C files using ccache.
+            Nuitka-Scons: Cached C files (using ccache) with result 'cache hit': 12
+            Nuitka-Scons: Cached C files (using ccache) with result 'cache miss': 1\n";
+        check(program, Some((12, 13)));
+        let unpacks = "Nuitka-Scons: Compiled 2 C files using ccache.
+            Nuitka-Scons: Cached C files (using ccache) with result 'cache miss': 2\n";
+        check(&format!("{program}{unpacks}"), Some((12, 15)));
+        let windows =
+            "Nuitka-Scons: Compiled 9 C files using clcache with 4 cache hits and 5 cache misses.";
+        check(windows, Some((4, 9)));
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl<'r> Sidecar<'r> {
 
     /// What no freezer would help against: sources that are no Python, or a program that does not
     /// even start under plain Python.
-    fn refuse_broken_sources(&self, trial: &Trial) -> Result<()> {
+    pub fn refuse_broken_sources(&self, trial: &Trial) -> Result<()> {
         let (cx, environment) = (trial.cx, trial.environment);
         let cache = StatCache::open(PathBuf::new(), true, exec::quiet);
         let found = self.sources().walk(cx.root(), &cache)?;

@@ -11,7 +11,7 @@ use crate::state::Tail;
 
 /// A running child. Dropping it kills it.
 pub(crate) struct Process {
-    child: Mutex<Child>,
+    running: Mutex<Running>,
     /// Lines on their way to the child. Its own thread writes them, because a child
     /// that does not read would otherwise block whoever wants to end it.
     input: Mutex<Option<Sender<String>>>,
@@ -25,7 +25,8 @@ impl Process {
     pub(crate) fn spawn(mut command: Command) -> io::Result<(Self, Receiver<String>)> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         detach(&mut command);
-        let mut child = command.spawn()?;
+        let mut running = Running::new(command.spawn()?)?;
+        let child = &mut running.child;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
 
@@ -45,7 +46,7 @@ impl Process {
         });
 
         let process = Self {
-            child: Mutex::new(child),
+            running: Mutex::new(running),
             input: Mutex::new(Some(input)),
             stderr: tail,
             stderr_closed: Mutex::new(stderr_closed),
@@ -63,15 +64,15 @@ impl Process {
         self.input.lock().unwrap().take();
         let deadline = Instant::now() + grace;
         loop {
-            let mut child = self.child.lock().unwrap();
-            if let Ok(Some(status)) = child.try_wait() {
+            let mut running = self.running.lock().unwrap();
+            if let Ok(Some(status)) = running.child.try_wait() {
                 return Some(status);
             }
             if Instant::now() >= deadline {
-                kill(&mut child);
-                return child.wait().ok();
+                running.kill();
+                return running.child.wait().ok();
             }
-            drop(child);
+            drop(running);
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -105,13 +106,52 @@ fn detach(command: &mut Command) {
     command.creation_flags(CREATE_NO_WINDOW);
 }
 
-fn kill(child: &mut Child) {
+/// A child, and what reaches all that it starts.
+struct Running {
+    child: Child,
+    /// Closing it kills what is inside. The system closes it when the app is killed: the sidecar
+    /// then goes even if it takes no notice of its input.
+    #[cfg(windows)]
+    job: Option<win32job::Job>,
+}
+
+impl Running {
     #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        // Not reaped yet, so the number still belongs to this child.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    fn new(child: Child) -> io::Result<Self> {
+        Ok(Self { child })
     }
-    let _ = child.kill();
+
+    /// What the child starts before it is in the job would stay outside. It gets there before a
+    /// one-file wrapper has unpacked anything.
+    #[cfg(windows)]
+    fn new(mut child: Child) -> io::Result<Self> {
+        use std::os::windows::io::AsRawHandle;
+        let mut limits = win32job::ExtendedLimitInfo::new();
+        limits.limit_kill_on_job_close();
+        let handle = child.as_raw_handle() as isize;
+        let job = win32job::Job::create_with_limit_info(&limits);
+        match job.and_then(|job| job.assign_process(handle).map(|()| job)) {
+            Ok(job) => Ok(Self { child, job: Some(job) }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(io::Error::other(error))
+            }
+        }
+    }
+
+    fn kill(&mut self) {
+        #[cfg(unix)]
+        if let Some(group) =
+            i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw)
+        {
+            // Not reaped yet, so the number still belongs to this child.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        #[cfg(windows)]
+        drop(self.job.take());
+        let _ = self.child.kill();
+    }
 }
 
 fn write_lines(stdin: Option<ChildStdin>, lines: Receiver<String>) {
