@@ -30,7 +30,8 @@ impl Heard<'_> {
         let failure = failure.or_else(|| self.bad_end())?;
         // Some programs try a module, say that it is missing, and go on without.
         Some(match self.missing_module() {
-            Some(module) => format!("it misses the module {module}: {failure}"),
+            // What else is said of it only follows.
+            Some(module) => format!("it misses the module {module}"),
             None => failure,
         })
     }

@@ -74,11 +74,11 @@ fn slow_two_sidecars_and_what_breaks_them() {
         expect![[r#"
             frontend  runs: packaging/dist.toml changed
             app  runs: tauri.conf.json changed
-            sign-code  runs: sidecars removed (and 14 more)
-            bundle  runs: src-tauri/tauri.conf.json changed (and 15 more)
-            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
-            archive  runs: output of sign-code: alpha added (and 14 more)
-            seal  runs: commit [HASH]… -> [HASH]… (and 23 more)
+            sign-code  runs: sidecars removed (and 8 more)
+            bundle  runs: src-tauri/tauri.conf.json changed (and 9 more)
+            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 5 more)
+            archive  runs: output of sign-code: alpha added (and 8 more)
+            seal  runs: commit [HASH]… -> [HASH]… (and 29 more)
             sidecar:alpha  runs: it never ran here
             sidecar:beta  runs: it never ran here
             exit code 0
@@ -124,11 +124,11 @@ fn slow_two_sidecars_and_what_breaks_them() {
         expect![[r#"
             frontend  reused
             app  reused
-            sign-code  runs: output of sidecar:alpha: alpha changed
-            bundle  runs: output of sign-code: alpha changed
-            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
-            archive  runs: output of sign-code: alpha changed
-            seal  runs: dirty false -> true (and 9 more)
+            sign-code  reused
+            bundle  reused
+            sign-installers  reused
+            archive  reused
+            seal  runs: dirty false -> true
             sidecar:alpha  runs: main.py changed
             sidecar:beta  reused
             exit code 0
@@ -151,53 +151,52 @@ fn broken_under_plain_python(project: &Project) {
         (
             "import numpy\n",
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: a module is missing under plain Python: ModuleNotFoundError: No module named 'numpy'
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it misses the module numpy: it ended before it was ready (exit status: 1): ModuleNotFoundError: No module named 'numpy'
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
         (
             "print('READY')\nprint('READY')\n",
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: it printed READY 2 times under plain Python; once is the protocol
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it printed READY 2 times; once is the protocol
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
         (
             "import sys\nsys.stdin.read()\n",
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: it did not print READY within [TIME] under plain Python: it printed nothing
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it did not print READY within [TIME]: it printed nothing
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
         (
             "raise SystemExit('no device')\n",
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: it ended before it was ready under plain Python (exit status: 1): no device
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it ended before it was ready (exit status: 1): no device
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
         (
             &GOOD.replace("0.1.0", "0.0.9"),
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: it reports version 0.0.9 under plain Python, but the release is 0.1.0
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              hint: bring the sidecar's version in line with the product's
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it reports version 0.0.9, but the release is 0.1.0
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
     ] {
         project.write("sidecars/alpha/main.py", source);
@@ -231,7 +230,10 @@ fn broken_when_frozen(project: &Project) {
     let ran = project.run("dist --until sidecar:alpha");
     assert!(ran.stderr.contains("PyInstaller"), "{}", ran.stderr);
     expect![[r#"
-        sidecar:alpha failed: no freezer managed alpha: pyinstaller failed: a module is missing when frozen: ModuleNotFoundError: No module named 'wave'
+        sidecar:alpha failed: no freezer managed alpha
+          pyinstaller 6.22.3 (onefile) failed: a module is missing when frozen
+            3 of 3 launches failed, among them all that were to end after its stdin was closed: it misses the module wave: it ended before it was ready (exit status: 1): [PYI-20853:ERROR] Failed to execute script 'main' due to unhandled exception!
+            what they printed: target/dist/linux/logs/trial/alpha-pyinstaller-onefile
           log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
           resume: cargo xtask dist --until sidecar:alpha
         exit code 1
