@@ -68,17 +68,23 @@ pub(super) fn with_sidecars(names: &[&str], freezers: &str, packages: &[&str]) -
 /// comes before any freezer.
 #[test]
 fn slow_two_sidecars_and_what_breaks_them() {
-    let project = with_sidecars(&["alpha", "beta"], "[\"pyinstaller\"]", &PYINSTALLER);
+    let mut project = with_sidecars(&["alpha", "beta"], "[\"pyinstaller\"]", &PYINSTALLER);
+    // A developer's own modules stay out: PyInstaller needs the real one.
+    let modules = project.beside().join("modules");
+    std::fs::create_dir(&modules).unwrap();
+    std::fs::write(modules.join("altgraph.py"), "raise SystemExit('mine')\n").unwrap();
+    project.set("PYTHONPATH", modules.to_str().unwrap());
+    project.set("PYTHONOPTIMIZE", "2");
     check_steps(
         project.run("dist"),
         expect![[r#"
             frontend  runs: packaging/dist.toml changed
             app  runs: tauri.conf.json changed
-            sign-code  runs: sidecars removed (and 14 more)
-            bundle  runs: src-tauri/tauri.conf.json changed (and 15 more)
+            sign-code  runs: sidecars removed (and 8 more)
+            bundle  runs: src-tauri/tauri.conf.json changed (and 9 more)
             sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
-            archive  runs: output of sign-code: alpha added (and 14 more)
-            seal  runs: commit [HASH]… -> [HASH]… (and 23 more)
+            archive  runs: output of sign-code: alpha added (and 8 more)
+            seal  runs: commit [HASH]… -> [HASH]… (and 27 more)
             sidecar:alpha  runs: it never ran here
             sidecar:beta  runs: it never ran here
             exit code 0
@@ -116,6 +122,7 @@ fn slow_two_sidecars_and_what_breaks_them() {
             exit code 0
         "#]],
     );
+    what_decides(&project);
     broken_under_plain_python(&project);
     broken_when_frozen(&project);
     project.write("sidecars/alpha/main.py", format!("{GOOD}# The end\n"));
@@ -124,16 +131,48 @@ fn slow_two_sidecars_and_what_breaks_them() {
         expect![[r#"
             frontend  reused
             app  reused
-            sign-code  runs: output of sidecar:alpha: alpha changed
-            bundle  runs: output of sign-code: alpha changed
-            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
-            archive  runs: output of sign-code: alpha changed
-            seal  runs: dirty false -> true (and 9 more)
+            sign-code  reused
+            bundle  reused
+            sign-installers  reused
+            archive  reused
+            seal  runs: dirty false -> true
             sidecar:alpha  runs: main.py changed
             sidecar:beta  reused
             exit code 0
         "#]],
     );
+}
+
+/// What makes another sidecar, or gives a rejected one another chance; and what does not.
+fn what_decides(project: &Project) {
+    let says = |project: &Project, variable: &str| {
+        let (name, value) = variable.split_once('=').unwrap();
+        let output = project.command("plan").env(name, value).output().unwrap();
+        let plan = project.ended(output).shown();
+        let line = plan.lines().find(|it| it.starts_with("sidecar:alpha"));
+        line.unwrap_or("nothing").to_owned()
+    };
+    let reused = "sidecar:alpha  reused  [SIZE]";
+    assert_eq!(says(project, "SOURCE_DATE_EPOCH=1000000000"), reused);
+    assert_eq!(says(project, "PYTHONPATH=/nowhere"), reused);
+    let changed = "sidecar:alpha  would run  variable CPATH added";
+    assert_eq!(says(project, "CPATH=/nowhere"), changed);
+    let moved = project.copy_to("another, rather longer place");
+    assert_eq!(says(&moved, "LANG=C"), reused);
+    let configuration = project.read("packaging/dist.toml");
+    let check = |line: &str, expected: &str| {
+        let with = configuration.replace("name = \"alpha\"", &format!("name = \"alpha\"\n{line}"));
+        let with = match line.split_once(" = ") {
+            Some(("ready-timeout", _)) => with.replacen("ready-timeout = \"2s\"\n", "", 1),
+            _ => with,
+        };
+        project.write("packaging/dist.toml", with);
+        assert_eq!(says(project, "LANG=C"), expected, "{line}");
+    };
+    check("time-budget = \"7m\"", reused);
+    let changed = "sidecar:alpha  would run  ready-timeout [TIME] -> [TIME]";
+    check("ready-timeout = \"3s\"", changed);
+    project.write("packaging/dist.toml", configuration);
 }
 
 fn broken_under_plain_python(project: &Project) {
@@ -151,53 +190,52 @@ fn broken_under_plain_python(project: &Project) {
         (
             "import numpy\n",
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: a module is missing under plain Python: ModuleNotFoundError: No module named 'numpy'
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it misses the module numpy: it ended before it was ready (exit status: 1): ModuleNotFoundError: No module named 'numpy'
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
         (
             "print('READY')\nprint('READY')\n",
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: it printed READY 2 times under plain Python; once is the protocol
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it printed READY 2 times; once is the protocol
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
         (
             "import sys\nsys.stdin.read()\n",
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: it did not print READY within [TIME] under plain Python: it printed nothing
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it did not print READY within [TIME]: it printed nothing
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
         (
             "raise SystemExit('no device')\n",
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: it ended before it was ready under plain Python (exit status: 1): no device
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it ended before it was ready (exit status: 1): no device
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
         (
             &GOOD.replace("0.1.0", "0.0.9"),
             expect![[r#"
-            sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-              cause: it reports version 0.0.9 under plain Python, but the release is 0.1.0
-              log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
-              hint: bring the sidecar's version in line with the product's
-              resume: cargo xtask dist --until sidecar:alpha
-            exit code 1
-        "#]],
+                sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it reports version 0.0.9, but the release is 0.1.0
+                  log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  resume: cargo xtask dist --until sidecar:alpha
+                exit code 1
+            "#]],
         ),
     ] {
         project.write("sidecars/alpha/main.py", source);
@@ -231,7 +269,10 @@ fn broken_when_frozen(project: &Project) {
     let ran = project.run("dist --until sidecar:alpha");
     assert!(ran.stderr.contains("PyInstaller"), "{}", ran.stderr);
     expect![[r#"
-        sidecar:alpha failed: no freezer managed alpha: pyinstaller failed: a module is missing when frozen: ModuleNotFoundError: No module named 'wave'
+        sidecar:alpha failed: no freezer managed alpha
+          pyinstaller 6.22.3 (onefile) failed: a module is missing when frozen
+            3 of 3 launches failed: it misses the module wave: it ended before it was ready (exit status: 1): [PYI-PID:ERROR] Failed to execute script 'main' due to unhandled exception!
+            what they printed: target/dist/linux/logs/trial/alpha-pyinstaller-onefile
           log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
           resume: cargo xtask dist --until sidecar:alpha
         exit code 1
@@ -240,5 +281,13 @@ fn broken_when_frozen(project: &Project) {
 
 /// What stands at the end about the failure.
 pub(super) fn failure(shown: &str) -> String {
-    shown.split("\n\n").last().unwrap_or_default().to_owned()
+    let said = shown.split("\n\n").last().unwrap_or_default();
+    // PyInstaller names its process by number.
+    let mut parts = said.split("[PYI-");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text += "[PYI-PID";
+        text += part.trim_start_matches(|it: char| it.is_ascii_digit());
+    }
+    text
 }
