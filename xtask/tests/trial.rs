@@ -694,21 +694,38 @@ fn slow_a_slow_start_decides_the_layout() {
         sidecar.max_startup = Some(Duration::from_millis(1));
         sidecar.trial.launches = 2;
     };
-    check(auto, "", Layout::Folder, expect![[r#"
+    check(
+        auto,
+        "",
+        Layout::Folder,
+        expect![[r#"
         it takes [TIME] ms to be ready, more than max-startup (1ms), in the better of two trials (other steps may have run beside it): making a folder
-        recorded: layout: folder, since as one file it takes [TIME] ms to be ready, more than max-startup (1ms)"#]]);
+        recorded: layout: folder, since as one file it takes [TIME] ms to be ready, more than max-startup (1ms)"#]],
+    );
     // A folder that fails is no reason to go without.
     let not_as_folder = "import sys\nif sys._MEIPASS.endswith('_internal'): sys.exit('a folder')\n";
-    check(auto, not_as_folder, Layout::Onefile, expect![[r#"
+    check(
+        auto,
+        not_as_folder,
+        Layout::Onefile,
+        expect![[r#"
         it takes [TIME] ms to be ready, more than max-startup (1ms), in the better of two trials (other steps may have run beside it): making a folder
         pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder); keeping the one file, though it takes [TIME] ms to be ready, more than max-startup (1ms)
-        recorded: layout: onefile, since pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder)"#]]);
+        recorded: layout: onefile, since pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder)"#]],
+    );
     let proposed = |sidecar: &mut config::Sidecar| {
         sidecar.freezers = vec![Freezer::Pyinstaller];
         sidecar.max_startup = Some(Duration::from_millis(1));
         sidecar.trial.launches = 2;
     };
-    check(proposed, "", Layout::Onefile, expect![[r#"it takes [TIME] ms to be ready, more than max-startup (1ms) (other steps may have run beside it): layout = "folder" or "auto" in packaging/dist.toml would save the extraction"#]]);
+    check(
+        proposed,
+        "",
+        Layout::Onefile,
+        expect![[
+            r#"it takes [TIME] ms to be ready, more than max-startup (1ms) (other steps may have run beside it): layout = "folder" or "auto" in packaging/dist.toml would save the extraction"#
+        ]],
+    );
 }
 
 /// `takes 206 ms` as `takes [TIME]`.

@@ -240,11 +240,11 @@ fn pyinstaller_does_not_manage(bench: &Bench) {
         "",
         &lazy,
         expect![[r#"
-        sidecar:alpha failed: no freezer managed alpha
-          pyinstaller 6.22.3 (onefile) failed: a module is missing when frozen
-            1 of 1 launches failed: it misses the module wave
-            what they printed: target/dist/linux/logs/trial/alpha-pyinstaller-onefile
-    "#]],
+            sidecar:alpha failed: no freezer managed alpha
+              pyinstaller 6.22.3 (onefile) failed: a module is missing when frozen
+                1 of 1 launches failed: it misses the module wave: it ended before it was ready (exit status: 1): [PYI-PID:ERROR] Failed to execute script 'main' due to unhandled exception!
+                what they printed: target/dist/linux/logs/trial/alpha-pyinstaller-onefile
+        "#]],
     );
     let only_frozen = format!("import sys\nif hasattr(sys, 'frozen'): sys.exit(3)\n{GOOD}");
     check(
@@ -356,10 +356,10 @@ fn a_fallback_lasts_but_not_too_long(bench: &Bench) {
         expect![[r#"
             frontend  runs: packaging/dist.toml changed
             app  runs: tauri.conf.json changed (and 1 more)
-            sign-code  runs: sidecars removed (and 13 more)
-            bundle  runs: src-tauri/tauri.conf.json changed (and 14 more)
+            sign-code  runs: sidecars removed (and 4 more)
+            bundle  runs: src-tauri/tauri.conf.json changed (and 5 more)
             sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
-            archive  runs: output of sign-code: alpha added (and 13 more)
+            archive  runs: output of sign-code: alpha added (and 4 more)
             seal  runs: commit [HASH]… -> [HASH]… (and 22 more)
             sidecar:alpha  runs: it never ran here
             sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: out of memory ([NO MEMORY]); trying pyinstaller
@@ -436,11 +436,11 @@ fn a_fallback_lasts_but_not_too_long(bench: &Bench) {
         expect![[r#"
         frontend  reused
         app  runs: variable CC changed
-        sign-code  runs: output of sidecar:alpha says because nuitka 4.3.3… -> nuitka 4.3.3… (and 2 more)
-        bundle  runs: output of sign-code says sidecars.0.because nuitka 4.3.3… -> nuitka 4.3.3… (and 2 more)
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed
-        archive  runs: output of sign-code says sidecars.0.because nuitka 4.3.3… -> nuitka 4.3.3… (and 2 more)
-        seal  runs: sidecars.0.because nuitka 4.3.3… -> nuitka 4.3.3… (and 8 more)
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  runs: sidecars.0.because nuitka 4.3.3… -> nuitka 4.3.3… (and 2 more)
         sidecar:alpha  runs: c compiler gcc (Debian 12.2.0-14+deb12u1) 12.2.0 -> none (and 1 more)
         sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: a tool is missing (FATAL: Error, cannot locate suitable C compiler.); trying pyinstaller
         exit code 0
@@ -483,6 +483,40 @@ fn a_fallback_lasts_but_not_too_long(bench: &Bench) {
         sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: a tool is missing (FATAL: Error, cannot locate suitable C compiler.); keeping what was made with pyinstaller
         exit code 0
     "#]],
+    );
+
+    // What was required first, and is a fallback now, says so.
+    let forced = "dist --only sidecar:alpha --force=sidecar:alpha --require-freezer pyinstaller";
+    assert_eq!(run(forced, nowhere).code, 0);
+    let fallback = run("dist", nowhere);
+    assert!(
+        !fallback.stderr.contains("PyInstaller"),
+        "{}",
+        fallback.stderr
+    );
+    check_steps(
+        fallback,
+        expect![[r#"
+        frontend  reused
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  reused
+        sidecar:alpha  runs: pyinstaller froze it without a try of nuitka
+        sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: a tool is missing (FATAL: Error, cannot locate suitable C compiler.); keeping what was made with pyinstaller
+        exit code 0
+    "#]],
+    );
+    let because = "nuitka 4.3.3 (onefile) failed: a tool is missing \
+                   (FATAL: Error, cannot locate suitable C compiler.)";
+    let text = project.read("target/dist/linux/last-run.jsonl");
+    let events = text.lines().map(|it| serde_json::from_str(it).unwrap());
+    let mut facts = events.filter(|it: &serde_json::Value| it["key"] == "because");
+    assert_eq!(
+        facts.next().map(|it| it["value"].clone()),
+        Some(because.into())
     );
 }
 
