@@ -18,8 +18,8 @@ use std::{
 };
 
 use anyhow::Result;
-use expect_test::expect;
-use frozen::{in_session, sidecar, tiny, write};
+use expect_test::{Expect, expect};
+use frozen::{choose, in_session, sidecar, tiny, write};
 use xtask::{
     config::{self, Freezer, Layout},
     engine::{
@@ -50,6 +50,20 @@ impl Reporter for Notes {
         if let Event::Note { text, .. } = &stamped.event {
             self.0.lock().expect("no panic").push(text.clone());
         }
+    }
+}
+
+/// Also what is recorded.
+#[derive(Clone, Default)]
+struct Told(Notes);
+
+impl Reporter for Told {
+    fn report(&mut self, stamped: &Stamped) {
+        if let Event::Fact { key, value, .. } = &stamped.event {
+            let fact = format!("recorded: {key}: {value}");
+            self.0.0.lock().expect("no panic").push(fact);
+        }
+        self.0.report(stamped);
     }
 }
 
@@ -697,4 +711,72 @@ fn slow_what_real_freezers_make_passes() {
         };
         assert_eq!(verdict, expected, "{freezer:?} {layout:?}");
     }
+}
+
+/// Where one file starts too slowly, which a millisecond always is.
+#[test]
+fn slow_a_slow_start_decides_the_layout() {
+    let check =
+        |layout: fn(&mut config::Sidecar), before: &str, taken: Layout, expected: Expect| {
+            let told = Told::default();
+            let events = Events::new(vec![Box::new(told.clone())]);
+            let chosen = choose(before, events, layout).expect("something passes");
+            let (candidate, report) = chosen.made.expect("nothing is held ready");
+            assert_eq!(candidate.layout, taken);
+            assert_eq!(report.files == 1, taken == Layout::Onefile);
+            let told = told.0.0.lock().expect("no panic").join("\n");
+            expected.assert_eq(&without_times(&told));
+        };
+    let auto = |sidecar: &mut config::Sidecar| {
+        sidecar.freezers = vec![Freezer::Pyinstaller];
+        sidecar.layout = Layout::Auto;
+        sidecar.max_startup = Some(Duration::from_millis(1));
+        sidecar.trial.launches = 2;
+    };
+    check(
+        auto,
+        "",
+        Layout::Folder,
+        expect![[r#"
+        it takes [TIME] ms to be ready, more than max-startup (1ms), in the better of two trials (other steps may have run beside it): making a folder
+        recorded: layout: folder, since as one file it takes [TIME] ms to be ready, more than max-startup (1ms)"#]],
+    );
+    // A folder that fails is no reason to go without.
+    let not_as_folder = "import sys\nif sys._MEIPASS.endswith('_internal'): sys.exit('a folder')\n";
+    check(
+        auto,
+        not_as_folder,
+        Layout::Onefile,
+        expect![[r#"
+        it takes [TIME] ms to be ready, more than max-startup (1ms), in the better of two trials (other steps may have run beside it): making a folder
+        pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder); keeping the one file, though it takes [TIME] ms to be ready, more than max-startup (1ms)
+        recorded: layout: onefile, since pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder)"#]],
+    );
+    let proposed = |sidecar: &mut config::Sidecar| {
+        sidecar.freezers = vec![Freezer::Pyinstaller];
+        sidecar.max_startup = Some(Duration::from_millis(1));
+        sidecar.trial.launches = 2;
+    };
+    check(
+        proposed,
+        "",
+        Layout::Onefile,
+        expect![[
+            r#"it takes [TIME] ms to be ready, more than max-startup (1ms) (other steps may have run beside it): layout = "folder" or "auto" in packaging/dist.toml would save the extraction"#
+        ]],
+    );
+}
+
+/// `takes 206 ms` as `takes [TIME]`.
+fn without_times(text: &str) -> String {
+    let words: Vec<&str> = text.split(' ').collect();
+    let is_time = |at: usize| words[at].parse::<u64>().is_ok() && words.get(at + 1) == Some(&"ms");
+    let shown = words
+        .iter()
+        .enumerate()
+        .map(|(at, word)| match is_time(at) {
+            true => "[TIME]",
+            false => word,
+        });
+    shown.collect::<Vec<_>>().join(" ")
 }

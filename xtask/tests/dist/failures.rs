@@ -307,7 +307,7 @@ fn damage_is_repaired() {
         small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         note: development signature: a key made by the building machine, it vouches for nothing
         note: self-attested: no trusted key given, checked with the manifest's own
-        verified: 3 files, 40 checks passed, self-attested development key [KEY]
+        verified: 3 files, 41 checks passed, self-attested development key [KEY]
         exit code 0
     "#]],
     );

@@ -484,6 +484,40 @@ fn a_fallback_lasts_but_not_too_long(bench: &Bench) {
         exit code 0
     "#]],
     );
+
+    // What was required first, and is a fallback now, says so.
+    let forced = "dist --only sidecar:alpha --force=sidecar:alpha --require-freezer pyinstaller";
+    assert_eq!(run(forced, nowhere).code, 0);
+    let fallback = run("dist", nowhere);
+    assert!(
+        !fallback.stderr.contains("PyInstaller"),
+        "{}",
+        fallback.stderr
+    );
+    check_steps(
+        fallback,
+        expect![[r#"
+        frontend  reused
+        app  reused
+        sign-code  reused
+        bundle  reused
+        sign-installers  reused
+        archive  reused
+        seal  reused
+        sidecar:alpha  runs: pyinstaller froze it without a try of nuitka
+        sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: a tool is missing (FATAL: Error, cannot locate suitable C compiler.); keeping what was made with pyinstaller
+        exit code 0
+    "#]],
+    );
+    let because = "nuitka 4.3.3 (onefile) failed: a tool is missing \
+                   (FATAL: Error, cannot locate suitable C compiler.)";
+    let text = project.read("target/dist/linux/last-run.jsonl");
+    let events = text.lines().map(|it| serde_json::from_str(it).unwrap());
+    let mut facts = events.filter(|it: &serde_json::Value| it["key"] == "because");
+    assert_eq!(
+        facts.next().map(|it| it["value"].clone()),
+        Some(because.into())
+    );
 }
 
 fn is_in_manifest_and_events(project: &Project) {

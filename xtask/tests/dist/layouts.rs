@@ -101,9 +101,9 @@ fn a_static_front_end_is_embedded_as_it_is() {
         app  runs: index.html changed
         sign-code  runs: output of app: small changed
         bundle  runs: output of sign-code: small changed
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
+        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
         archive  runs: output of sign-code: small changed
-        seal  runs: output of archive: small-0.1.0-[TRIPLE].tar.gz changed (and 8 more)
+        seal  runs: output of archive: small-0.1.0-[TRIPLE].tar.gz changed (and 9 more)
         exit code 0
     "#]],
     );
@@ -162,9 +162,9 @@ fn a_workspace_above_the_host() {
         app  runs: src/lib.rs changed
         sign-code  runs: output of app: small changed
         bundle  runs: output of sign-code: small changed
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
+        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
         archive  runs: output of sign-code: small changed
-        seal  runs: dirty false -> true (and 9 more)
+        seal  runs: dirty false -> true (and 10 more)
         exit code 0
     "#]],
     );

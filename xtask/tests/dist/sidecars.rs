@@ -68,7 +68,13 @@ pub(super) fn with_sidecars(names: &[&str], freezers: &str, packages: &[&str]) -
 /// comes before any freezer.
 #[test]
 fn slow_two_sidecars_and_what_breaks_them() {
-    let project = with_sidecars(&["alpha", "beta"], "[\"pyinstaller\"]", &PYINSTALLER);
+    let mut project = with_sidecars(&["alpha", "beta"], "[\"pyinstaller\"]", &PYINSTALLER);
+    // A developer's own modules stay out: PyInstaller needs the real one.
+    let modules = project.beside().join("modules");
+    std::fs::create_dir(&modules).unwrap();
+    std::fs::write(modules.join("altgraph.py"), "raise SystemExit('mine')\n").unwrap();
+    project.set("PYTHONPATH", modules.to_str().unwrap());
+    project.set("PYTHONOPTIMIZE", "2");
     check_steps(
         project.run("dist"),
         expect![[r#"
@@ -116,6 +122,7 @@ fn slow_two_sidecars_and_what_breaks_them() {
             exit code 0
         "#]],
     );
+    what_decides(&project);
     broken_under_plain_python(&project);
     broken_when_frozen(&project);
     project.write("sidecars/alpha/main.py", format!("{GOOD}# The end\n"));
@@ -134,6 +141,38 @@ fn slow_two_sidecars_and_what_breaks_them() {
             exit code 0
         "#]],
     );
+}
+
+/// What makes another sidecar, or gives a rejected one another chance; and what does not.
+fn what_decides(project: &Project) {
+    let says = |project: &Project, variable: &str| {
+        let (name, value) = variable.split_once('=').unwrap();
+        let output = project.command("plan").env(name, value).output().unwrap();
+        let plan = project.ended(output).shown();
+        let line = plan.lines().find(|it| it.starts_with("sidecar:alpha"));
+        line.unwrap_or("nothing").to_owned()
+    };
+    let reused = "sidecar:alpha  reused  [SIZE]";
+    assert_eq!(says(project, "SOURCE_DATE_EPOCH=1000000000"), reused);
+    assert_eq!(says(project, "PYTHONPATH=/nowhere"), reused);
+    let changed = "sidecar:alpha  would run  variable CPATH added";
+    assert_eq!(says(project, "CPATH=/nowhere"), changed);
+    let moved = project.copy_to("another, rather longer place");
+    assert_eq!(says(&moved, "LANG=C"), reused);
+    let configuration = project.read("packaging/dist.toml");
+    let check = |line: &str, expected: &str| {
+        let with = configuration.replace("name = \"alpha\"", &format!("name = \"alpha\"\n{line}"));
+        let with = match line.split_once(" = ") {
+            Some(("ready-timeout", _)) => with.replacen("ready-timeout = \"2s\"\n", "", 1),
+            _ => with,
+        };
+        project.write("packaging/dist.toml", with);
+        assert_eq!(says(project, "LANG=C"), expected, "{line}");
+    };
+    check("time-budget = \"7m\"", reused);
+    let changed = "sidecar:alpha  would run  ready-timeout [TIME] -> [TIME]";
+    check("ready-timeout = \"3s\"", changed);
+    project.write("packaging/dist.toml", configuration);
 }
 
 fn broken_under_plain_python(project: &Project) {
@@ -242,5 +281,13 @@ fn broken_when_frozen(project: &Project) {
 
 /// What stands at the end about the failure.
 pub(super) fn failure(shown: &str) -> String {
-    shown.split("\n\n").last().unwrap_or_default().to_owned()
+    let said = shown.split("\n\n").last().unwrap_or_default();
+    // PyInstaller names its process by number.
+    let mut parts = said.split("[PYI-");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text += "[PYI-PID";
+        text += part.trim_start_matches(|it: char| it.is_ascii_digit());
+    }
+    text
 }

@@ -46,7 +46,7 @@ fn unsigned_is_recorded() {
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…
         small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…
         note: unsigned: the checksums find accidents, not someone who replaces all files
-        verified: 3 files, 19 checks passed, unsigned
+        verified: 3 files, 20 checks passed, unsigned
         exit code 0
     "#]],
     );
@@ -56,7 +56,7 @@ fn unsigned_is_recorded() {
         file  check  expected  actual
         manifest.json  identity  release  unsigned
         note: unsigned: the checksums find accidents, not someone who replaces all files
-        NOT verified: 1 of 19 checks failed in [ROOT]/release/0.1.0/linux
+        NOT verified: 1 of 20 checks failed in [ROOT]/release/0.1.0/linux
         exit code 1
     "#]],
     );
@@ -247,7 +247,7 @@ fn a_release_is_signed_and_the_key_stays_secret() {
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
         small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         note: self-attested: no trusted key given, checked with the manifest's own
-        verified: 3 files, 40 checks passed, self-attested release key [KEY]
+        verified: 3 files, 41 checks passed, self-attested release key [KEY]
         exit code 0
     "#]],
     );
@@ -288,7 +288,7 @@ fn a_key_of_minisign_itself_signs() {
         small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
         small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
         small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        verified: 3 files, 41 checks passed, trusted release key [KEY]
+        verified: 3 files, 42 checks passed, trusted release key [KEY]
         exit code 0
     "#]],
     );

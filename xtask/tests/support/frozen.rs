@@ -20,7 +20,11 @@ use xtask::{
         session::{Hashes, Options, Session, Task},
         step::Context,
     },
-    freeze::candidate::{Candidate, Freezing},
+    freeze::{
+        candidate::{Candidate, Freezing},
+        choice::{Choice, Chosen},
+        trial::Trial,
+    },
     target::Target,
     tools::python::{Environment, Interpreter},
 };
@@ -68,30 +72,76 @@ pub fn tiny(freezer: Freezer, layout: Layout) -> Candidate {
     made
 }
 
+/// What is chosen for the tiny sidecar, with these lines before it and configured like this.
+pub fn choose(before: &str, events: Events, configure: fn(&mut config::Sidecar)) -> Result<Chosen> {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("frozen-tiny");
+    fs::create_dir_all(&root)?;
+    let lock = fs::File::create(root.join("lock"))?;
+    lock.lock()?;
+    let mut sidecar = sidecar(&root);
+    configure(&mut sidecar);
+    // What `tiny` made must stay as it is.
+    sidecar.name = "chosen".into();
+    sidecar.entry = root.join("chosen.py");
+    let program = format!("{before}{TINY}");
+    with_freezing(&root, &sidecar, &program, events, |freezing| {
+        let trial = Trial {
+            cx: freezing.cx,
+            sidecar: freezing.sidecar,
+            version: "1.2.3",
+            environment: freezing.environment,
+        };
+        let choice = Choice {
+            freezing,
+            trial: &trial,
+            freezers: &freezing.sidecar.freezers,
+        };
+        choice.make(None)
+    })
+}
+
 fn freeze(root: &Path, freezer: Freezer, layout: Layout, was_made: bool) -> Result<Candidate> {
-    let mut sidecar = sidecar(root);
+    let sidecar = sidecar(root);
+    with_freezing(
+        root,
+        &sidecar,
+        TINY,
+        Events::default(),
+        |freezing| match was_made {
+            true => freezing.made(freezer, layout),
+            false => freezing.freeze(freezer, layout),
+        },
+    )
+}
+
+fn with_freezing<T>(
+    root: &Path,
+    sidecar: &config::Sidecar,
+    program: &str,
+    events: Events,
+    work: impl FnOnce(&Freezing) -> Result<T>,
+) -> Result<T> {
+    let mut sidecar = sidecar.clone();
     sidecar.time_budget = Duration::from_secs(600);
-    write(&sidecar.entry, TINY);
+    write(&sidecar.entry, program);
     write(&sidecar.lock, &locked(&PACKAGES));
     let product = config::Product {
         name: "Tiny".into(),
         version: "1.2.3".parse()?,
         identifier: "com.example.tiny".into(),
     };
-    in_session(root, Events::default(), &Arc::default(), |cx| {
+    in_session(root, events, &Arc::default(), |cx| {
         let interpreter = Interpreter::find(cx, sidecar.python)?;
         let freezing = Freezing {
             cx,
             sidecar: &sidecar,
             product: &product,
-            environment: &Environment::ensure(cx, &sidecar, &interpreter)?,
+            // One for all of them, whatever their name.
+            environment: &Environment::ensure(cx, &self::sidecar(root), &interpreter)?,
             target: &Target::host(),
             epoch: 1_795_258_800,
         };
-        match was_made {
-            true => freezing.made(freezer, layout),
-            false => freezing.freeze(freezer, layout),
-        }
+        work(&freezing)
     })
 }
 
