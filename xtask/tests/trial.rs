@@ -28,9 +28,11 @@ use xtask::{
         step::Context,
     },
     freeze::{
-        candidate::Candidate,
+        candidate::{Candidate, Freezing},
+        failure::classify,
         trial::{How, Report, Trial},
     },
+    target::Target,
     tools::python::Environment,
 };
 
@@ -131,7 +133,7 @@ impl World {
         in_session(self.folder.path(), events, &self.interrupted, work)
     }
 
-    /// What became of a trial, without numbers of processes. Nothing of it may be left.
+    /// What became of a trial. Nothing of it may be left.
     fn verdict(&self, outcome: Result<Report>) -> String {
         let left = support::processes_in(self.folder.path());
         assert!(left.is_empty(), "still there: {left:?}");
@@ -143,15 +145,7 @@ impl World {
                 } else {
                     "passed"
                 };
-                let numbers = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
-                let mut words: Vec<String> =
-                    report.reliability().split(' ').map(str::to_owned).collect();
-                for at in 1..words.len() {
-                    if words[at].starts_with('(') && numbers(&words[at - 1]) {
-                        words[at - 1] = "[PID]".to_owned();
-                    }
-                }
-                format!("{verdict}: {}", words.join(" "))
+                format!("{verdict}: {}", report.reliability())
             }
         }
     }
@@ -326,7 +320,7 @@ fn every_misbehaviour_has_its_words() {
         exits before READY
           rejected: 1 of 1 launches failed: it ended before it was ready (exit status: 1): no device
         is killed
-          rejected: 1 of 1 launches failed: it ended before it was ready (signal: [PID] (SIGKILL)): it printed nothing
+          rejected: 1 of 1 launches failed: it ended before it was ready (signal: 9 (SIGKILL)): it printed nothing
         hangs
           rejected: 1 of 1 launches failed: it did not print READY within 2s: BOOT sidecar=analyzer version=1.2.3
         asks
@@ -362,17 +356,17 @@ fn every_misbehaviour_has_its_words() {
         floods
           passed: 4 of 4 launches passed
         ignores the end of stdin
-          rejected: 1 of 1 launches failed: it still runs after its stdin was closed: [PID] (analyzer)
+          rejected: 1 of 1 launches failed: it still runs after its stdin was closed: … (analyzer)
         ignores SIGTERM
-          rejected: 1 of 2 launches failed: it still runs after SIGTERM: [PID] (analyzer)
+          rejected: 1 of 2 launches failed: it still runs after SIGTERM: … (analyzer)
         survives its parent
-          rejected: 1 of 4 launches failed: it still runs after its parent was killed: [PID] (analyzer)
+          rejected: 1 of 4 launches failed: it still runs after its parent was killed: … (analyzer)
         leaves a child
-          rejected: 1 of 1 launches failed: it ended after its stdin was closed, but left behind: [PID] (sleep)
+          rejected: 1 of 1 launches failed: it ended after its stdin was closed, but left behind: … (sleep)
         leaves a grandchild in a session of its own
-          rejected: 1 of 1 launches failed: it ended after its stdin was closed, but left behind: [PID] (sh), [PID] (sleep)
+          rejected: 1 of 1 launches failed: it ended after its stdin was closed, but left behind: … (sh), … (sleep)
         leaves a child whose parent is gone
-          rejected: 1 of 1 launches failed: it ended after its stdin was closed, but left behind: [PID] (sleep)
+          rejected: 1 of 1 launches failed: it ended after its stdin was closed, but left behind: … (sleep)
         exits with a status
           rejected: 1 of 1 launches failed: it did not end well after its stdin was closed (exit status: 3): READY
         fails on SIGTERM
@@ -627,6 +621,57 @@ fn an_interrupted_trial_leaves_nothing() {
         "{:?}",
         began.elapsed()
     );
+}
+
+/// A freezer that ends well without a program gives way to the next. What went wrong before it even
+/// began is no fault of it: another one would only hide that, and be recorded.
+#[test]
+fn only_a_freezer_s_own_failure_is_its_own() {
+    let check = |data: &[config::DataFile], expected: &str| {
+        let mut world = World::new();
+        world.sidecar.data = data.to_vec();
+        let python = world.folder.path().join("env/bin/python");
+        fs::remove_file(&python).expect("it is there");
+        write(&python, "#!/bin/sh\nexit 0\n");
+        let environment = Environment {
+            dir: world.folder.path().join("env"),
+        };
+        let product = config::Product {
+            name: "Test".into(),
+            version: "1.2.3".parse().expect("a version"),
+            identifier: "com.example.test".into(),
+        };
+        let (freezer, layout) = (Freezer::Pyinstaller, Layout::Onefile);
+        let outcome = world.task(|cx| {
+            let freezing = Freezing {
+                cx,
+                sidecar: &world.sidecar,
+                product: &product,
+                environment: &environment,
+                target: &Target::host(),
+                epoch: 1,
+            };
+            let error = freezing
+                .freeze(freezer, layout)
+                .expect_err("nothing is made");
+            classify(&freezing, freezer, layout, error)
+        });
+        let text = match outcome {
+            Ok(failure) => format!("its own: {failure}"),
+            Err(error) => format!("not its own: {error:#}"),
+        };
+        assert!(text.starts_with(expected), "{text}");
+    };
+    check(
+        &[],
+        "its own: pyinstaller (onefile) failed: the freezer broke (the freezer ended well but left no \
+         state/cache/analyzer-pyinstaller-onefile/dist/analyzer",
+    );
+    let data = config::DataFile {
+        from: "/nowhere/data".into(),
+        to: "data".into(),
+    };
+    check(&[data], "not its own: ");
 }
 
 /// Before anything is frozen.

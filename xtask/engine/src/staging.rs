@@ -1,8 +1,11 @@
 //! The folder that a running step writes into, until its output takes the old one's place.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 /// A private folder for one run of one step; removed when dropped, unless it was published.
 pub struct Staging {
@@ -65,7 +68,7 @@ impl Drop for Staging {
 /// write into a folder while it is removed.
 pub fn clear(folder: &Path) -> Result<()> {
     for _ in 0..20 {
-        if remove(folder).is_ok() {
+        if remove_now(folder).is_ok() {
             return Ok(());
         }
         std::thread::sleep(std::time::Duration::from_millis(25));
@@ -73,14 +76,40 @@ pub fn clear(folder: &Path) -> Result<()> {
     remove(folder)
 }
 
-/// Removes a file or a folder with all it holds; nothing there is fine.
+/// How long a file may be held by others, on Windows.
+const HELD: Duration = Duration::from_secs(2);
+
+/// Removes a file or a folder with all it holds; nothing there is fine. On Windows a program that has
+/// just ended, or that a scanner looks into, cannot be removed at once: it is tried for two seconds.
 pub fn remove(path: &Path) -> Result<()> {
-    let outcome = match fs_err::symlink_metadata(path) {
-        Err(_) => return Ok(()),
-        Ok(meta) if meta.is_dir() => fs_err::remove_dir_all(path),
-        Ok(_) => fs_err::remove_file(path),
-    };
-    Ok(outcome?)
+    let until = Instant::now() + HELD;
+    loop {
+        match remove_now(path) {
+            Err(error) if cfg!(windows) && is_held(&error) && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            outcome => return outcome.with_context(|| format!("cannot remove {}", path.display())),
+        }
+    }
+}
+
+/// Not by way of `fs_err`, whose errors do not tell the system's own number.
+fn remove_now(path: &Path) -> std::io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Err(_) => Ok(()),
+        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+    }
+}
+
+/// Whether somebody else has a file open.
+fn is_held(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{DirectoryNotEmpty, PermissionDenied, ResourceBusy};
+    // Windows' ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION, for a file that is open. A program
+    // that still runs is ERROR_ACCESS_DENIED, and a folder stays full until all of it is gone.
+    let violation = matches!(error.raw_os_error(), Some(32 | 33));
+    let kinds = [PermissionDenied, ResourceBusy, DirectoryNotEmpty];
+    violation || kinds.contains(&error.kind())
 }
 
 /// A step's name as part of a path: `sidecar:analyzer` becomes `sidecar-analyzer`.
@@ -89,4 +118,34 @@ pub fn file_name(step: &str) -> String {
         |it: char| !it.is_ascii_alphanumeric() && it != '_' && it != '.',
         "-",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody holds a file here but on Windows; the numbers are those of its `winerror.h`.
+    #[test]
+    fn what_is_worth_another_try() {
+        let check = |error: std::io::Error, expected| {
+            assert_eq!(is_held(&error), expected, "{error:?}");
+        };
+        check(std::io::Error::from_raw_os_error(32), true);
+        check(std::io::ErrorKind::PermissionDenied.into(), true);
+        check(std::io::ErrorKind::StorageFull.into(), false);
+        check(std::io::ErrorKind::NotADirectory.into(), false);
+    }
+
+    #[test]
+    fn removes_whatever_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("a/b");
+        remove(&inside).unwrap();
+        fs_err::create_dir_all(&inside).unwrap();
+        fs_err::write(inside.join("c"), "").unwrap();
+        remove(&inside.join("c")).unwrap();
+        assert!(inside.is_dir());
+        remove(&folder.path().join("a")).unwrap();
+        assert!(!folder.path().join("a").exists());
+    }
 }

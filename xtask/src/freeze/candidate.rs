@@ -59,6 +59,18 @@ impl fmt::Display for Ignored {
 
 impl std::error::Error for Ignored {}
 
+/// A freezer ended well, but what it left is not its work, or no program for the target.
+#[derive(Debug)]
+pub struct Unusable(pub String);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unusable {}
+
 /// Makes candidates of a sidecar.
 pub struct Freezing<'a> {
     /// The step it runs for.
@@ -75,7 +87,7 @@ pub struct Freezing<'a> {
     pub epoch: i64,
 }
 
-/// How much earlier than our clock a file's time may be: some file systems count in pairs of
+/// How much earlier than the beginning a file's time may be: some file systems count in pairs of
 /// seconds.
 const CLOCK: Duration = Duration::from_secs(2);
 
@@ -95,6 +107,24 @@ pub fn check(made: &Path, began: SystemTime, target: &Target) -> Result<()> {
     Ok(())
 }
 
+/// What it is by the clock that stamps the files of a folder: that of a network file system is its
+/// server's.
+fn now_at(folder: &Path) -> Result<SystemTime> {
+    let marker = folder.join("began");
+    // A new file, since the same bytes may leave an old one alone.
+    staging::remove(&marker)?;
+    fs_err::write(&marker, "")?;
+    Ok(fs_err::metadata(&marker)?.modified()?)
+}
+
+/// A refusal blames the freezer; that a file could not be read does not.
+fn refusal(error: anyhow::Error) -> anyhow::Error {
+    match error.chain().any(|it| it.is::<std::io::Error>()) {
+        true => error,
+        false => Unusable(format!("{error:#}")).into(),
+    }
+}
+
 impl Freezing<'_> {
     /// Runs the freezer, and checks that it left a program for the target.
     pub fn freeze(&self, freezer: Freezer, layout: Layout) -> Result<Candidate> {
@@ -102,11 +132,11 @@ impl Freezing<'_> {
         let made = &candidate.executable;
         // What an earlier try left must not be taken for this one's output.
         staging::remove(candidate.folder.as_ref().unwrap_or(made))?;
-        let began = SystemTime::now();
         let work = self.work(freezer, layout)?;
+        let began = now_at(&work)?;
         staging::remove(&work.join(nuitka::REPORT))?;
         self.run(freezer, layout, &work, &self.target.exe(&self.sidecar.name))?;
-        check(made, began, self.target)?;
+        check(made, began, self.target).map_err(refusal)?;
         Ok(candidate)
     }
 
@@ -267,6 +297,19 @@ mod tests {
         let outcome = check(&made, began, &Target::host());
         let text = outcome.map_or_else(|it| format!("{it:#}"), |()| "passes".to_owned());
         text.replace(made.to_str().unwrap(), "MADE")
+    }
+
+    /// Where the server of a network file system lags behind, its files do so as well.
+    #[test]
+    fn the_clock_is_that_of_the_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let began = now_at(folder.path()).unwrap();
+        let marker = std::fs::File::open(folder.path().join("began")).unwrap();
+        assert_eq!(marker.metadata().unwrap().modified().unwrap(), began);
+        // What an earlier freeze left says nothing of this one.
+        let hour = Duration::from_secs(3600);
+        marker.set_modified(began - hour).unwrap();
+        assert!(now_at(folder.path()).unwrap() >= began);
     }
 
     #[test]

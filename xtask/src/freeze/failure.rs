@@ -5,7 +5,7 @@ use std::{fmt, path::Path};
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 
-use super::candidate::{Freezing, Ignored};
+use super::candidate::{Freezing, Ignored, Unusable};
 use crate::{
     config::{Freezer, Layout},
     engine::exec::{CommandFailed, Interrupted},
@@ -28,8 +28,10 @@ pub enum Class {
     MissingTool,
     /// The memory did not suffice.
     OutOfMemory,
-    /// Something could not be downloaded, or the freezer was not allowed to.
+    /// Something would have to be downloaded, and the freezer is not allowed to.
     Download,
+    /// An allowed download failed.
+    Network,
     /// The C compiler refused the generated C.
     CompileError,
     /// The freezer itself broke.
@@ -49,6 +51,7 @@ impl Class {
             Self::MissingTool => "missing-tool",
             Self::OutOfMemory => "out-of-memory",
             Self::Download => "download",
+            Self::Network => "network",
             Self::CompileError => "compile-error",
             Self::Crash => "crash",
             Self::TimeBudget => "time-budget",
@@ -63,6 +66,7 @@ impl Class {
             Self::MissingTool => "a tool is missing",
             Self::OutOfMemory => "out of memory",
             Self::Download => "a download failed",
+            Self::Network => "the network failed",
             Self::CompileError => "the C compiler failed",
             Self::Crash => "the freezer broke",
             Self::TimeBudget => "time budget exceeded",
@@ -73,7 +77,7 @@ impl Class {
 
     /// Whether the same inputs may well do better next time.
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::OutOfMemory | Self::Download | Self::TimeBudget)
+        matches!(self, Self::OutOfMemory | Self::Network | Self::TimeBudget)
     }
 }
 
@@ -177,7 +181,7 @@ const SYSTEM: [Sign; 7] = [
 
 /// What the compilers and linkers that Nuitka starts say. What is missing or too small comes before
 /// what they refuse.
-const TOOLCHAIN: [Sign; 15] = [
+const TOOLCHAIN: [Sign; 17] = [
     // gcc 4 to 14: its own allocations, the driver about a child that the system killed, and the
     // older words for the latter. Binutils; clang; MSVC's C1060 and C1002.
     class("out of memory allocating", Class::OutOfMemory),
@@ -186,10 +190,16 @@ const TOOLCHAIN: [Sign; 15] = [
     class("memory exhausted", Class::OutOfMemory),
     class("llvm error: out of memory", Class::OutOfMemory),
     class("out of heap space", Class::OutOfMemory),
-    // gcc without its parts, a compiler without Python's headers, a shell without a program.
+    // gcc without its parts, a compiler without Python's headers, as gcc and as clang say it, a shell
+    // without a program, macOS without its command line tools.
     class("cannot execute", Class::MissingTool),
     class("fatal error: cannot find", Class::MissingTool),
     class("python.h: no such file", Class::MissingTool),
+    class("'python.h' file not found", Class::MissingTool),
+    class(
+        "xcrun: error: invalid active developer path",
+        Class::MissingTool,
+    ),
     class(": not found", Class::MissingTool),
     // gcc and clang; MSVC; linkers; Nuitka, when a program printed nothing.
     class(" error: ", Class::CompileError),
@@ -202,7 +212,8 @@ const TOOLCHAIN: [Sign; 15] = [
 /// What kind of failure this is.
 ///
 /// # Errors
-/// What no other freezer would help against: a mistake in the configuration, a full disk, Ctrl-C.
+/// What no other freezer would help against: a mistake in the configuration, a full disk, Ctrl-C,
+/// and whatever went wrong on our own side.
 pub fn classify(
     freezing: &Freezing,
     freezer: Freezer,
@@ -228,7 +239,9 @@ pub fn classify(
             };
             class_of(freezing, &seen, &cleaner)?
         }
-        None => (Class::Crash, vec![format!("{error:#}")]),
+        None if error.is::<Unusable>() => (Class::Crash, vec![error.to_string()]),
+        // A file of our own that could not be written says nothing about the freezer.
+        None => return Err(error),
     };
     Ok(Failure {
         freezer,
@@ -407,8 +420,55 @@ impl Cleaner<'_> {
                 }
             })
             .collect();
-        words.join(" ").chars().take(WIDTH).collect()
+        impersonal(&words.join(" ")).chars().take(WIDTH).collect()
     }
+}
+
+/// Without the home folder and without process ids: they say whose machine it was, and differ each
+/// time.
+pub(super) fn impersonal(line: &str) -> String {
+    let home = std::env::home_dir().unwrap_or_default();
+    without_process_ids(&without_home(line, &home.to_string_lossy()))
+}
+
+fn without_home(line: &str, home: &str) -> String {
+    let home = home.trim_end_matches(std::path::is_separator);
+    if home.is_empty() {
+        return line.to_owned();
+    }
+    let mut short = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(home) {
+        let (before, after) = (&rest[..at], &rest[at + home.len()..]);
+        // Not a folder of that name elsewhere, nor one whose name only begins alike.
+        let goes_on = |it: char| it.is_alphanumeric() || "_-.".contains(it);
+        let is_whole = !after.starts_with(goes_on)
+            && !before.ends_with(|it| goes_on(it) || std::path::is_separator(it));
+        short += before;
+        short += if is_whole { "~" } else { home };
+        rest = after;
+    }
+    short + rest
+}
+
+/// `4711 (name)` as a trial names what is left, and `[PYI-4711:ERROR]` as PyInstaller's programs
+/// begin what they say.
+fn without_process_ids(line: &str) -> String {
+    let is_number = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    let words: Vec<&str> = line.split(' ').collect();
+    let shown = words.iter().enumerate().map(|(at, word)| {
+        let before = at.checked_sub(1).map_or("", |it| words[it]);
+        let after = words.get(at + 1).copied().unwrap_or_default();
+        if is_number(word) && after.starts_with('(') && !before.ends_with("signal:") {
+            return "…".to_owned();
+        }
+        let bootloader = word.strip_prefix("[PYI-").and_then(|it| it.split_once(':'));
+        match bootloader {
+            Some((id, rest)) if is_number(id) => format!("[PYI-…:{rest}"),
+            _ => (*word).to_owned(),
+        }
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 /// How many bytes were wanted differs each time.
@@ -466,11 +526,47 @@ mod tests {
             "prelude.h:1:1: fatal error: Python.h: No such file or directory",
             Some(Class::MissingTool),
         );
+        nuitka(
+            "prelude.h:1:10: fatal error: 'Python.h' file not found",
+            Some(Class::MissingTool),
+        );
+        nuitka(
+            "xcrun: error: invalid active developer path (/Library/Developer), missing xcrun",
+            Some(Class::MissingTool),
+        );
+        nuitka("Failed to download 'x' due to y", Some(Class::Network));
+        let refused = "Is it OK to download and put it in local user cache.";
+        nuitka(refused, Some(Class::Download));
         nuitka("", Some(Class::CompileError));
         // Its own words for a wrong hidden import are no compiler's.
         let line = "12 ERROR: Hidden import 'x' not found";
         check(Freezer::Pyinstaller, &[line], "exit status: 1", None);
         check(Freezer::Pyinstaller, &[], "signal: 9 (SIGKILL)", memory);
+        // It may come back at the next run; a permission does not.
+        assert!(Class::Network.is_transient() && !Class::Download.is_transient());
+    }
+
+    #[test]
+    fn a_line_says_nothing_of_the_machine() {
+        let check = |line: &str, expect| {
+            assert_eq!(without_process_ids(&without_home(line, "/root/")), expect);
+        };
+        check("cannot read /root/a/b, '/root'", "cannot read ~/a/b, '~'");
+        check(
+            "-I/srv/root/a /rooted /root.d",
+            "-I/srv/root/a /rooted /root.d",
+        );
+        check(
+            "it left behind: 4711 (sh), 12 (sleep)",
+            "it left behind: … (sh), … (sleep)",
+        );
+        check(
+            "it ended (signal: 9 (SIGKILL))",
+            "it ended (signal: 9 (SIGKILL))",
+        );
+        check("[PYI-4711:ERROR] Failed: 3", "[PYI-…:ERROR] Failed: 3");
+        let home = std::env::home_dir().unwrap().join("a");
+        assert_eq!(impersonal(home.to_str().unwrap()), "~/a");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use super::{candidate::Candidate, judge::Heard, startup::Startup};
+use super::{candidate::Candidate, failure::impersonal, judge::Heard, startup::Startup};
 use crate::{
     config,
     engine::{
@@ -200,6 +200,8 @@ impl Report {
         let which = never.map_or_else(String::new, |how| {
             format!(", among them all that were to end after {}", how.words())
         });
+        // It is recorded and published: what is kept of the launch has all of it.
+        let first = impersonal(first);
         format!("{failed} of {all} launches failed{which}: {first}")
     }
 }

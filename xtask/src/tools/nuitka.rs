@@ -153,7 +153,7 @@ pub const SIGNS: [Sign; 14] = [
     configuration("is a module not a package"),
     configuration("does not match any files"),
     configuration("error, file '"),
-    class("failed to download", Class::Download),
+    class("failed to download", Class::Network),
     class("make sure to allow downloading", Class::Download),
     class("is it ok to download", Class::Download),
     class("nuitka with '--zig' depends on", Class::Download),
@@ -162,9 +162,9 @@ pub const SIGNS: [Sign; 14] = [
 /// The programs without which it cannot work, each under all of its names. Windows' compilers are
 /// not found on PATH.
 pub fn needed(target: Os) -> Vec<Vec<String>> {
-    let compiler = match std::env::var("CC") {
-        Ok(compiler) if !compiler.is_empty() => vec![compiler],
-        _ => ["gcc", "cc", "clang"].map(str::to_owned).into(),
+    let compiler = match versions::chosen_compiler() {
+        Some(compiler) => vec![compiler],
+        None => ["gcc", "cc", "clang"].map(str::to_owned).into(),
     };
     match target {
         Os::Linux => vec![compiler, vec!["patchelf".to_owned()]],

@@ -27,7 +27,7 @@ pub const SIGNS: [Sign; 8] = [
     configuration("unrecognized arguments"),
     configuration("when adding binary and data files"),
     configuration("option(s) not allowed"),
-    configuration("script file"),
+    configuration("script file '"),
 ];
 
 /// The programs without which it cannot work, each under all of its names.

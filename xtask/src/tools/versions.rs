@@ -80,8 +80,52 @@ pub fn setarch() -> Probe {
 
 /// The C compiler that freezers and build scripts use.
 pub fn c_compiler() -> Probe {
-    let name = std::env::var("CC").ok().filter(|it| !it.trim().is_empty());
+    let name = chosen_compiler();
     let mut probe = Probe::new(name.as_deref().unwrap_or("cc"), ["--version"]);
     probe.env = variables(&["CC"]);
     probe
+}
+
+/// The C compiler that the variable `CC` names, if it names one.
+pub fn chosen_compiler() -> Option<String> {
+    compiler_of(&std::env::var("CC").ok()?)
+}
+
+/// The program in a value of `CC`, which may be called by a cache and may have arguments: `ccache gcc
+/// -m64`.
+fn compiler_of(value: &str) -> Option<String> {
+    if Path::new(value).is_file() {
+        // A path with a space.
+        return Some(value.to_owned());
+    }
+    let is_cache = |it: &&str| {
+        let name = Path::new(it).file_stem();
+        name.is_some_and(|it| it == "ccache" || it == "sccache")
+    };
+    let mut words = value.split_whitespace().peekable();
+    let cache = words.next_if(is_cache);
+    words.next().or(cache).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compiler_may_be_called_by_a_cache() {
+        let check = |value, expected: Option<&str>| {
+            assert_eq!(compiler_of(value).as_deref(), expected, "{value:?}");
+        };
+        check("gcc", Some("gcc"));
+        check("ccache gcc -m64", Some("gcc"));
+        check("/usr/bin/ccache /opt/cross/gcc", Some("/opt/cross/gcc"));
+        check("clang -flto", Some("clang"));
+        // A link of that name to the cache.
+        check("ccache", Some("ccache"));
+        check("  ", None);
+        let folder = tempfile::tempdir().unwrap();
+        let spaced = folder.path().join("my cc");
+        std::fs::write(&spaced, "").unwrap();
+        check(spaced.to_str().unwrap(), spaced.to_str());
+    }
 }
