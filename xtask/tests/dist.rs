@@ -2,6 +2,8 @@
 //! on a small project, judged by what it prints and leaves behind.
 #![cfg(target_os = "linux")]
 
+#[path = "dist/compare.rs"]
+mod compare;
 #[path = "dist/failures.rs"]
 mod failures;
 #[path = "dist/folders.rs"]

@@ -131,6 +131,27 @@ fn finds(stage: &Path, layout: &str) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// A change in one module compiles that one again and finds all others in the C cache, by Nuitka's
+/// own count.
+fn one_module_compiles_alone(project: &Project, base: &str) {
+    // No earlier test may have left it in the cache. A name, since it gets into the C code.
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    let changed = format!("{HELPER}\n\ndef changed_{now}(it):\n    return [it]\n");
+    project.write("tiny/helper.py", changed);
+    freeze(project, base, "nuitka", "folder");
+    project.write("tiny/helper.py", HELPER);
+    let log = project.read("target/dist/linux/logs/sidecar-tiny.log");
+    let counted = |result: &str| -> usize {
+        let words = format!("Cached C files (using ccache) with result '{result}': ");
+        let lines = log.lines().filter_map(|it| it.split_once(&words));
+        lines.map(|it| it.1.parse::<usize>().unwrap()).sum()
+    };
+    let hits = counted("cache hit");
+    assert_eq!(counted("cache miss"), 1, "{log}");
+    let all = format!("Compiled {} C files using ccache", hits + 1);
+    assert!(hits > 5 && log.contains(&all), "{hits} hits\n{log}");
+}
+
 /// `XTASK_FULL=1` adds Nuitka's one file, and Nuitka's bytes also where no C cache makes the second
 /// compilation cheap.
 #[test]
@@ -177,5 +198,8 @@ fn slow_each_freezer_makes_the_same_of_the_same() {
         let differ: Vec<_> = differ.map(|it| it.0).collect();
         assert!(differ.is_empty(), "{freezer} {layout}: {differ:?}");
         assert_eq!(first.len(), second.len(), "{freezer} {layout}");
+        if is_nuitka && layout == "folder" && cached {
+            one_module_compiles_alone(elsewhere, &base);
+        }
     }
 }
