@@ -233,15 +233,15 @@ fn a_changed_source_runs_what_depends_on_it() {
     check_steps(
         project.run("dist"),
         expect![[r#"
-        frontend  runs: src/index.html changed
-        app  runs: output of frontend: index.html changed
-        sign-code  runs: output of app: small changed
-        bundle  runs: output of frontend: index.html changed (and 1 more)
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
-        archive  runs: output of sign-code: small changed
-        seal  runs: dirty false -> true (and 9 more)
-        exit code 0
-    "#]],
+            frontend  runs: src/index.html changed
+            app  runs: output of frontend: index.html changed
+            sign-code  runs: output of app: small changed
+            bundle  runs: output of frontend: index.html changed (and 1 more)
+            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
+            archive  runs: output of sign-code: small changed
+            seal  runs: dirty false -> true (and 10 more)
+            exit code 0
+        "#]],
     );
 }
 
@@ -470,15 +470,15 @@ fn selected_steps() {
     check_steps(
         project.run("dist --force=archive"),
         expect![[r#"
-        frontend  reused
-        app  runs: output of frontend: index.html changed
-        sign-code  runs: output of app: small changed
-        bundle  runs: output of sign-code: small changed
-        sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 2 more)
-        archive  runs: --force
-        seal  runs: kept.0 removed (and 10 more)
-        exit code 0
-    "#]],
+            frontend  reused
+            app  runs: output of frontend: index.html changed
+            sign-code  runs: output of app: small changed
+            bundle  runs: output of sign-code: small changed
+            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
+            archive  runs: --force
+            seal  runs: kept.0 removed (and 11 more)
+            exit code 0
+        "#]],
     );
     check_steps(
         project.run("dist --force"),

@@ -346,9 +346,9 @@ fn every_misbehaviour_has_its_words() {
         no version
           passed: 4 of 4 launches passed
         misses a module
-          rejected: 1 of 1 launches failed: it misses the module wave_of: it ended before it was ready (exit status: 1): ModuleNotFoundError: No module named 'wave_of'
+          rejected: 1 of 1 launches failed: it misses the module wave_of
         misses a module after READY
-          rejected: 1 of 1 launches failed: it misses the module wave_of: it did not end well after its stdin was closed (exit status: 1): ModuleNotFoundError: No module named 'wave_of'
+          rejected: 1 of 1 launches failed: it misses the module wave_of
         does without a module
           passed: 4 of 4 launches passed
         prints garbage
@@ -689,8 +689,7 @@ fn plain_python_is_tried_once() {
     check(GOOD, "works");
     check(
         &first("import wave_of"),
-        "under plain Python it misses the module wave_of: it ended before it was ready \
-         (exit status: 1): ModuleNotFoundError: No module named 'wave_of'",
+        "under plain Python it misses the module wave_of",
     );
     let log = fs::read_to_string(world.folder.path().join("state/logs/test.log")).unwrap();
     assert!(log.contains("Traceback (most recent call last):"), "{log}");
