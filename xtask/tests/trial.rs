@@ -649,7 +649,6 @@ fn only_a_freezer_s_own_failure_is_its_own() {
                 product: &product,
                 environment: &environment,
                 target: &Target::host(),
-                epoch: 1,
             };
             let error = freezing
                 .freeze(freezer, layout)

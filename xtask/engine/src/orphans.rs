@@ -4,7 +4,8 @@
 //! compiling, and write beside the next run. Each running group therefore has a file, named by
 //! its leader's process id, with the time at which the leader started (so that a process that got
 //! the same id later is left alone). The next run ends what the files still name.
-//! On Windows the job object ends the group with its parent and there is nothing to remember.
+//! On Windows nothing is remembered yet: its job objects end a group when the run ends it, not when
+//! the run is killed.
 
 use std::path::{Path, PathBuf};
 

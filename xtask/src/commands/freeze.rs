@@ -335,7 +335,6 @@ fn candidate(
         product: &release.config.product,
         environment: &environment,
         target: &release.target,
-        epoch: release.epoch,
     };
     let trial = Trial {
         cx,

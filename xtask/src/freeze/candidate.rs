@@ -71,6 +71,10 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
+/// The time that is told to freezers, in seconds: 1980-01-01, the first that a ZIP archive knows. Some
+/// write it into their output, and a commit that changes nothing of the sidecar must not change that.
+const EPOCH: i64 = 315_532_800;
+
 /// Makes candidates of a sidecar.
 pub struct Freezing<'a> {
     /// The step it runs for.
@@ -83,8 +87,6 @@ pub struct Freezing<'a> {
     pub environment: &'a Environment,
     /// What it must run on.
     pub target: &'a Target,
-    /// `SOURCE_DATE_EPOCH`, in seconds.
-    pub epoch: i64,
 }
 
 /// How much earlier than the beginning a file's time may be: some file systems count in pairs of
@@ -198,7 +200,7 @@ impl Freezing<'_> {
     fn run(&self, freezer: Freezer, layout: Layout, work: &Path, executable: &str) -> Result<()> {
         let data = self.gather(&work.join("data"))?;
         let mut command = self.environment.command()?;
-        command.env("SOURCE_DATE_EPOCH", self.epoch.to_string());
+        command.env("SOURCE_DATE_EPOCH", EPOCH.to_string());
         match freezer {
             Freezer::Nuitka => {
                 let arguments = nuitka::arguments(self, layout, executable, work, data.as_deref());

@@ -65,7 +65,7 @@ impl Class {
         match self {
             Self::MissingTool => "a tool is missing",
             Self::OutOfMemory => "out of memory",
-            Self::Download => "a download failed",
+            Self::Download => "a download was refused",
             Self::Network => "the network failed",
             Self::CompileError => "the C compiler failed",
             Self::Crash => "the freezer broke",

@@ -73,7 +73,7 @@ pub enum How {
 
 impl How {
     /// Mostly the ordinary end; every fourth launch each of the others. There is no SIGTERM on
-    /// Windows, and its job objects end a child with its parent.
+    /// Windows, and who adopts a child there is another matter.
     fn of(number: usize) -> Self {
         match number % 4 {
             2 if cfg!(unix) => Self::Terminated,

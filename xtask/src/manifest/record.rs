@@ -122,8 +122,8 @@ pub struct Fallback {
     pub version: Option<String>,
     /// What it was making.
     pub layout: Layout,
-    /// The kind of failure: `missing-tool`, `out-of-memory`, `download`, `compile-error`, `crash`,
-    /// `time-budget`, `missing-import`, `trial`.
+    /// The kind of failure: `missing-tool`, `out-of-memory`, `download`, `network`, `compile-error`,
+    /// `crash`, `time-budget`, `missing-import`, `trial`.
     pub class: String,
     /// The decisive lines of its output, or what the trial showed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -45,10 +45,6 @@ const VARIABLES: [&str; 11] = [
     "CCACHE_*",
 ];
 
-/// The time that is told to freezers, in seconds: 1980-01-01, the first that a ZIP archive knows. Some
-/// write it into their output, and a commit that changes nothing of the sidecar must not change that.
-const EPOCH: i64 = 315_532_800;
-
 /// A Python program to be frozen.
 #[derive(Serialize)]
 pub struct Sidecar<'r> {
@@ -232,7 +228,6 @@ impl Step for Sidecar<'_> {
             product: &self.release.config.product,
             environment: &environment,
             target: &self.target,
-            epoch: EPOCH,
         };
         let choice = Choice {
             freezing: &freezing,

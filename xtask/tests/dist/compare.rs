@@ -93,12 +93,12 @@ fn no_freezer_helps(project: &Project) {
         (
             "import numpy\n",
             expect![[r#"
-            tiny:plain-python failed: sidecars/tiny/main.py does not work before it is frozen; no freezer would help
-              cause: under plain Python it misses the module numpy: it ended before it was ready (exit status: 1): ModuleNotFoundError: No module named 'numpy'
-              log: [ROOT]/target/dist/linux/logs/freeze-tiny-plain-python.log
-              resume: cargo xtask freeze compare --sidecar tiny --launches 2 --output compared
-            exit code 1
-        "#]],
+                tiny:plain-python failed: sidecars/tiny/main.py does not work before it is frozen; no freezer would help
+                  cause: under plain Python it misses the module numpy
+                  log: [ROOT]/target/dist/linux/logs/freeze-tiny-plain-python.log
+                  resume: cargo xtask freeze compare --sidecar tiny --launches 2 --output compared
+                exit code 1
+            "#]],
         ),
     ] {
         project.write("sidecars/tiny/main.py", source);

@@ -186,7 +186,7 @@ fn nuitka_does_not_manage(bench: &Bench) {
         &[],
         expect![[r#"
             sidecar:alpha failed: no freezer managed alpha
-              nuitka 4.3.3 (onefile) failed: a download failed
+              nuitka 4.3.3 (onefile) failed: a download was refused
                 Is it OK to download and put it in local user cache.
                 FATAL: Nuitka with '--zig' depends on 'zig' to compile.
         "#]],
@@ -242,7 +242,7 @@ fn pyinstaller_does_not_manage(bench: &Bench) {
         expect![[r#"
             sidecar:alpha failed: no freezer managed alpha
               pyinstaller 6.22.3 (onefile) failed: a module is missing when frozen
-                1 of 1 launches failed: it misses the module wave: it ended before it was ready (exit status: 1): [PYI-31301:ERROR] Failed to execute script 'main' due to unhandled exception!
+                1 of 1 launches failed: it misses the module wave
                 what they printed: target/dist/linux/logs/trial/alpha-pyinstaller-onefile
         "#]],
     );

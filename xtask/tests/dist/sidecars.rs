@@ -191,7 +191,7 @@ fn broken_under_plain_python(project: &Project) {
             "import numpy\n",
             expect![[r#"
                 sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
-                  cause: under plain Python it misses the module numpy: it ended before it was ready (exit status: 1): ModuleNotFoundError: No module named 'numpy'
+                  cause: under plain Python it misses the module numpy
                   log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
                   resume: cargo xtask dist --until sidecar:alpha
                 exit code 1
@@ -271,7 +271,7 @@ fn broken_when_frozen(project: &Project) {
     expect![[r#"
         sidecar:alpha failed: no freezer managed alpha
           pyinstaller 6.22.3 (onefile) failed: a module is missing when frozen
-            3 of 3 launches failed, among them all that were to end after its stdin was closed: it misses the module wave: it ended before it was ready (exit status: 1): [PYI-20853:ERROR] Failed to execute script 'main' due to unhandled exception!
+            3 of 3 launches failed, among them all that were to end after its stdin was closed: it misses the module wave
             what they printed: target/dist/linux/logs/trial/alpha-pyinstaller-onefile
           log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
           resume: cargo xtask dist --until sidecar:alpha

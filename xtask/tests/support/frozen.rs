@@ -139,7 +139,6 @@ fn with_freezing<T>(
             // One for all of them, whatever their name.
             environment: &Environment::ensure(cx, &self::sidecar(root), &interpreter)?,
             target: &Target::host(),
-            epoch: 1_795_258_800,
         };
         work(&freezing)
     })
