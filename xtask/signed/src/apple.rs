@@ -1,0 +1,228 @@
+//! Apple's code signatures (`xnu`'s `osfmk/kern/cs_blobs.h`, and Apple's Technical Note 3126): a
+//! directory of hashes of all pages and of all that belongs to the code, and a CMS message over it.
+
+
+pub mod app;
+pub mod dmg;
+pub mod macho;
+
+use anyhow::{Context as _, Result, ensure};
+use der::asn1::ObjectIdentifier;
+use object::{
+    BigEndian as BE,
+    macho::{self as raw, CsSlot},
+    read::macho::{CodeDirectory, CodeSignature, CodeSignatureBlob},
+};
+use ring::digest::{self, digest};
+
+use crate::{Format, Signed, Trust, chain::CODE_SIGNING, cms::Message};
+
+/// The hashes of all directories, one of which is older than SHA-256: a signed attribute.
+const DIRECTORIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113635.100.9.2");
+/// How many bytes of a directory's hash name it elsewhere.
+const CDHASH: usize = 20;
+/// What belongs to a disk image's own description.
+const REP_SPECIFIC: u32 = 6;
+
+/// What belongs to code beside its own pages, and is sealed with it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seals<'a> {
+    /// A bundle's `Info.plist`.
+    pub info: Option<&'a [u8]>,
+    /// A bundle's `_CodeSignature/CodeResources`.
+    pub resources: Option<&'a [u8]>,
+    /// A disk image's trailer.
+    pub trailer: Option<&'a [u8]>,
+    /// A ticket of Apple's notary that lies beside the code.
+    pub ticket: Option<&'a [u8]>,
+}
+
+/// Code, and what its signature says.
+pub struct Inspected {
+    /// What the signature says.
+    pub signed: Signed,
+    /// The beginning of the hash by which others name this code.
+    pub cdhash: Vec<u8>,
+    /// The name that the signature gives the code.
+    pub identifier: String,
+}
+
+/// What the signature says of the image, which is everything before the signature.
+fn inspect(
+    format: Format,
+    signature: &[u8],
+    image: &[u8],
+    seals: Seals<'_>,
+    trust: &Trust,
+) -> Result<Inspected> {
+    let blobs = Blobs::parse(signature)?;
+    let main = blobs.get(raw::CSSLOT_CODEDIRECTORY).context("no directory of hashes")?;
+    let mut problems = Vec::new();
+    let mut best = None;
+    for blob in blobs.directories() {
+        let directory = blob.code_directory()?.context("no directory of hashes")?;
+        problems.extend(wrong_hashes(&directory, &blobs, image, seals)?);
+        if directory.header().hash_type == raw::CS_HASHTYPE_SHA256 {
+            best.get_or_insert((directory, blob));
+        }
+    }
+    let (directory, named) = best.context("it has no directory of SHA-256 hashes")?;
+    let cdhash = digest(&digest::SHA256, named.data()).as_ref()[..CDHASH].to_vec();
+    let mut signed = Signed {
+        format,
+        signer: None,
+        fingerprint: None,
+        timestamp: None,
+        hardened_runtime: Some(directory.header().flags.get(BE).contains(raw::CS_RUNTIME)),
+        stapled: Some(false),
+        problems,
+    };
+    match blobs.get(raw::CSSLOT_SIGNATURESLOT).filter(|it| !it.contents().is_empty()) {
+        None => signed.problems.push("ad-hoc: nobody vouches for it".to_owned()),
+        Some(message) => vouched(&mut signed, &Message::parse(message.contents())?, main, &blobs, trust),
+    }
+    let ticket = blobs.get(raw::CSSLOT_TICKETSLOT).map(|it| it.contents());
+    if let Some(ticket) = ticket.or(seals.ticket) {
+        signed.stapled = Some(true);
+        if !contains(ticket, &cdhash) {
+            signed.problems.push("the attached ticket is for other code".to_owned());
+        }
+    }
+    let identifier = String::from_utf8_lossy(directory.ident()?).into_owned();
+    Ok(Inspected {
+        signed,
+        cdhash,
+        identifier,
+    })
+}
+
+/// Whose signature over the directory it is.
+fn vouched(
+    signed: &mut Signed,
+    message: &Message,
+    main: &CodeSignatureBlob<'_>,
+    blobs: &Blobs<'_>,
+    trust: &Trust,
+) {
+    let verdict = message.check(main.data(), CODE_SIGNING, trust);
+    signed.signer = verdict.signer.as_ref().map(|it| it.name());
+    signed.fingerprint = verdict.signer.as_ref().map(|it| it.fingerprint());
+    signed.timestamp = verdict.timestamp;
+    signed.problems.extend(verdict.problems);
+    let named = message.signed_attribute(DIRECTORIES).unwrap_or_default();
+    for other in blobs.directories().filter(|it| it.slot() != raw::CSSLOT_CODEDIRECTORY) {
+        let hash = digest(&digest::SHA256, other.data());
+        if !contains(&named, hash.as_ref()) {
+            signed.problems.push("a directory of hashes is not signed".to_owned());
+        }
+    }
+}
+
+fn contains(all: &[u8], part: &[u8]) -> bool {
+    all.windows(part.len()).any(|it| it == part)
+}
+
+/// What is not what the directory says.
+fn wrong_hashes(
+    directory: &CodeDirectory<'_>,
+    blobs: &Blobs<'_>,
+    image: &[u8],
+    seals: Seals<'_>,
+) -> Result<Vec<String>> {
+    let header = directory.header();
+    let algorithm = match header.hash_type {
+        raw::CS_HASHTYPE_SHA1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
+        raw::CS_HASHTYPE_SHA256 | raw::CS_HASHTYPE_SHA256_TRUNCATED => &digest::SHA256,
+        raw::CS_HASHTYPE_SHA384 => &digest::SHA384,
+        other => anyhow::bail!("hashes of the unknown kind {}", other.0),
+    };
+    let size = usize::from(header.hash_size);
+    let is = |expected: &[u8], data: &[u8]| digest(algorithm, data).as_ref().get(..size) == Some(expected);
+    let mut wrong = Vec::new();
+    if directory.code_limit() != image.len() as u64 {
+        wrong.push("it covers another part of the file".to_owned());
+    }
+    let page = match header.page_size {
+        0 => image.len().max(1),
+        bits => 1_usize.checked_shl(bits.into()).context("pages of no size")?,
+    };
+    let pages = image.chunks(page);
+    if pages.len() != header.n_code_slots.get(BE) as usize {
+        wrong.push("it has another number of pages".to_owned());
+    } else {
+        for (index, page) in pages.enumerate() {
+            if !is(directory.code_hash(index as u32)?, page) {
+                wrong.push("the file is not the one that was signed".to_owned());
+                break;
+            }
+        }
+    }
+    for slot in 1..=header.n_special_slots.get(BE).max(REP_SPECIFIC) {
+        let expected = directory.special_hash(CsSlot(slot)).unwrap_or_default();
+        let none = expected.iter().all(|it| *it == 0);
+        let found = sealed(slot, blobs, seals);
+        let (what, good) = (seal_name(slot), found.is_some_and(|it| is(expected, it)));
+        match (none, found) {
+            (true, None) => {}
+            (true, Some(_)) => wrong.push(format!("{what} is not sealed")),
+            (false, _) if good => {}
+            (false, Some(_)) => wrong.push(format!("{what} is not the one that was signed")),
+            (false, None) => wrong.push(format!("{what} is missing")),
+        }
+    }
+    Ok(wrong)
+}
+
+/// What a slot below the pages' is a hash of.
+fn sealed<'a>(slot: u32, blobs: &Blobs<'a>, seals: Seals<'a>) -> Option<&'a [u8]> {
+    match CsSlot(slot) {
+        raw::CSSLOT_INFOSLOT => seals.info,
+        raw::CSSLOT_RESOURCEDIR => seals.resources,
+        CsSlot(REP_SPECIFIC) => seals.trailer,
+        other => blobs.get(other).map(|it| it.data()),
+    }
+}
+
+fn seal_name(slot: u32) -> &'static str {
+    match CsSlot(slot) {
+        raw::CSSLOT_INFOSLOT => "Info.plist",
+        raw::CSSLOT_REQUIREMENTS => "the list of requirements",
+        raw::CSSLOT_RESOURCEDIR => "_CodeSignature/CodeResources",
+        CsSlot(REP_SPECIFIC) => "the disk image's trailer",
+        raw::CSSLOT_ENTITLEMENTS | raw::CSSLOT_DER_ENTITLEMENTS => "the list of entitlements",
+        _ => "a part of the signature",
+    }
+}
+
+/// The parts of a signature.
+struct Blobs<'a>(Vec<CodeSignatureBlob<'a>>);
+
+impl<'a> Blobs<'a> {
+    /// Fails unless the parts follow each other, with nothing between and zeros behind: what no part
+    /// holds, nothing checks.
+    fn parse(bytes: &'a [u8]) -> Result<Self> {
+        let signature = CodeSignature::parse(bytes).context("the signature is damaged")?;
+        let blobs = signature.blobs().collect::<Result<Vec<_>, _>>();
+        let mut blobs = blobs.context("the signature is damaged")?;
+        blobs.sort_by_key(|it| it.offset());
+        let index = signature.header().count.get(BE) as usize;
+        let mut at = size_of::<raw::CsSuperBlob>() + index * size_of::<raw::CsBlobIndex>();
+        for blob in &blobs {
+            ensure!(blob.offset() as usize == at, "the signature has a gap");
+            at += blob.data().len();
+        }
+        ensure!(signature.header().length.get(BE) as usize == at, "the signature has a gap");
+        let rest = bytes.get(at..).unwrap_or_default();
+        ensure!(rest.iter().all(|it| *it == 0), "something follows the signature");
+        Ok(Self(blobs))
+    }
+
+    fn get(&self, slot: CsSlot) -> Option<&CodeSignatureBlob<'a>> {
+        self.0.iter().find(|it| it.slot() == slot)
+    }
+
+    fn directories(&self) -> impl Iterator<Item = &CodeSignatureBlob<'a>> {
+        let is_one = |it: &&CodeSignatureBlob<'_>| it.magic() == raw::CSMAGIC_CODEDIRECTORY;
+        self.0.iter().filter(is_one)
+    }
+}

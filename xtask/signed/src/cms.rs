@@ -1,0 +1,302 @@
+//! Signed messages (RFC 5652) and the timestamps on them (RFC 3161).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use cms::{
+    content_info::ContentInfo,
+    signed_data::{EncapsulatedContentInfo, SignerIdentifier, SignerInfo},
+};
+use der::{
+    Any, AnyRef, Decode, Encode, Header, Reader as _, SliceReader, Tag, TagNumber, Tagged as _,
+    asn1::{ObjectIdentifier, OctetString},
+};
+use ring::digest::digest;
+use x509_cert::{attr::Attributes, spki::AlgorithmIdentifierOwned};
+
+use crate::{
+    Timestamp, Trust,
+    certificate::Certificate,
+    chain::{self, Wanted},
+    digest::algorithm,
+};
+
+const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
+const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
+const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
+const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
+/// Where CMS has a timestamp (RFC 3161, appendix A), and where Authenticode has it.
+const TIMESTAMPS: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.14"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.3.3.1"),
+];
+
+/// A signed message with one signer, as files carry it.
+pub struct Message {
+    content: EncapsulatedContentInfo,
+    signer: SignerInfo,
+    /// All that came along, in the order of the file.
+    pub certificates: Vec<Certificate>,
+}
+
+/// What a message's signature is worth.
+pub struct Verdict {
+    /// Whose key signed.
+    pub signer: Option<Certificate>,
+    /// The timestamp, if there is one.
+    pub timestamp: Option<Timestamp>,
+    /// What is wrong; empty if nothing.
+    pub problems: Vec<String>,
+}
+
+impl Message {
+    /// Of DER, followed by nothing but zeros.
+    ///
+    /// # Errors
+    /// When it is no signed message, or one of several signers.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let mut reader = SliceReader::new(bytes).map_err(|it| anyhow!("{it}"))?;
+        let info: ContentInfo = reader.decode().context("no signed message")?;
+        let rest = reader.read_slice(reader.remaining_len())?;
+        ensure!(rest.iter().all(|it| *it == 0), "something follows the signature");
+        Self::of(&info)
+    }
+
+    fn of(info: &ContentInfo) -> Result<Self> {
+        ensure!(info.content_type == SIGNED_DATA, "no signed message");
+        let bytes = info.content.value();
+        let mut reader = SliceReader::new(bytes)?;
+        Self::read(&mut reader).context("the signed message is damaged")
+    }
+
+    /// SignedData (RFC 5652, section 5.1). Not with the `cms` crate's own: it wants each set without
+    /// duplicates, as DER does, and servers send a certificate twice.
+    fn read(reader: &mut SliceReader<'_>) -> Result<Self> {
+        let version: u8 = reader.decode()?;
+        let digests: AnyRef<'_> = reader.decode()?;
+        ensure!(matches!(version, 1 | 3) && digests.tag() == Tag::Set, "it has another form");
+        let content = reader.decode()?;
+        let certificates = match optional(reader, 0)? {
+            Some(it) => each(it)?.iter().map(|it| Certificate::from_der(it)).collect(),
+            None => Ok(Vec::new()),
+        };
+        let _revoked = optional(reader, 1)?;
+        let signers: AnyRef<'_> = reader.decode()?;
+        ensure!(signers.tag() == Tag::Set && reader.is_finished(), "it has another form");
+        let signers = each(signers.value())?;
+        let [signer] = &*signers else {
+            bail!("{} signers; a file has one", signers.len());
+        };
+        let signer = SignerInfo::from_der(signer)?;
+        let named = AlgorithmIdentifierOwned::from_der(digests.value())?;
+        ensure!(named == signer.digest_alg, "it names another digest than its signer");
+        Ok(Self {
+            content,
+            signer,
+            certificates: certificates?,
+        })
+    }
+
+    /// What the message is about: its type and its bytes without the outermost tag.
+    pub fn content(&self) -> (ObjectIdentifier, Option<&[u8]>) {
+        let content = &self.content;
+        (content.econtent_type, content.econtent.as_ref().map(Any::value))
+    }
+
+    /// The certificate whose key signed.
+    pub fn signer(&self) -> Option<&Certificate> {
+        self.certificates.iter().find(|it| match &self.signer.sid {
+            SignerIdentifier::IssuerAndSerialNumber(id) => {
+                it.is(&id.issuer, id.serial_number.as_bytes())
+            }
+            SignerIdentifier::SubjectKeyIdentifier(id) => it.has_key_id(id.0.as_bytes()),
+        })
+    }
+
+    /// A message of Authenticode's inside of this one's unsigned attributes.
+    pub fn attribute(&self, oid: ObjectIdentifier) -> Option<&Any> {
+        attribute(self.signer.unsigned_attrs.as_ref(), oid)
+    }
+
+    /// All values of a signed attribute, with their tags.
+    pub fn signed_attribute(&self, oid: ObjectIdentifier) -> Option<Vec<u8>> {
+        let attributes = self.signer.signed_attrs.as_ref()?;
+        let found = attributes.iter().find(|it| it.oid == oid)?;
+        found.values.to_der().ok()
+    }
+
+    /// What the signature over `content` is worth for `purpose`.
+    pub fn check(&self, content: &[u8], purpose: ObjectIdentifier, trust: &Trust) -> Verdict {
+        let mut problems = Vec::new();
+        let signer = self.signer();
+        if let Err(error) = self.check_signature(signer, content) {
+            problems.push(format!("{error:#}"));
+        }
+        let timestamp = match self.timestamp(trust) {
+            Ok(it) => it,
+            Err(error) => {
+                problems.push(format!("the timestamp: {error:#}"));
+                None
+            }
+        };
+        let at = timestamp.as_ref().map(|it| UNIX_EPOCH + Duration::from_secs(it.seconds));
+        let wanted = Wanted {
+            anchors: &trust.anchors,
+            revoked: &trust.revoked,
+            purpose,
+            at: at.unwrap_or(trust.now),
+        };
+        match signer {
+            None => problems.push("the signer's certificate is missing".to_owned()),
+            Some(leaf) => {
+                if let Err(error) = chain::check(leaf, &self.certificates, &wanted) {
+                    problems.push(format!("{error:#}"));
+                }
+            }
+        }
+        if let Err(error) = chain::check_luggage(&self.certificates, &trust.anchors) {
+            problems.push(format!("{error:#}"));
+        }
+        Verdict {
+            signer: signer.cloned(),
+            timestamp,
+            problems,
+        }
+    }
+
+    /// Fails unless the signer's key signed the content (RFC 5652, section 5.4).
+    fn check_signature(&self, signer: Option<&Certificate>, content: &[u8]) -> Result<()> {
+        let Some(signer) = signer else {
+            return Ok(());
+        };
+        let info = &self.signer;
+        let hash = algorithm(info.digest_alg.oid)?;
+        let attributes = info.signed_attrs.as_ref().context("no signed attributes")?;
+        let of_type: ObjectIdentifier = attribute(Some(attributes), CONTENT_TYPE)
+            .context("the type of the content is not signed")?
+            .decode_as()?;
+        ensure!(of_type == self.content().0, "the type of the content is another one");
+        let signed: OctetString = attribute(Some(attributes), MESSAGE_DIGEST)
+            .context("the digest is not signed")?
+            .decode_as()?;
+        ensure!(
+            signed.as_bytes() == digest(hash, content).as_ref(),
+            "the signed digest is that of other content"
+        );
+        signer.check_signature(
+            info.signature_algorithm.oid,
+            Some(info.digest_alg.oid),
+            &attributes.to_der()?,
+            info.signature.as_bytes(),
+        )
+    }
+
+    /// The timestamp on this signature; none if there is none.
+    fn timestamp(&self, trust: &Trust) -> Result<Option<Timestamp>> {
+        let mut tokens = TIMESTAMPS.iter().filter_map(|it| self.attribute(*it));
+        let Some(token) = tokens.next() else {
+            return Ok(None);
+        };
+        ensure!(tokens.next().is_none(), "there is more than one");
+        let token = Self::of(&token.decode_as()?)?;
+        let (of_type, content) = token.content();
+        ensure!(of_type == TST_INFO, "it is about something else");
+        let content = content.context("it is about nothing")?;
+        let info = TstInfo::parse(content)?;
+        let hash = algorithm(info.algorithm)?;
+        ensure!(
+            info.imprint == digest(hash, self.signer.signature.as_bytes()).as_ref(),
+            "it was made for another signature"
+        );
+        let trust = Trust {
+            anchors: trust.timestamp_anchors.clone(),
+            timestamp_anchors: Vec::new(),
+            revoked: trust.revoked.clone(),
+            now: info.time,
+        };
+        let verdict = token.check(content, chain::TIME_STAMPING, &trust);
+        if let Some(problem) = verdict.problems.first() {
+            bail!("{problem}");
+        }
+        let seconds = info.time.duration_since(UNIX_EPOCH)?.as_secs();
+        let authority = verdict.signer.map(|it| it.name()).unwrap_or_default();
+        Ok(Some(Timestamp { seconds, authority }))
+    }
+}
+
+/// The content of a field that may be missing, by its number.
+fn optional<'a>(reader: &mut SliceReader<'a>, number: u8) -> Result<Option<&'a [u8]>> {
+    let wanted = Tag::ContextSpecific {
+        constructed: true,
+        number: TagNumber::new(number),
+    };
+    if reader.peek_byte().is_none() || reader.peek_tag()? != wanted {
+        return Ok(None);
+    }
+    let header = Header::decode(reader)?;
+    Ok(Some(reader.read_slice(header.length)?))
+}
+
+/// The elements of a set, with their tags.
+fn each(set: &[u8]) -> Result<Vec<&[u8]>> {
+    let mut reader = SliceReader::new(set)?;
+    let mut found = Vec::new();
+    while !reader.is_finished() {
+        found.push(reader.tlv_bytes()?);
+    }
+    Ok(found)
+}
+
+/// The single value of an attribute.
+fn attribute(attributes: Option<&Attributes>, oid: ObjectIdentifier) -> Option<&Any> {
+    let mut found = attributes?.iter().filter(|it| it.oid == oid);
+    let attribute = found.next()?;
+    let one = found.next().is_none() && attribute.values.len() == 1;
+    one.then(|| attribute.values.get(0)).flatten()
+}
+
+/// The part of a timestamp that is looked at (RFC 3161, section 2.4.2).
+struct TstInfo {
+    algorithm: ObjectIdentifier,
+    imprint: Vec<u8>,
+    time: SystemTime,
+}
+
+#[derive(der::Sequence)]
+struct Imprint {
+    algorithm: AlgorithmIdentifierOwned,
+    digest: OctetString,
+}
+
+impl TstInfo {
+    fn parse(bytes: &[u8]) -> Result<Self> {
+        // RFC 5652 has the content in an OCTET STRING, whose tag is off already.
+        let mut reader = SliceReader::new(bytes)?;
+        let parsed = reader.sequence(|it| {
+            let _version: u8 = it.decode()?;
+            let _policy: ObjectIdentifier = it.decode()?;
+            let imprint: Imprint = it.decode()?;
+            let _serial: der::asn1::Int = it.decode()?;
+            let time: Any = it.decode()?;
+            it.read_slice(it.remaining_len())?;
+            Ok((imprint, time))
+        });
+        let (imprint, time) = parsed.context("its content is damaged")?;
+        Ok(Self {
+            algorithm: imprint.algorithm.oid,
+            imprint: imprint.digest.into_bytes(),
+            time: time_of(&time)?,
+        })
+    }
+}
+
+/// Of a GeneralizedTime. Microsoft's servers count parts of a second, which RFC 3161 allows and DER
+/// of RFC 5280 does not.
+fn time_of(value: &Any) -> Result<SystemTime> {
+    ensure!(value.tag() == Tag::GeneralizedTime, "it says no time");
+    let text = std::str::from_utf8(value.value())?;
+    let whole = text.split('.').next().unwrap_or(text).trim_end_matches('Z');
+    let der = [&[0x18, 15], whole.as_bytes(), b"Z"].concat();
+    let time = der::asn1::GeneralizedTime::from_der(&der);
+    Ok(time.with_context(|| format!("`{text}` is no time"))?.to_system_time())
+}

@@ -1,0 +1,49 @@
+//! Authenticode: signatures in Windows' formats.
+
+pub mod cab;
+pub mod msi;
+pub mod pe;
+
+use anyhow::{Context as _, Result};
+use authenticode::{SPC_INDIRECT_DATA_OBJID, SpcIndirectDataContent};
+use der::{Decode as _, Encode as _, Header, Length, Tag};
+use ring::digest::Algorithm;
+
+use crate::{Format, Signed, Trust, chain::CODE_SIGNING, cms::Message, digest};
+
+/// What a message says of a file whose digest is computed by `hash`.
+fn signed(
+    format: Format,
+    message: &Message,
+    trust: &Trust,
+    hash: impl FnOnce(&'static Algorithm) -> Result<Vec<u8>>,
+) -> Result<Signed> {
+    let (of_type, content) = message.content();
+    let content = content.filter(|_| of_type == SPC_INDIRECT_DATA_OBJID);
+    let content = content.context("the signature is not one of Authenticode's")?;
+    let claimed = indirect(content).context("the signature's content is damaged")?;
+    let verdict = message.check(content, CODE_SIGNING, trust);
+    let mut problems = verdict.problems;
+    let actual = digest::algorithm(claimed.message_digest.digest_algorithm.oid).and_then(hash);
+    match actual {
+        Ok(it) if it == claimed.message_digest.digest.as_bytes() => {}
+        Ok(_) => problems.insert(0, "the file is not the one that was signed".to_owned()),
+        Err(error) => problems.insert(0, format!("{error:#}")),
+    }
+    Ok(Signed {
+        format,
+        signer: verdict.signer.as_ref().map(|it| it.name()),
+        fingerprint: verdict.signer.as_ref().map(|it| it.fingerprint()),
+        timestamp: verdict.timestamp,
+        hardened_runtime: None,
+        stapled: None,
+        problems,
+    })
+}
+
+/// The content is signed without its outermost tag.
+fn indirect(content: &[u8]) -> Result<SpcIndirectDataContent> {
+    let header = Header::new(Tag::Sequence, Length::try_from(content.len())?)?;
+    let whole = [&*header.to_der()?, content].concat();
+    Ok(SpcIndirectDataContent::from_der(&whole)?)
+}
