@@ -142,10 +142,8 @@ impl Release {
 
     /// All variables that no process may inherit.
     pub fn withheld(config: &Config) -> Vec<String> {
-        let minisign = &config.sign.minisign;
         let mut names: Vec<String> = SECRET_VARIABLES.map(str::to_owned).into();
-        names.extend([minisign.key_env.clone(), minisign.password_env.clone()]);
-        names.extend(config.sign.gpg.iter().map(|it| it.passphrase_env.clone()));
+        names.extend(config.sign.secret_variables());
         names
     }
 

@@ -6,11 +6,14 @@
 //! default is found.
 
 mod sidecar;
+mod sign;
 
 use serde::Deserialize;
 
 use super::types::{BundleKind, Layout, PackageManager};
 pub(super) use sidecar::{DataFile, Sidecar};
+pub(super) use sign::Sign;
+pub(crate) use sign::{Macos, Windows};
 
 /// The file. Every section may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -257,61 +260,6 @@ impl Default for Archive {
     }
 }
 
-/// See [`Dist::sign`].
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct Sign {
-    /// The key of Tauri's updater, which signs updates.
-    pub minisign: Minisign,
-    /// The OpenPGP key, which signs packages and checksums. Without this section there is no
-    /// OpenPGP signature.
-    pub gpg: Option<Gpg>,
-}
-
-/// See [`Sign::minisign`].
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct Minisign {
-    /// The environment variable with the secret key.
-    #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
-    pub key_env: String,
-    /// The environment variable with its password.
-    #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
-    pub password_env: String,
-    /// The public key that verification trusts, relative to the repository.
-    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none")))]
-    pub public_key: Option<String>,
-}
-
-impl Default for Minisign {
-    fn default() -> Self {
-        Self {
-            key_env: "TAURI_SIGNING_PRIVATE_KEY".into(),
-            password_env: "TAURI_SIGNING_PRIVATE_KEY_PASSWORD".into(),
-            public_key: None,
-        }
-    }
-}
-
-/// See [`Sign::gpg`].
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct Gpg {
-    /// The key's fingerprint, which `gpg --list-secret-keys` prints.
-    #[cfg_attr(test, schemars(extend("x-form" = "fingerprint")))]
-    pub key: String,
-    /// The environment variable with the passphrase.
-    #[serde(default = "gpg_passphrase")]
-    #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
-    pub passphrase_env: String,
-    /// The public key that verification trusts, relative to the repository.
-    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none")))]
-    pub public_key: Option<String>,
-}
-
 /// See [`Dist::release`].
 #[derive(Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -371,10 +319,6 @@ impl Default for Test {
             layouts: Vec::new(),
         }
     }
-}
-
-fn gpg_passphrase() -> String {
-    "GPG_PASSPHRASE".into()
 }
 
 fn texts(all: &[&str]) -> Vec<String> {

@@ -109,6 +109,50 @@ key = "0123456789ABCDEF0123456789ABCDEF01234567"
 passphrase-env = "GPG_PASSPHRASE"
 public-key = "packaging/keys/release.asc"
 
+[sign.windows]
+tool = "auto"
+command = ["cloud-hsm", "sign", "--in-place", "%1"]
+thumbprint = "0123456789ABCDEF0123456789ABCDEF01234567"
+certificate-env = "WIN_CSC_LINK"
+password-env = "WIN_CSC_KEY_PASSWORD"
+timestamp = "rfc3161"
+timestamp-servers = ["http://timestamp.digicert.com", "http://timestamp.sectigo.com"]
+patience = "10m"
+description = "Tonelens"
+url = "https://example.org"
+trust = "packaging/keys/windows.pem"
+timestamp-trust = "packaging/keys/timestamps.pem"
+
+[sign.windows.pkcs11]
+module = "/usr/lib/softhsm/libsofthsm2.so"
+key = "pkcs11:token=Release;object=signing;type=private"
+certificate = "packaging/keys/windows-chain.pem"
+pin-env = "PKCS11_PIN"
+
+[sign.windows.azure]
+dlib = "tools/Azure.CodeSigning.Dlib.dll"
+metadata = "packaging/windows/azure.json"
+
+[sign.macos]
+tool = "auto"
+identity = "Developer ID Application: Example (ABCDE12345)"
+certificate-env = "APPLE_CERTIFICATE"
+password-env = "APPLE_CERTIFICATE_PASSWORD"
+entitlements = "packaging/macos/app.entitlements"
+timestamp = "rfc3161"
+timestamp-server = "http://timestamp.apple.com/ts01"
+notarize = true
+notarize-timeout = "30m"
+trust = "packaging/keys/apple.pem"
+
+[[sign.macos.file]]
+path = "Contents/MacOS/tonelens-analyzer"
+entitlements = "packaging/macos/sidecar.entitlements"
+
+[sign.linux]
+deb = true
+rpm = true
+
 [release]
 dir = "dist"
 

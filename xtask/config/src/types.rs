@@ -1,10 +1,14 @@
 //! What the rest of the program sees: plain data, every default filled in, every path absolute.
 
+mod sign;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
+
+pub use sign::*;
 
 /// A repository's release configuration, complete: nothing in it is left to be looked up.
 ///
@@ -343,40 +347,6 @@ pub enum TauriCli {
 pub struct Archive {
     /// Files that it holds besides the executables, sorted.
     pub files: Vec<PathBuf>,
-}
-
-/// Which keys sign what is released.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Sign {
-    /// The key of the updater.
-    pub minisign: Minisign,
-    /// The OpenPGP key; `None` makes no OpenPGP signature.
-    pub gpg: Option<Gpg>,
-}
-
-/// The minisign key, which signs updates.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Minisign {
-    /// The environment variable with the secret key.
-    pub key_env: String,
-    /// The environment variable with the secret key's password.
-    pub password_env: String,
-    /// The public key that verification trusts.
-    pub public_key: Option<PathBuf>,
-}
-
-/// The OpenPGP key, which signs packages and checksums.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Gpg {
-    /// The key's fingerprint: 40 or 64 hexadecimal digits, upper case.
-    pub key: String,
-    /// The environment variable with the passphrase.
-    pub passphrase_env: String,
-    /// The public key that verification trusts.
-    pub public_key: Option<PathBuf>,
 }
 
 /// Where releases go.

@@ -21,7 +21,7 @@ fn plain_repository() {
             sidecars: []
             bundle: {"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"]}
             archive: {"files":[]}
-            sign: {"gpg":null,"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null}}
+            sign: {"gpg":null,"linux":{"deb":false,"rpm":false},"macos":{"certificate":{"env":"APPLE_CERTIFICATE","password-env":"APPLE_CERTIFICATE_PASSWORD"},"entitlements":null,"files":[],"identity":null,"notarize":true,"notarize-timeout":"30m","timestamp":"rfc3161","timestamp-server":"http://timestamp.apple.com/ts01","tool":"auto","trust":null},"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null},"windows":{"description":null,"identity":{"file":{"env":"WIN_CSC_LINK","password-env":"WIN_CSC_KEY_PASSWORD"}},"patience":"10m","timestamp":"rfc3161","timestamp-servers":["http://timestamp.acs.microsoft.com","http://timestamp.digicert.com","http://timestamp.sectigo.com"],"timestamp-trust":null,"tool":"auto","trust":null,"url":null}}
             release: {"dir":"ROOT/release"}
             limits: {"step-timeout":"2h"}
             test: {"layouts":[],"ready-line":null,"ready-timeout":"1m","window-title":null}
@@ -47,7 +47,7 @@ fn conventional_sidecar() {
         expect![[r#"
             sidecars: [{"data":[],"dir":"ROOT/sidecar","entry":"ROOT/sidecar/main.py","exclude-modules":[],"freezers":["nuitka","pyinstaller"],"layout":"onefile","lock":"ROOT/sidecar/requirements.txt","max-startup":null,"metadata":{"company":null,"copyright":null,"description":null},"modules":[],"name":"tool","nuitka-args":["--lto=no"],"packages":[],"probe":[],"pyinstaller-args":[],"python":null,"ready-timeout":"30s","sources":{"env":["CC","CFLAGS","LDFLAGS"],"exclude":[],"inputs":[]},"time-budget":"30m","trial":{"launches":20,"max-failures":10}}]
             archive: {"files":["ROOT/LICENSE-MIT","ROOT/README.md"]}
-            sign: {"gpg":{"key":"0123456789ABCDEF0123456789ABCDEF01234567","passphrase-env":"GPG_PASSPHRASE","public-key":null},"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null}}
+            sign: {"gpg":{"key":"0123456789ABCDEF0123456789ABCDEF01234567","passphrase-env":"GPG_PASSPHRASE","public-key":null},"linux":{"deb":false,"rpm":false},"macos":{"certificate":{"env":"APPLE_CERTIFICATE","password-env":"APPLE_CERTIFICATE_PASSWORD"},"entitlements":null,"files":[],"identity":null,"notarize":true,"notarize-timeout":"30m","timestamp":"rfc3161","timestamp-server":"http://timestamp.apple.com/ts01","tool":"auto","trust":null},"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null},"windows":{"description":null,"identity":{"file":{"env":"WIN_CSC_LINK","password-env":"WIN_CSC_KEY_PASSWORD"}},"patience":"10m","timestamp":"rfc3161","timestamp-servers":["http://timestamp.acs.microsoft.com","http://timestamp.digicert.com","http://timestamp.sectigo.com"],"timestamp-trust":null,"tool":"auto","trust":null,"url":null}}
         "#]],
     );
 }
