@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod pipeline;
 pub mod preflight;
 pub mod release;
+pub mod sign;
 pub mod steps;
 pub mod target;
 pub mod tools;
