@@ -6,6 +6,8 @@
 mod changes;
 #[path = "dist/compare.rs"]
 mod compare;
+#[path = "dist/events.rs"]
+mod events;
 #[path = "dist/failures.rs"]
 mod failures;
 #[path = "dist/folders.rs"]

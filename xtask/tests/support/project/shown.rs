@@ -11,6 +11,11 @@ impl Ran {
         filtered(&text, &self.root)
     }
 
+    /// The repository that it ran in.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Only the line of each step: what it does and why.
     pub fn steps(&self) -> String {
         let shown = self.shown();
