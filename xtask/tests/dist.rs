@@ -30,6 +30,8 @@ mod selections;
 mod sidecars;
 #[path = "dist/signing.rs"]
 mod signing;
+#[path = "dist/turns.rs"]
+mod turns;
 
 use expect_test::{Expect, expect};
 use project::{Project, Ran};
