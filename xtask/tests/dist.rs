@@ -117,6 +117,7 @@ fn first_run_makes_a_release() {
         exit code 0
     "#]],
     );
+    names_its_tools(&project);
     check(
         project.run("verify"),
         expect![[r#"
@@ -130,6 +131,18 @@ fn first_run_makes_a_release() {
         exit code 0
     "#]],
     );
+}
+
+/// Of these tools the first word and number is the same on each machine: `tauri-cli 2`.
+fn names_its_tools(project: &Project) {
+    let manifest = project.manifest();
+    let tools = manifest["builder"]["tools"].as_object().unwrap();
+    let short = |it: &str| it.split('.').next().unwrap_or_default().to_owned();
+    let named = ["cargo", "rustc", "tauri"].map(|it| short(tools[it].as_str().unwrap()));
+    assert_eq!(named, ["cargo 1", "rustc 1", "tauri-cli 2"]);
+    // Beside it, and not what runs Tauri's script.
+    assert!(tools["node"].as_str().unwrap().starts_with('v'));
+    assert!(!tools.contains_key("gpg") && !tools.contains_key("uv"));
 }
 
 #[test]

@@ -421,6 +421,9 @@ fn gpg_signs_the_checksums() {
         project.manifest()["signing"]["gpg"]["fingerprint"],
         *fingerprint
     );
+    let tools = &project.manifest()["builder"]["tools"];
+    let version = tools["gpg"].as_str().unwrap();
+    assert!(version.starts_with("gpg (GnuPG) 2."), "{version}");
     let mut verify = gpg.command();
     verify
         .arg("--verify")
