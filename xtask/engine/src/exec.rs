@@ -39,6 +39,7 @@ pub use log::Log;
 pub use quiet::{quiet, quiet_within, withhold};
 
 /// How long a group may take to end after SIGTERM before it is killed.
+#[cfg(unix)]
 const GRACE: Duration = Duration::from_secs(5);
 /// How the status of a command begins that took too long.
 const TIMED_OUT: &str = "timed out after";

@@ -29,6 +29,7 @@ use crate::{
         probe::Probes,
         secret::Redactor,
         session,
+        tether::Tether,
     },
     manifest, pipeline,
     release::{Release, SECRET_VARIABLES},
@@ -96,7 +97,12 @@ impl World {
 
     /// Ends a command that is no run of the pipeline. A program sees it end as a run does, an
     /// error included; a person has read the outcome by then, and gets the error by itself.
-    fn finish(&self, events: &Events, started: Instant, outcome: Result<Ended>) -> Result<ExitCode> {
+    fn finish(
+        &self,
+        events: &Events,
+        started: Instant,
+        outcome: Result<Ended>,
+    ) -> Result<ExitCode> {
         let (ok, next) = match outcome {
             Ok(ended) => (ended.ok, ended.next),
             Err(error) if !self.is_json() => return Err(error),
@@ -147,6 +153,7 @@ fn target(on: &OnTarget) -> Result<Target> {
 pub fn run(cli: Cli) -> Result<ExitCode> {
     report::init_color(cli.global.color);
     exec::withhold(SECRET_VARIABLES.map(str::to_owned));
+    let _tether = Tether::tie();
     let root = repository(&env::current_dir()?)?;
     let world = World {
         root,
