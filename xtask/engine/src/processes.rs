@@ -77,9 +77,18 @@ impl Processes {
         self.peak
     }
 
-    /// Looks, and gives those that live: `4711 (name)`.
+    /// Those that live: `4711 (name)`. As long as some do, new ones are looked for now and then, so
+    /// that it may be asked often; that none lives is said after a look at all.
     pub fn left(&mut self) -> Vec<String> {
-        self.look();
+        let ids: Vec<Pid> = self.seen.keys().copied().collect();
+        let kind = ProcessRefreshKind::nothing().without_tasks();
+        self.system
+            .refresh_processes_specifics(ProcessesToUpdate::Some(&ids), true, kind);
+        let any = self.living().next().is_some();
+        match any {
+            true => self.glance(),
+            false => self.look(),
+        }
         let name = |it: &Process| format!("{} ({})", it.pid(), it.name().to_string_lossy());
         self.living().map(name).collect()
     }

@@ -24,7 +24,6 @@ use crate::{
         exec::Finished,
         files::{Tree, hash_file, hex},
         fingerprint::Inputs,
-        probe::Probe,
         staging::{self, Staging},
         step::{Context, Done, Step},
     },
@@ -517,11 +516,7 @@ impl Step for Bundle<'_> {
                 };
             }
             TauriCli::Command(words) => {
-                // All words: `node path/to/tauri.js` has the version of the script, not of node.
-                let rest = words.iter().skip(1).map(String::as_str);
-                let mut probe = Probe::new(&*words[0], rest.chain(["--version"]));
-                probe.watch = words.iter().skip(1).map(Into::into).collect();
-                inputs = inputs.tool(&words[0], cx.probe(&probe)?.version);
+                inputs = inputs.tool("tauri", cx.probe(&versions::tauri(words))?.version);
             }
         }
         if self.kinds.contains(&BundleKind::Rpm) {
