@@ -14,7 +14,7 @@ use expect_test::{Expect, expect};
 use semver::Version;
 use tempfile::TempDir;
 use xtask::{
-    config::{Freezer, PackageManager, PythonVersion},
+    config::{BundleKind, Freezer, PackageManager, PythonVersion},
     engine::{
         event::{Event, Events, Level, Reporter, Stamped},
         exec::{CommandFailed, Exec, quiet},
@@ -55,6 +55,7 @@ impl Machine {
                 wanted: None,
                 freezers: vec![Freezer::Nuitka, Freezer::Pyinstaller],
             }],
+            bundle: Vec::new(),
             gpg: true,
             for_tests: false,
             disk: None,
@@ -228,12 +229,20 @@ fn an_empty_machine_needs_everything() {
         minisign | tests | - | missing | install minisign
         import | tests | - | missing | install imagemagick
         xdotool or xprop | tests | - | missing | install xdotool
+        mksquashfs | tests | - | - | install squashfs-tools
+        rpmbuild | tests | - | - | install rpm
+        7zz | tests | - | - | install 7zip
+        makensis | tests | - | - | install nsis
+        msiextract | tests | - | - | install msitools
+        wixl | tests | - | - | install wixl
+        xorriso | tests | - | - | install xorriso
+        patchelf | tests | - | - | install patchelf
 
         Install what is missing (or: cargo xtask doctor --fix):
           apt-get update && apt-get install -y --no-install-recommends nodejs npm build-essential pkg-config libwebkit2gtk-4.1-dev python3 python3-venv python3-dev binutils gnupg git xvfb xauth dbus dpkg rpm minisign imagemagick xdotool
 
-        Recommended, for speed:
-          apt-get update && apt-get install -y --no-install-recommends ccache
+        Recommended:
+          apt-get update && apt-get install -y --no-install-recommends ccache squashfs-tools rpm 7zip nsis msitools wixl xorriso patchelf
 
         By hand:
           install Rust with rustup: see rustup.rs
@@ -570,6 +579,46 @@ fn fix_that_fails_names_the_command() {
     assert!(matches!(events.last(), Some(Event::StepFailed { .. })));
 }
 
+/// What looks into the installers that are made, by any of its names.
+#[test]
+fn what_looks_into_installers_is_recommended() {
+    let mut machine = Machine::complete();
+    machine.needs.bundle = vec![BundleKind::Deb, BundleKind::Rpm, BundleKind::Appimage];
+    machine.has("rpm", "");
+    let check = |machine: &Machine, expected: Expect| {
+        let report = machine.report();
+        assert!(report.ok(), "{}", report.text());
+        let of_bundle = report
+            .findings
+            .iter()
+            .filter(|it| it.wanted_for == "bundle");
+        let lines = of_bundle.map(line).collect::<String>();
+        expected.assert_eq(&lines.replace(machine.bin().to_str().unwrap(), "[BIN]"));
+    };
+    check(
+        &machine,
+        expect![[r#"
+        rpm | bundle | [BIN]/rpm | - | -
+        rpm2archive | bundle | - | - | install rpm
+        unsquashfs | bundle | - | - | install squashfs-tools
+    "#]],
+    );
+    machine.needs.bundle = vec![BundleKind::Nsis, BundleKind::Dmg];
+    check(
+        &machine,
+        expect![[r#"
+        7zz | bundle | - | - | install 7zip
+    "#]],
+    );
+    machine.has("7z", "");
+    check(
+        &machine,
+        expect![[r#"
+        7zz | bundle | [BIN]/7z | - | -
+    "#]],
+    );
+}
+
 /// What only saves time is installed too, but stops nobody.
 #[test]
 fn what_is_recommended_never_blocks() {
@@ -584,7 +633,7 @@ fn what_is_recommended_never_blocks() {
     "#]]
     .assert_eq(&recommended);
     assert!(report.text().ends_with(
-        "\nRecommended, for speed:\n  \
+        "\nRecommended:\n  \
          apt-get update && apt-get install -y --no-install-recommends ccache\n"
     ));
 
