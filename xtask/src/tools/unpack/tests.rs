@@ -26,7 +26,6 @@ impl Making {
     fn with(programs: &[&str]) -> Option<Self> {
         let missing = programs.iter().find(|it| which::which(it).is_err());
         if let Some(missing) = missing {
-            #[allow(clippy::print_stderr, reason = "a test that does nothing says so")]
             {
                 eprintln!("skipped: no {missing}; `cargo xtask test --setup` installs it");
             }
