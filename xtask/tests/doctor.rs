@@ -9,12 +9,12 @@ mod machine;
 
 use std::fs;
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use machine::{Machine, line};
 use semver::Version;
 use tempfile::TempDir;
 use xtask::{
-    config::{Freezer, PackageManager, PythonVersion},
+    config::{BundleKind, Freezer, PackageManager, PythonVersion},
     preflight::{Needs, Report, table},
 };
 
@@ -46,12 +46,20 @@ fn an_empty_machine_needs_everything() {
         minisign | tests | - | missing | install minisign
         import | tests | - | missing | install imagemagick
         xdotool or xprop | tests | - | missing | install xdotool
+        mksquashfs | tests | - | - | install squashfs-tools
+        rpmbuild | tests | - | - | install rpm
+        7zz | tests | - | - | install 7zip
+        makensis | tests | - | - | install nsis
+        msiextract | tests | - | - | install msitools
+        wixl | tests | - | - | install wixl
+        xorriso | tests | - | - | install xorriso
+        patchelf | tests | - | - | install patchelf
 
         Install what is missing (or: cargo xtask doctor --fix):
           apt-get update && apt-get install -y --no-install-recommends nodejs npm build-essential pkg-config libwebkit2gtk-4.1-dev python3 python3-venv python3-dev binutils gnupg git xvfb xauth dbus dpkg rpm minisign imagemagick xdotool
 
-        Recommended, for speed:
-          apt-get update && apt-get install -y --no-install-recommends ccache
+        Recommended:
+          apt-get update && apt-get install -y --no-install-recommends ccache squashfs-tools rpm 7zip nsis msitools wixl xorriso patchelf
 
         By hand:
           install Rust with rustup: see rustup.rs
@@ -390,4 +398,44 @@ fn needs_follow_from_the_configuration() {
         .map(|it| it.wanted.unwrap().minor)
         .collect();
     assert_eq!(wanted, [11, 12]);
+}
+
+/// What looks into the installers that are made, by any of its names.
+#[test]
+fn what_looks_into_installers_is_recommended() {
+    let mut machine = Machine::complete();
+    machine.needs.bundle = vec![BundleKind::Deb, BundleKind::Rpm, BundleKind::Appimage];
+    machine.has("rpm", "");
+    let check = |machine: &Machine, expected: Expect| {
+        let report = machine.report();
+        assert!(report.ok(), "{}", report.text());
+        let of_bundle = report
+            .findings
+            .iter()
+            .filter(|it| it.wanted_for == "bundle");
+        let lines = of_bundle.map(line).collect::<String>();
+        expected.assert_eq(&lines.replace(machine.bin().to_str().unwrap(), "[BIN]"));
+    };
+    check(
+        &machine,
+        expect![[r#"
+        rpm | bundle | [BIN]/rpm | - | -
+        rpm2archive | bundle | - | - | install rpm
+        unsquashfs | bundle | - | - | install squashfs-tools
+    "#]],
+    );
+    machine.needs.bundle = vec![BundleKind::Nsis, BundleKind::Dmg];
+    check(
+        &machine,
+        expect![[r#"
+        7zz | bundle | - | - | install 7zip
+    "#]],
+    );
+    machine.has("7z", "");
+    check(
+        &machine,
+        expect![[r#"
+        7zz | bundle | [BIN]/7z | - | -
+    "#]],
+    );
 }

@@ -341,7 +341,7 @@ fn damage_is_repaired() {
             bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/deb node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles deb --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
             bundle  $ (cd src-tauri && CARGO_TARGET_DIR=[ROOT]/target/dist/linux/cache/bundle/rpm node [APP]/node_modules/@tauri-apps/cli/tauri.js bundle --ci --no-sign --bundles rpm --config '{"build":{"beforeBundleCommand":null,"frontendDist":"[ROOT]/target/dist/linux/stages/frontend"},"bundle":{"active":true,"createUpdaterArtifacts":false,"externalBin":[]},"version":"0.1.0"}')
             bundle  $ rpm --checksig --nosignature target/dist/linux/cache/bundle/rpm/release/bundle/rpm/small-0.1.0-1.[ARCH].rpm
-            bundle  $ rpm --query --queryformat "%{FILEDIGESTALGO}\\n[%{FILEMODES:octal} %{FILEDIGESTS} %{FILELINKTOS}\\t%{FILENAMES}\\n]" --package target/dist/linux/cache/bundle/rpm/release/bundle/rpm/small-0.1.0-1.[ARCH].rpm
+            bundle  $ rpm2archive --nocompression target/dist/linux/cache/bundle/rpm/inside/package.rpm
             bundle  done in [TIME], [SIZE]
             sign-installers  runs: it never ran here
             sign-installers  identity: development

@@ -89,7 +89,7 @@ fn what_is_recommended_never_blocks() {
     "#]]
     .assert_eq(&recommended);
     assert!(report.text().ends_with(
-        "\nRecommended, for speed:\n  \
+        "\nRecommended:\n  \
          apt-get update && apt-get install -y --no-install-recommends ccache\n"
     ));
 

@@ -53,6 +53,7 @@ impl Machine {
                 wanted: None,
                 freezers: vec![Freezer::Nuitka, Freezer::Pyinstaller],
             }],
+            bundle: Vec::new(),
             gpg: true,
             for_tests: false,
             disk: None,
