@@ -340,6 +340,10 @@ impl Look<'_> {
         command
             .args(&sidecar.probe)
             .current_dir(&self.finished.scratch);
+        if cfg!(unix) {
+            // As in the trial: it gets nothing of the build's.
+            command.env_clear();
+        }
         let within = sidecar.ready_timeout;
         // What cannot be started has no version.
         let Ok(mut launched) = self.cx.launch(command) else {
