@@ -174,3 +174,31 @@ pub fn forget_cached(folder: &std::path::Path) {
         }
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        os::unix::process::CommandExt as _,
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+
+    /// All that was known is gone by then.
+    #[test]
+    fn who_was_born_since_the_last_look_is_not_missed() {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "read line; sleep 90 < /dev/null > /dev/null 2>&1 &"])
+            .stdin(Stdio::piped())
+            .process_group(0);
+        let mut parent = command.spawn().unwrap();
+        let mut processes = Processes::below(parent.id()).unwrap();
+        assert_eq!(processes.left().len(), 1);
+        drop(parent.stdin.take());
+        assert!(parent.wait().unwrap().success());
+        let left = processes.left();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert!(!left[0].starts_with(&format!("{} ", parent.id())));
+    }
+}
