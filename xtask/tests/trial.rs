@@ -29,8 +29,8 @@ use xtask::{
     },
     freeze::{
         candidate::{Candidate, Freezing},
-        failure::classify,
         trial::{How, Report, Trial},
+        verdict::classify,
     },
     target::Target,
     tools::python::Environment,

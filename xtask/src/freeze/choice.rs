@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     candidate::{Candidate, Freezing},
-    failure::{Class, Failure, classify},
+    class::Class,
+    failure::Failure,
     trial::{Report, Trial},
+    verdict::classify,
 };
 use crate::{
     config::{Freezer, Layout},

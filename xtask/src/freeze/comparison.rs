@@ -306,7 +306,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::freeze::{failure::Class, startup::Startup};
+    use crate::freeze::{class::Class, startup::Startup};
 
     /// Freezer, layout, warm start in ms, size in MiB.
     type Given = (Freezer, Layout, f64, u64);

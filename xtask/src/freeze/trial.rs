@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
-use super::{candidate::Candidate, failure::impersonal, judge::Heard, startup::Startup};
+use super::{candidate::Candidate, cleaner::impersonal, judge::Heard, startup::Startup};
 use crate::{
     config,
     engine::{

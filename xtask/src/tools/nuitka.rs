@@ -10,7 +10,8 @@ use crate::{
     engine::step::Context,
     freeze::{
         candidate::Freezing,
-        failure::{Class, Sign, class, configuration},
+        class::Class,
+        sign::{Sign, class, configuration},
     },
     target::Os,
     tools::versions,
