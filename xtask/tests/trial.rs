@@ -29,7 +29,9 @@ use xtask::{
     },
     freeze::{
         candidate::{Candidate, Freezing},
-        trial::{How, Report, Trial},
+        ending::How,
+        report::Report,
+        trial::Trial,
         verdict::classify,
     },
     target::Target,

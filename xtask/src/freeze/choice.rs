@@ -9,7 +9,8 @@ use super::{
     candidate::{Candidate, Freezing},
     class::Class,
     failure::Failure,
-    trial::{Report, Trial},
+    report::Report,
+    trial::Trial,
     verdict::classify,
 };
 use crate::{

@@ -13,7 +13,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use super::{failure::Failure, trial::Report};
+use super::{failure::Failure, report::Report};
 use crate::config::{Freezer, Layout};
 
 /// How much longer a start may take and still count as equally quick.

@@ -2,7 +2,7 @@
 
 use std::{process::ExitStatus, time::Duration};
 
-use super::trial::How;
+use super::ending::How;
 use crate::engine::launch::Line;
 
 /// What was seen of a launch.

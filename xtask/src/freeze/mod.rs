@@ -8,7 +8,10 @@
 //! | [`sign`] | words in a freezer's output that give away what went wrong |
 //! | [`verdict`] | the class of a freezer's failure, or that no other freezer would help |
 //! | `cleaner` | lines of output without what differs each time |
-//! | [`trial`] | many launches of a candidate, and what they showed |
+//! | [`trial`] | many launches of a candidate |
+//! | `place` | where a candidate is tried: a folder like a user's, an empty environment |
+//! | [`ending`] | the ways in which a launch is ended |
+//! | [`report`] | all launches of a trial, and what they showed |
 //! | [`judge`] | whether one launch was that of a sidecar that works |
 //! | [`startup`] | the figures of a trial |
 //! | [`comparison`] | every freezer in every layout, and which one to take |
@@ -19,8 +22,11 @@ pub mod choice;
 pub mod class;
 mod cleaner;
 pub mod comparison;
+pub mod ending;
 pub mod failure;
 pub mod judge;
+mod place;
+pub mod report;
 pub mod sign;
 pub mod startup;
 pub mod trial;

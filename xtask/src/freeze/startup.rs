@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::trial::Launch;
+use super::{ending::How, report::Launch};
 
 /// How long a program takes to get ready, in milliseconds, and what it holds meanwhile.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -25,7 +25,7 @@ impl Startup {
         // A parent that plays the host adds its own start and its own memory.
         let own = || {
             let passed = launches.iter().filter(|it| it.failure.is_none());
-            passed.filter(|it| it.how != super::trial::How::ParentKilled)
+            passed.filter(|it| it.how != How::ParentKilled)
         };
         let mut warm: Vec<f64> = own()
             .filter(|it| !it.cold)
