@@ -2,10 +2,14 @@
 //! on a small project, judged by what it prints and leaves behind.
 #![cfg(target_os = "linux")]
 
+#[path = "dist/broken_off.rs"]
+mod broken_off;
 #[path = "dist/compare.rs"]
 mod compare;
 #[path = "dist/failures.rs"]
 mod failures;
+#[path = "dist/fallbacks.rs"]
+mod fallbacks;
 #[path = "dist/folders.rs"]
 mod folders;
 #[path = "dist/formats.rs"]
