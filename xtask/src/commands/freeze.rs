@@ -357,11 +357,11 @@ fn candidate(
         failure: None,
     };
     let started = Instant::now();
-    let made = choice.made(freezer, layout)?;
+    let made = choice.made(freezer, layout);
     compared.build_seconds = started.elapsed().as_secs_f64();
     compared.cached_c = CachedC::of(&fs_err::read_to_string(&cx.log().path)?);
     match made {
-        Err(failure) => compared.failure = Some(failure),
+        Err(error) => compared.failure = Some(error.downcast()?),
         Ok(made) => {
             let report = trial
                 .run(&made)

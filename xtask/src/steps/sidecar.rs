@@ -16,10 +16,9 @@ use crate::{
         step::{Context, Last, Step},
     },
     freeze::{
-        candidate::{Candidate, Freezing, missing_tools},
-        choice::{Choice, Chosen},
+        candidate::{Freezing, missing_tools},
+        choice::{Choice, Chosen, Passed},
         failure::Failure,
-        report::Report,
         trial::Trial,
     },
     release::Release,
@@ -308,7 +307,7 @@ impl Sidecar<'_> {
         &self,
         cx: &Context,
         out: &Staging,
-        (candidate, report): (Candidate, Report),
+        Passed { candidate, report }: Passed,
         failures: Vec<Failure>,
     ) -> Result<Frozen> {
         let name = self.target.exe(&self.config.name);

@@ -77,9 +77,9 @@ fn slow_a_slow_start_decides_the_layout() {
             let told = Told::default();
             let events = Events::new(vec![Box::new(told.clone())]);
             let chosen = choose(before, events, layout).expect("something passes");
-            let (candidate, report) = chosen.made.expect("nothing is held ready");
-            assert_eq!(candidate.layout, taken);
-            assert_eq!(report.files == 1, taken == Layout::Onefile);
+            let made = chosen.made.expect("nothing is held ready");
+            assert_eq!(made.candidate.layout, taken);
+            assert_eq!(made.report.files == 1, taken == Layout::Onefile);
             let told = told.0.0.lock().expect("no panic").join("\n");
             expected.assert_eq(&without_times(&told));
         };
