@@ -43,6 +43,14 @@ impl Failure {
         let lines = self.lines.iter().map(|it| format!("\n  {it}"));
         std::iter::once(self.title()).chain(lines).collect()
     }
+
+    /// The class and the lines that show it, where it is known what failed.
+    pub fn reasons(&self) -> String {
+        match &*self.lines {
+            [] => self.class.words().to_owned(),
+            lines => format!("{}: {}", self.class.words(), lines.join("\n")),
+        }
+    }
 }
 
 impl fmt::Display for Failure {
