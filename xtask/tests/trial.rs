@@ -388,6 +388,13 @@ fn plain_python_is_tried_once() {
     };
     check(GOOD, "works");
     check(
+        &GOOD.replace("1.2.3", "1.2.2"),
+        "under plain Python it reports version 1.2.2, but the release is 1.2.3\n\
+         hint: the release's version is that of tauri.conf.json, or else of Cargo.toml, unless \
+         packaging/dist.toml gives one; the sidecar's is what its own sources print after BOOT: \
+         bring them in line",
+    );
+    check(
         &first("import wave_of"),
         "under plain Python it misses the module wave_of",
     );

@@ -39,6 +39,11 @@ const PARENT: &str = "import json, subprocess, sys\n\
                       child = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, env=environment)\n\
                       child.wait()\n";
 
+/// Where the two versions come from that must agree.
+const WHOSE_VERSION: &str = "\nhint: the release's version is that of tauri.conf.json, or else of \
+                             Cargo.toml, unless packaging/dist.toml gives one; the sidecar's is what \
+                             its own sources print after BOOT: bring them in line";
+
 /// Puts a candidate to the trial.
 pub struct Trial<'a> {
     /// The step it runs for.
@@ -109,7 +114,11 @@ impl Trial<'_> {
         for line in launched.printed() {
             self.cx.log().line(&line.text)?;
         }
-        bail!("under plain Python {failure}");
+        let hint = match launch.version {
+            Some(version) if version != self.version => WHOSE_VERSION,
+            _ => "",
+        };
+        bail!("under plain Python {failure}{hint}");
     }
 
     /// How many launches may fail.
