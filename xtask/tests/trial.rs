@@ -128,8 +128,13 @@ impl World {
 
     /// What became of a trial. Nothing of it may be left.
     fn verdict(&self, outcome: Result<Report>) -> String {
-        let left = support::processes_in(self.folder.path());
-        assert!(left.is_empty(), "still there: {left:?}");
+        // What was killed a moment ago may take another on a busy machine.
+        let began = Instant::now();
+        let left = || support::processes_in(self.folder.path());
+        while !left().is_empty() && began.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(left().is_empty(), "still there: {:?}", left());
         match outcome {
             Err(error) => format!("error: {error:#}"),
             Ok(report) => {

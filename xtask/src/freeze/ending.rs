@@ -8,7 +8,10 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::engine::{launch::Launched, processes::Processes};
+use crate::{
+    config::Layout,
+    engine::{launch::Launched, processes::Processes},
+};
 
 /// How long a program, and all that it started, may take to end once it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -25,17 +28,36 @@ pub enum How {
     Terminated,
     /// Its parent gets SIGKILL.
     ParentKilled,
+    /// Of a program that is one file, what unpacked it and waits for it gets SIGKILL, and its stdin is
+    /// closed, as a host does that sees it end.
+    WrapperKilled,
 }
 
 impl How {
-    /// Mostly the ordinary end; every fourth launch each of the others. There is no SIGTERM on
-    /// Windows, and who adopts a child there is another matter.
-    pub(super) fn of(number: usize) -> Self {
-        match number % 4 {
-            2 if cfg!(unix) => Self::Terminated,
-            0 if cfg!(unix) => Self::ParentKilled,
+    /// All of them.
+    pub(super) const ALL: [Self; 4] = [
+        Self::StdinClosed,
+        Self::Terminated,
+        Self::ParentKilled,
+        Self::WrapperKilled,
+    ];
+
+    /// Mostly the ordinary end; every fourth launch SIGTERM, and every fourth a killed parent, which is
+    /// the wrapper of one file each other time. There is no SIGTERM on Windows, and who adopts a child
+    /// there is another matter.
+    pub(super) fn of(number: usize, layout: Layout) -> Self {
+        match number % 8 {
+            2 | 6 if cfg!(unix) => Self::Terminated,
+            0 if cfg!(unix) && layout == Layout::Onefile => Self::WrapperKilled,
+            0 | 4 if cfg!(unix) => Self::ParentKilled,
             _ => Self::StdinClosed,
         }
+    }
+
+    /// Whether the time to `READY` and the memory are the program's own: a parent that plays the host
+    /// adds its start, and another folder for temporary files may be slower.
+    pub(super) fn is_measured(self) -> bool {
+        matches!(self, Self::StdinClosed | Self::Terminated)
     }
 
     /// What it ends after.
@@ -44,6 +66,7 @@ impl How {
             Self::StdinClosed => "its stdin was closed",
             Self::Terminated => "SIGTERM",
             Self::ParentKilled => "its parent was killed",
+            Self::WrapperKilled => "its wrapper was killed and its stdin closed",
         }
     }
 }
@@ -60,8 +83,13 @@ pub(super) fn end(
         How::Terminated => launched.terminate()?,
         #[cfg(unix)]
         How::ParentKilled => launched.kill()?,
+        #[cfg(unix)]
+        How::WrapperKilled => {
+            launched.kill()?;
+            launched.close_stdin();
+        }
         #[cfg(not(unix))]
-        How::Terminated | How::ParentKilled => launched.close_stdin(),
+        How::Terminated | How::ParentKilled | How::WrapperKilled => launched.close_stdin(),
     }
     let until = Instant::now() + GRACE;
     let ended = launched.wait(GRACE)?;

@@ -3,12 +3,14 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use anyhow::{Context as _, Result};
 
 use super::candidate::Candidate;
 use crate::{
+    config::Layout,
     engine::staging,
     steps::{copy, copy_tree},
 };
@@ -33,6 +35,8 @@ pub(super) struct Place {
     app: PathBuf,
     /// What is started.
     pub executable: PathBuf,
+    /// Whether that is all of it.
+    pub layout: Layout,
     /// All variables that it gets.
     pub environment: BTreeMap<&'static str, String>,
     /// The folder that it is started in.
@@ -47,6 +51,7 @@ impl Place {
         fs_err::create_dir_all(&empty)?;
         Ok(Self {
             executable: install(candidate, &app)?,
+            layout: candidate.layout,
             environment: environment(&home.join("user"))?,
             empty,
             app,
@@ -69,6 +74,37 @@ impl Place {
     /// Leaves nothing of it.
     pub fn remove(self) -> Result<()> {
         staging::remove(&self.home)
+    }
+}
+
+/// A folder for temporary files that is removed with all that a program leaves there. It lies where the
+/// system has such folders: below the build's its path could be too long for the sockets that Python
+/// makes there.
+pub(super) struct Temporary(PathBuf);
+
+impl Temporary {
+    /// Makes one.
+    pub fn make() -> Result<Self> {
+        // Several trials may run at once.
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("xtask-trial-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        // Of an earlier process with this number.
+        staging::remove(&folder)?;
+        fs_err::create_dir(&folder)?;
+        Ok(Self(folder))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        staging::clear(&self.0).ok();
     }
 }
 

@@ -130,9 +130,8 @@ impl Report {
 /// chance. One time alone may be.
 pub(super) fn never_well(launches: &[Launch]) -> Option<How> {
     let of = |how: How| launches.iter().filter(move |it| it.how == how);
-    let ways = [How::StdinClosed, How::Terminated, How::ParentKilled];
     let never = |how: &How| of(*how).count() > 1 && of(*how).all(|it| it.failure.is_some());
-    ways.into_iter().find(never)
+    How::ALL.into_iter().find(never)
 }
 
 /// Writes what a failed launch left to see.

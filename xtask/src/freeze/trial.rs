@@ -17,7 +17,7 @@ use super::{
     candidate::Candidate,
     ending::{How, end, end_early},
     judge::Heard,
-    place::Place,
+    place::{Place, Temporary},
     report::{Launch, Report, keep, never_well},
     startup::Startup,
 };
@@ -158,8 +158,15 @@ impl Trial<'_> {
     }
 
     fn launch(&self, number: usize, place: &Place, kept: &Path) -> Result<Launch> {
-        let how = How::of(number);
-        let mut launched = match self.cx.launch(self.command(place, how)?) {
+        let how = How::of(number, place.layout);
+        // What a killed wrapper has unpacked nobody removes.
+        let temporary = match how {
+            How::WrapperKilled => Some(Temporary::make()?),
+            _ => None,
+        };
+        let mut command = self.command(place, how)?;
+        command.envs(temporary.iter().map(|it| ("TMPDIR", it.path())));
+        let mut launched = match self.cx.launch(command) {
             Ok(launched) => launched,
             Err(error) => {
                 let failure = cannot_run(error)?;
@@ -220,7 +227,7 @@ impl Trial<'_> {
                 parent.arg(&place.executable);
                 parent
             }
-            How::StdinClosed | How::Terminated => {
+            How::StdinClosed | How::Terminated | How::WrapperKilled => {
                 let mut command = Command::new(&place.executable);
                 command.env_clear().envs(&place.environment);
                 command
