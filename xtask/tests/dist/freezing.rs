@@ -10,13 +10,13 @@ use expect_test::{Expect, expect};
 use fs_err as fs;
 
 use super::{
-    fallbacks::a_fallback_lasts_but_not_too_long,
+    fallbacks::{a_fallback_lasts_but_not_too_long, a_lazy_import_is_found_by_one_freezer_only},
     project::{Project, Ran},
     sidecars::{GOOD, NUITKA, PYINSTALLER, failure, with_sidecars},
 };
 
 /// Where the configuration says which freezers there are.
-const BOTH: &str = r#"freezers = ["nuitka", "pyinstaller"]"#;
+pub(super) const BOTH: &str = r#"freezers = ["nuitka", "pyinstaller"]"#;
 
 /// A project whose PATH is a folder of links, so that tools can be hidden one by one.
 pub(super) struct Bench {
@@ -106,6 +106,7 @@ fn slow_every_failure_of_a_freezer_is_told_apart() {
     pyinstaller_does_not_manage(&bench);
     the_user_made_a_mistake(&bench);
     a_fallback_lasts_but_not_too_long(&bench);
+    a_lazy_import_is_found_by_one_freezer_only(&bench);
     // Last, because they cost the environment.
     packages_cannot_be_installed(&bench);
 }
