@@ -279,7 +279,7 @@ mod tests {
         ),
         (
             Nuitka,
-            DOWNLOAD,
+            NETWORK,
             "FATAL: Nuitka with '--zig' depends on 'zig' to compile.",
         ),
         (Pyinstaller, TOOL, "ERROR: On Linux, objdump is required."),

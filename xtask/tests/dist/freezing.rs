@@ -192,6 +192,24 @@ fn nuitka_does_not_manage(bench: &Bench) {
                 FATAL: Nuitka with '--zig' depends on 'zig' to compile.
         "#]],
     );
+    // Nuitka leaves this one to pip, of which it shows nothing.
+    let allowed = "nuitka = { args = [\"--zig\", \"--assume-yes-for-downloads\"] }";
+    bench.with("nuitka", allowed);
+    let nothing = Path::new("");
+    bench.fails(
+        &[
+            // Nobody listens there.
+            ("PIP_INDEX_URL", Path::new("http://127.0.0.1:9/simple")),
+            ("PIP_CONFIG_FILE", Path::new("/dev/null")),
+            ("PIP_FIND_LINKS", nothing),
+            ("PIP_RETRIES", Path::new("0")),
+        ],
+        expect![[r#"
+            sidecar:alpha failed: no freezer managed alpha
+              nuitka 4.3.3 (onefile) failed: the network failed
+                FATAL: Nuitka with '--zig' depends on 'zig' to compile.
+        "#]],
+    );
     bench.with("nuitka", "time-budget = \"1s\"");
     bench.fails(
         &[],
