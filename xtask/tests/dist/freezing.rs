@@ -98,6 +98,19 @@ fn links_to_programs(folder: &Path) {
     }
 }
 
+/// `CC` may have several words, and is the freezers' affair: cargo links with `cc`.
+#[test]
+fn a_compiler_by_way_of_a_cache_is_nothing_missing() {
+    let project = Project::built();
+    let doctor = |compiler: &str| {
+        let output = project.command("doctor").env("CC", compiler).output();
+        project.ended(output.unwrap()).shown()
+    };
+    let with_cache = doctor("ccache gcc -m64");
+    assert!(with_cache.contains("\ncc  "), "{with_cache}");
+    assert_eq!(with_cache, doctor("gcc"));
+}
+
 #[test]
 fn slow_every_failure_of_a_freezer_is_told_apart() {
     let bench = Bench::new();
