@@ -2,6 +2,8 @@
 //! on a small project, judged by what it prints and leaves behind.
 #![cfg(target_os = "linux")]
 
+#[path = "dist/broken_off.rs"]
+mod broken_off;
 #[path = "dist/changes.rs"]
 mod changes;
 #[path = "dist/compare.rs"]
@@ -10,6 +12,8 @@ mod compare;
 mod events;
 #[path = "dist/failures.rs"]
 mod failures;
+#[path = "dist/fallbacks.rs"]
+mod fallbacks;
 #[path = "dist/folders.rs"]
 mod folders;
 #[path = "dist/formats.rs"]

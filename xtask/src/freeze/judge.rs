@@ -2,7 +2,7 @@
 
 use std::{process::ExitStatus, time::Duration};
 
-use super::trial::How;
+use super::ending::How;
 use crate::engine::launch::Line;
 
 /// What was seen of a launch.
@@ -75,11 +75,11 @@ impl Heard<'_> {
         let Some(status) = self.ended else {
             return Some(format!("it still runs after {how}: {left}"));
         };
-        // The status of the third is that of its parent.
+        // The status of the others is that of what was killed.
         let (ended, well) = match self.how {
             How::StdinClosed => (true, status.success()),
             How::Terminated => (true, status.success() || ended_by_sigterm(status)),
-            How::ParentKilled => (false, true),
+            How::ParentKilled | How::WrapperKilled => (false, true),
         };
         if left.is_empty() {
             return (!well).then(|| format!("it did not end well after {how} ({status}): {said}"));
