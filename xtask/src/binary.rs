@@ -4,11 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use object::{
-    Architecture, BinaryFormat, FileKind, Object as _, ObjectKind,
+    Architecture, BinaryFormat, FileKind, Object as _, ObjectKind, ObjectSection as _,
     read::macho::{FatArch as _, MachOFatFile32, MachOFatFile64},
 };
 
-use crate::target::{Os, Target};
+use crate::{
+    target::{Os, Target},
+    tools::appimage::end_of_elf,
+};
 
 /// What Git LFS leaves of a file that was not fetched.
 const LFS_POINTER: &[u8] = b"version https://git-lfs";
@@ -55,6 +58,63 @@ pub fn check(path: &Path, target: &Target, what: &str) -> Result<()> {
         "{what} is not marked as executable: {at}\nhint: chmod +x"
     );
     Ok(())
+}
+
+/// Beginnings of the names of sections that tell the loader where libraries are, of what depends on
+/// where those lie, and of what only debuggers read.
+const NOT_THE_PROGRAM: [&str; 13] = [
+    ".comment",
+    ".debug",
+    ".dyn",
+    ".gnu.hash",
+    ".gnu.version",
+    ".got",
+    ".hash",
+    ".interp",
+    ".note",
+    ".rel",
+    ".shstrtab",
+    ".strtab",
+    ".symtab",
+];
+
+/// Whether one program for Linux is the other, but for where it looks for its libraries: all else is
+/// the same at the same address, and so is what is appended to it.
+pub fn is_only_relinked(built: &[u8], shipped: &[u8]) -> bool {
+    let (built, shipped) = (Parts::of(built), Parts::of(shipped));
+    built.is_some() && built == shipped
+}
+
+/// What must stay the same.
+#[derive(PartialEq)]
+struct Parts<'a> {
+    entry: u64,
+    /// Name, address and content.
+    sections: Vec<(String, u64, &'a [u8])>,
+    /// Some programs read what they consist of from behind their own end.
+    appended: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(data: &'a [u8]) -> Option<Self> {
+        let file = object::File::parse(data).ok()?;
+        let mut sections = Vec::new();
+        for section in file.sections() {
+            let name = section.name().ok()?.to_owned();
+            if !NOT_THE_PROGRAM.iter().any(|it| name.starts_with(it)) {
+                sections.push((name, section.address(), section.data().ok()?));
+            }
+        }
+        let end = usize::try_from(end_of_elf(data).ok()?).ok()?;
+        let appended = data.get(end..)?;
+        let is_padding = appended.iter().all(|it| *it == 0);
+        Some(Self {
+            entry: file.entry(),
+            sections,
+            appended: if is_padding { &[] } else { appended },
+        })
+        .filter(|it| !it.sections.is_empty())
+    }
 }
 
 fn unknown(what: &str, path: &Path) -> String {
@@ -158,6 +218,45 @@ mod tests {
         check_bytes(&own[..64], &host.triple, "sidecar a is no");
         let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
         check_bytes(pointer, &host.triple, "sidecar a is only Git LFS's pointer");
+    }
+
+    /// As what makes an AppImage does it.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_program_may_be_told_where_its_libraries_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("true");
+        let mut built = std::fs::read("/bin/true").unwrap();
+        // What a freezer appends.
+        built.extend(b"payload");
+        assert!(is_only_relinked(&built, &built));
+        let changed = |at: usize| {
+            let mut other = built.clone();
+            other[at] ^= 1;
+            is_only_relinked(&built, &other)
+        };
+        assert!(!changed(built.len() - 1), "the payload");
+        let parsed = object::File::parse(&*built).unwrap();
+        for (name, may) in [(".text", false), (".rodata", false), (".dynstr", true)] {
+            let section = parsed.section_by_name(name).unwrap();
+            let (at, _) = section.file_range().unwrap();
+            assert_eq!(changed(usize::try_from(at).unwrap()), may, "{name}");
+        }
+        // As `strip` leaves it.
+        assert!(!is_only_relinked(&built, &built[..built.len() - 7]));
+        assert!(!is_only_relinked(b"text", b"text"));
+        std::fs::write(&file, &built[..built.len() - 7]).unwrap();
+        let mut patchelf = std::process::Command::new("patchelf");
+        patchelf.args(["--set-rpath", "$ORIGIN/../lib/of/the/app"]);
+        match patchelf.arg(&file).status() {
+            Ok(status) => assert!(status.success()),
+            Err(_) => return,
+        }
+        let mut shipped = std::fs::read(&file).unwrap();
+        assert!(is_only_relinked(&built[..built.len() - 7], &shipped));
+        assert!(!is_only_relinked(&built, &shipped), "without its payload");
+        shipped.extend(b"payload");
+        assert!(is_only_relinked(&built, &shipped));
     }
 
     /// As `lipo -create` writes it: two thin files behind a header that says where they begin.

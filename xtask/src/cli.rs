@@ -295,7 +295,7 @@ pub struct Test {
     #[arg(long)]
     pub setup: bool,
 
-    /// Also what takes long: more kills, more damage
+    /// Also what takes long: every freezer and layout, ten times the kills, clippy of the host
     #[arg(long)]
     pub full: bool,
 

@@ -135,7 +135,8 @@ pub struct Builder {
     pub arch: String,
     /// The version of xtask.
     pub xtask: String,
-    /// Each program used, with the version that it reports.
+    /// Each program used, with the version that it reports: compilers, package managers, freezers,
+    /// Tauri's command line, what signs.
     pub tools: BTreeMap<String, String>,
 }
 

@@ -25,6 +25,7 @@ use crate::{
     target::{Os, Target},
     tools::{
         packages::{Need, System},
+        unpack::{self, Tool},
         versions,
     },
 };
@@ -50,7 +51,8 @@ pub struct Finding {
     pub found: Option<String>,
     /// What is wrong; none if all is well.
     pub problem: Option<String>,
-    /// What helps. Without a problem it is a recommendation: all works without it, but slower.
+    /// What helps. Without a problem it is a recommendation: all works without it, but slower, or
+    /// with less looked at.
     pub fix: Option<Fix>,
 }
 
@@ -91,6 +93,7 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
     }
     findings.extend(look.sidecar_tools());
     findings.extend(look.ccache());
+    findings.extend(look.unpackers());
     if needs.gpg {
         findings.push(look.program("gpg", "sign", Need::Gpg));
     }
@@ -169,6 +172,32 @@ impl Look<'_> {
         })
     }
 
+    /// Without them nobody looks into the finished installers.
+    fn unpackers(&self) -> Vec<Finding> {
+        let mut tools: Vec<Tool> = Vec::new();
+        for tool in self.needs.bundle.iter().flat_map(|it| unpack::tools(*it)) {
+            if tools.iter().all(|it| it.names != tool.names) {
+                tools.push(*tool);
+            }
+        }
+        tools
+            .into_iter()
+            .map(|it| self.recommended(it.names, "bundle", it.need))
+            .collect()
+    }
+
+    /// A program that goes by any of these names, and without which less is done.
+    fn recommended(&self, names: &[&str], wanted_for: &'static str, need: Need) -> Finding {
+        let finding = Finding::new(names[0], wanted_for);
+        match names.iter().find_map(|it| self.probes.find(it).ok()) {
+            Some(found) => finding.found(found.display().to_string()),
+            None => Finding {
+                fix: Some(self.package(need)),
+                ..finding
+            },
+        }
+    }
+
     fn test_tools(&self) -> Vec<Finding> {
         let tools = [
             ("Xvfb", Need::Xvfb),
@@ -192,6 +221,19 @@ impl Look<'_> {
             Finding::new("xdotool or xprop", "tests")
                 .or_missing(found, || self.package(Need::WindowTools)),
         );
+        // They make and unpack installers for tests of what looks into them.
+        let of_installers: [(&[&str], Need); 8] = [
+            (&["mksquashfs"], Need::Squashfs),
+            (&["rpmbuild"], Need::Rpm),
+            (&["7zz", "7z"], Need::SevenZip),
+            (&["makensis"], Need::Nsis),
+            (&["msiextract"], Need::Msitools),
+            (&["wixl"], Need::Wixl),
+            (&["xorriso"], Need::Xorriso),
+            (&["patchelf"], Need::Patchelf),
+        ];
+        let recommended = of_installers.into_iter();
+        findings.extend(recommended.map(|(names, need)| self.recommended(names, "tests", need)));
         findings
     }
 

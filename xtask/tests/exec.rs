@@ -310,7 +310,7 @@ fn printed_commands_can_be_pasted() {
 fn ten_megabytes_and_a_line_without_end() {
     let world = World::new();
     let finished = world
-        .sh("yes 0123456789abcdef | head -c 10000000")
+        .sh("yes $(printf %0200d 0) | head -c 10000000")
         .checked();
     assert_eq!(finished.expect("it ends well").stdout.len(), 10_000_000);
     let finished = world

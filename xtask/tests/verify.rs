@@ -31,11 +31,11 @@ fn untouched() {
         |_| {},
         expect![[r#"
             file | kind | size | sha256 | signatures
-            App-1.2.3-x86_64.AppImage | installer | 15 B | HASH | minisign, tauri-updater
+            App-1.2.3-x86_64.flatpak | installer | 15 B | HASH | minisign, tauri-updater
             App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
             latest.json | updater-metadata | 3 B | HASH | minisign
             sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             verified: 4 files, 50 checks passed, trusted release key KEY
         "#]],
     );
@@ -76,13 +76,13 @@ fn any_changed_byte_of_any_file_is_found() {
 #[test]
 fn a_changed_installer() {
     check(
-        |fake| fake.write(APPIMAGE, "not looked intO"),
+        |fake| fake.write(FLATPAK, "not looked intO"),
         expect![[r#"
             file | check | expected | actual
-            App-1.2.3-x86_64.AppImage | sha256 | HASH | HASH
-            App-1.2.3-x86_64.AppImage.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
-            App-1.2.3-x86_64.AppImage.sig | tauri-updater | good signature | not this key's signature of this file, or one of them changed
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            App-1.2.3-x86_64.flatpak | sha256 | HASH | HASH
+            App-1.2.3-x86_64.flatpak.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
+            App-1.2.3-x86_64.flatpak.sig | tauri-updater | good signature | not this key's signature of this file, or one of them changed
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 3 of 50 checks failed in FOLDER
         "#]],
     );
@@ -95,7 +95,7 @@ fn a_changed_installer() {
             App_1.2.3_amd64.deb.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
             App_1.2.3_amd64.deb.sig | tauri-updater | good signature | not this key's signature of this file, or one of them changed
             App_1.2.3_amd64.deb | contents | readable | failed to read global header
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 5 of 49 checks failed in FOLDER
         "#]],
     );
@@ -113,7 +113,7 @@ fn a_missing_and_an_extra_file() {
         file | check | expected | actual
         App_1.2.3_amd64.deb | present | file | missing
         setup.exe | named | in the manifest | extra file
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 2 of 45 checks failed in FOLDER
     "#]],
     );
@@ -133,7 +133,7 @@ fn an_edited_manifest() {
             file | check | expected | actual
             manifest.json | SHA256SUMS | HASH | HASH
             manifest.json.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 2 of 50 checks failed in FOLDER
         "#]],
     );
@@ -147,7 +147,7 @@ fn an_edited_manifest() {
         expect![[r#"
             file | check | expected | actual
             manifest.json.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 1 of 50 checks failed in FOLDER
         "#]],
     );
@@ -166,8 +166,8 @@ fn edited_checksums() {
         edit(|text| text.split_once('\n').unwrap().1.into()),
         expect![[r#"
             file | check | expected | actual
-            App-1.2.3-x86_64.AppImage | SHA256SUMS | HASH | not listed
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            App-1.2.3-x86_64.flatpak | SHA256SUMS | HASH | not listed
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 1 of 50 checks failed in FOLDER
         "#]],
     );
@@ -176,7 +176,7 @@ fn edited_checksums() {
         expect![[r#"
             file | check | expected | actual
             z | SHA256SUMS | not listed | listed
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 1 of 51 checks failed in FOLDER
         "#]],
     );
@@ -185,7 +185,7 @@ fn edited_checksums() {
         expect![[r#"
             file | check | expected | actual
             SHA256SUMS | form | sorted, sha256sum's | written otherwise
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 1 of 50 checks failed in FOLDER
         "#]],
     );
@@ -194,7 +194,7 @@ fn edited_checksums() {
         expect![[r#"
         file | check | expected | actual
         SHA256SUMS | form | sorted, sha256sum's | written otherwise
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 1 of 50 checks failed in FOLDER
     "#]],
     );
@@ -203,7 +203,7 @@ fn edited_checksums() {
         expect![[r#"
             file | check | expected | actual
             SHA256SUMS | form | sha256sum's | line 2: expected 64 hex digits, two spaces and a path
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 1 of 38 checks failed in FOLDER
         "#]],
     );
@@ -267,7 +267,7 @@ fn links_are_not_followed() {
         App_1.2.3_amd64.deb | present | file | symbolic link
         root | named | in the manifest | symbolic link
         sub folder/elsewhere | named | in the manifest | extra file
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 3 of 46 checks failed in FOLDER
     "#]],
     );
@@ -296,24 +296,24 @@ fn an_installer_that_holds_another_executable() {
         file | check | expected | actual
         App_1.2.3_amd64.deb | contents: usr/bin/app | HASH | HASH
         App_1.2.3_amd64.deb | contents: usr/bin/app-sidecar | HASH | missing
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 2 of 50 checks failed in FOLDER
     "#]]
     .assert_eq(&show(&deb("data.tar.gz", &[other])));
     expect![[r#"
         file | check | expected | actual
         App_1.2.3_amd64.deb | contents: usr/bin/app | HASH | not one plain file
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 1 of 50 checks failed in FOLDER
     "#]]
     .assert_eq(&show(&deb("data.tar.gz", &[APP, SIDECAR, other])));
     expect![[r#"
         file | kind | size | sha256 | signatures
-        App-1.2.3-x86_64.AppImage | installer | 15 B | HASH | minisign, tauri-updater
+        App-1.2.3-x86_64.flatpak | installer | 15 B | HASH | minisign, tauri-updater
         App_1.2.3_amd64.deb | installer | 344 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
         sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: App_1.2.3_amd64.deb: not looked into (deb)
         verified: 4 files, 48 checks passed, trusted release key KEY
     "#]]
@@ -321,7 +321,7 @@ fn an_installer_that_holds_another_executable() {
     expect![[r#"
         file | check | expected | actual
         App_1.2.3_amd64.deb | contents | readable | Not an archive file (invalid global header)
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 1 of 49 checks failed in FOLDER
     "#]]
     .assert_eq(&show(b"no archive"));

@@ -71,6 +71,8 @@ pub enum Event {
     StepPlanned { step: String, why: String },
     /// Only in a plan: whether the step runs depends on the output of others.
     StepPending { step: String, after: Vec<String> },
+    /// The step's record and files were removed: the next run does its work again.
+    StepForgotten { step: String },
     /// The command line left the step out.
     StepLeftOut { step: String, why: String },
     /// A process was started; `command` can be pasted into a shell, secrets are masked.
@@ -96,6 +98,16 @@ pub enum Event {
         step: String,
         key: String,
         value: String,
+    },
+    /// Something that the machine should have was looked for; `wanted_for` says by which step.
+    /// `found` is its version or place, `problem` what is wrong, and `fix` what helps: without a
+    /// problem it is a recommendation.
+    ToolChecked {
+        tool: String,
+        wanted_for: String,
+        found: Option<String>,
+        problem: Option<String>,
+        fix: Option<String>,
     },
     /// One of several ways to do a step's work failed: that of a `tool`, in the `variant` that it
     /// tried. `class` is the kind of failure (`out-of-memory`), `lines` are the decisive ones of

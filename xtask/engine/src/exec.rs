@@ -5,14 +5,17 @@
 //! secrets masked; the variables that hold secrets are taken from its environment unless the
 //! step hands one over. A command line is only ever a list of arguments, never a shell string.
 
+mod end;
+mod log;
+mod output;
+mod quiet;
+
 use std::{
-    collections::VecDeque,
-    fmt,
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
@@ -29,12 +32,14 @@ use super::{
     paste::{pasteable, program_of},
     secret::Redactor,
 };
+use output::{Held, Piece, Seen};
 
-/// Lines of output that a failure shows.
-const TAIL: usize = 20;
-/// Lines of output that are kept for whoever looks for a word in them.
-const PRINTED: usize = 5_000;
+pub use end::{CommandFailed, Finished, Interrupted};
+pub use log::Log;
+pub use quiet::{quiet, quiet_within, withhold};
+
 /// How long a group may take to end after SIGTERM before it is killed.
+#[cfg(unix)]
 const GRACE: Duration = Duration::from_secs(5);
 /// How the status of a command begins that took too long.
 const TIMED_OUT: &str = "timed out after";
@@ -42,8 +47,6 @@ const TIMED_OUT: &str = "timed out after";
 const POLL: Duration = Duration::from_millis(50);
 /// How long output may stay open after the process itself is gone (a daemon that it left behind).
 const LINGER: Duration = Duration::from_secs(2);
-/// How long a program may take to say its version.
-const ANSWER: Duration = Duration::from_secs(20);
 
 /// What all commands of a run share.
 #[derive(Clone)]
@@ -62,100 +65,6 @@ pub struct Exec {
     pub orphans: Orphans,
     /// The longest that one command may take.
     pub timeout: Duration,
-}
-
-/// Where a step's output goes: the file that a failure names.
-#[derive(Clone)]
-pub struct Log {
-    /// Absolute path of the file.
-    pub path: PathBuf,
-    /// None until the step runs: deciding writes no log.
-    file: Option<Arc<Mutex<std::fs::File>>>,
-}
-
-impl Log {
-    /// The log of a step that does not run yet; its older log stays.
-    pub fn at(path: PathBuf) -> Self {
-        Self { path, file: None }
-    }
-
-    /// Starts a new log, in the place of an older one.
-    pub fn create(path: PathBuf) -> Result<Self> {
-        fs_err::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        let file = Arc::new(Mutex::new(fs_err::File::create(&path)?.into_parts().0));
-        Ok(Self {
-            path,
-            file: Some(file),
-        })
-    }
-
-    /// Adds a line. The error is the disk's (full, read-only).
-    pub fn line(&self, line: &str) -> Result<()> {
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(file, "{line}").with_context(|| format!("cannot write {}", self.path.display()))
-    }
-}
-
-/// A command did not end well. The reporter shows its parts one by one.
-#[derive(Clone, Debug)]
-pub struct CommandFailed {
-    /// As it can be pasted into a shell.
-    pub command: String,
-    /// `exit status: 1`, `timed out after 30s`, `interrupted`.
-    pub status: String,
-    /// What it exited with; none if a signal or a time-out ended it.
-    pub code: Option<i32>,
-    /// The last lines of its output, masked.
-    pub tail: Vec<String>,
-    /// The last few thousand lines, masked: what decides is not always what is printed last.
-    pub printed: Vec<String>,
-    /// The step's log.
-    pub log: PathBuf,
-}
-
-impl CommandFailed {
-    /// Whether it was ended because it took too long.
-    pub fn timed_out(&self) -> bool {
-        self.status.starts_with(TIMED_OUT)
-    }
-}
-
-impl fmt::Display for CommandFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` failed: {}", program_of(&self.command), self.status)
-    }
-}
-
-impl std::error::Error for CommandFailed {}
-
-/// The user pressed Ctrl-C, or the system asked the run to end.
-#[derive(Clone, Copy, Debug)]
-pub struct Interrupted;
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted")
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
-/// A process that ended, with what it printed.
-#[derive(Debug)]
-pub struct Finished {
-    /// How it ended; a time-out or Ctrl-C is an error instead.
-    pub status: ExitStatus,
-    /// All that it printed to stdout, not masked.
-    pub stdout: Vec<u8>,
-    /// Its last lines of both streams, masked.
-    pub tail: Vec<String>,
-    /// The last few thousand lines of both streams, masked.
-    pub printed: Vec<String>,
-    /// The command as it can be pasted.
-    pub command: String,
 }
 
 /// A command about to run on behalf of a step.
@@ -446,64 +355,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// One line as the pump threads hand it over.
-struct Piece {
-    text: String,
-    stdout: Vec<u8>,
-    log_error: Option<anyhow::Error>,
-}
-
-/// A stdin that stays open until a line is printed.
-struct Held {
-    line: String,
-    /// How long the line may take.
-    within: Duration,
-    _stdin: std::process::ChildStdin,
-}
-
-/// What a process printed so far.
-#[derive(Default)]
-struct Seen {
-    /// Dropped, and so closed, when the line is printed.
-    held: Option<Held>,
-    stdout: Vec<u8>,
-    printed: VecDeque<String>,
-    log_error: Option<anyhow::Error>,
-}
-
-impl Seen {
-    fn take(&mut self, piece: Piece) {
-        if self
-            .held
-            .as_ref()
-            .is_some_and(|it| !piece.stdout.is_empty() && it.line == piece.text)
-        {
-            self.held = None;
-        }
-        self.stdout.extend(piece.stdout);
-        self.log_error = self.log_error.take().or(piece.log_error);
-        if piece.text.is_empty() {
-            return;
-        }
-        if self.printed.len() == PRINTED {
-            self.printed.pop_front();
-        }
-        self.printed.push_back(piece.text);
-    }
-
-    fn tail(&self) -> Vec<String> {
-        let above = self.printed.len().saturating_sub(TAIL);
-        self.printed.iter().skip(above).cloned().collect()
-    }
-
-    fn drain_for(&mut self, collected: &Receiver<Piece>, at_most: Duration) {
-        let until = Instant::now() + at_most;
-        while let Ok(piece) = collected.recv_timeout(until.duration_since(Instant::now())) {
-            self.take(piece);
-        }
-    }
-}
-
 #[cfg(unix)]
 pub(crate) fn own_group(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::ProcessGroup::leader());
@@ -512,56 +363,6 @@ pub(crate) fn own_group(wrap: &mut CommandWrap) {
 #[cfg(windows)]
 pub(crate) fn own_group(wrap: &mut CommandWrap) {
     wrap.wrap(process_wrap::std::JobObject);
-}
-
-/// What [`quiet`] keeps from its children. Questions are asked where no run is at hand, and git
-/// alone may start hooks and filters of the repository's.
-static WITHHELD: RwLock<Vec<String>> = RwLock::new(Vec::new());
-
-/// Keeps these variables from everything that [`quiet`] asks from now on.
-pub fn withhold(names: impl IntoIterator<Item = String>) {
-    let mut withheld = WITHHELD.write().unwrap_or_else(PoisonError::into_inner);
-    withheld.extend(names);
-    withheld.sort_unstable();
-    withheld.dedup();
-}
-
-/// Asks a program something small, such as its version: without event or log, within 20 s. Gives
-/// whether it ended well, and what it printed to stdout, or else the end of what it said at all.
-pub fn quiet(command: Command) -> Result<(bool, String)> {
-    quiet_within(command, ANSWER)
-}
-
-/// [`quiet`] with a limit of its own, for questions about a whole repository.
-pub fn quiet_within(command: Command, timeout: Duration) -> Result<(bool, String)> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let exec = Exec {
-        root: std::env::current_dir()?,
-        events: Events::default(),
-        redactor: Redactor::default(),
-        interrupted: Arc::default(),
-        withheld: WITHHELD
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone(),
-        // No folder can have this name: what ends by itself in a moment need not be remembered.
-        orphans: Orphans::new(PathBuf::from("\0")),
-        timeout,
-    };
-    let log = Log::at(PathBuf::new());
-    let finished = Run::new(&exec, "", &log, command)
-        .output()
-        .map_err(|error| match error.downcast_ref::<CommandFailed>() {
-            Some(failed) => anyhow::anyhow!("`{program}` gave no answer: {}", failed.status),
-            None => error,
-        })?;
-    let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
-    let text = if stdout.trim().is_empty() {
-        finished.tail.join("\n")
-    } else {
-        stdout
-    };
-    Ok((finished.status.success(), text))
 }
 
 /// Asks the whole group to end, then makes it.

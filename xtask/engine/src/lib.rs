@@ -7,6 +7,7 @@
 //! | [`launch`] | a program that is started, watched and ended on purpose |
 //! | [`processes`] | a process and all that it started |
 //! | [`orphans`] | process groups that outlived a killed run |
+//! | [`tether`] | what ties programs to the life of this process |
 //! | [`probe`] | a program's version, asked only when it may have changed |
 //! | [`paste`] | a command as a line for a shell |
 //! | [`secret`] | a value that must never be seen |
@@ -38,5 +39,6 @@ pub mod select;
 pub mod session;
 pub mod staging;
 pub mod step;
+pub mod tether;
 
 pub use xtask_walk as files;

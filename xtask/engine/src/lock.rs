@@ -1,4 +1,4 @@
-//! Who may write to a target's state: one run at a time.
+//! Who may write to a folder of state, such as a target's: one run at a time.
 
 use std::{
     fs::{File, TryLockError},

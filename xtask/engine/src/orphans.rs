@@ -4,8 +4,7 @@
 //! compiling, and write beside the next run. Each running group therefore has a file, named by
 //! its leader's process id, with the time at which the leader started (so that a process that got
 //! the same id later is left alone). The next run ends what the files still name.
-//! On Windows nothing is remembered yet: its job objects end a group when the run ends it, not when
-//! the run is killed.
+//! On Windows nothing outlives a killed run: see [`Tether`](super::tether::Tether).
 
 use std::path::{Path, PathBuf};
 

@@ -77,9 +77,18 @@ impl Processes {
         self.peak
     }
 
-    /// Looks, and gives those that live: `4711 (name)`.
+    /// Those that live: `4711 (name)`. As long as some do, new ones are looked for now and then, so
+    /// that it may be asked often; that none lives is said after a look at all.
     pub fn left(&mut self) -> Vec<String> {
-        self.look();
+        let ids: Vec<Pid> = self.seen.keys().copied().collect();
+        let kind = ProcessRefreshKind::nothing().without_tasks();
+        self.system
+            .refresh_processes_specifics(ProcessesToUpdate::Some(&ids), true, kind);
+        let any = self.living().next().is_some();
+        match any {
+            true => self.glance(),
+            false => self.look(),
+        }
         let name = |it: &Process| format!("{} ({})", it.pid(), it.name().to_string_lossy());
         self.living().map(name).collect()
     }
@@ -163,5 +172,33 @@ pub fn forget_cached(folder: &std::path::Path) {
             file.sync_all().ok();
             posix_fadvise(&file, 0, 0, POSIX_FADV_DONTNEED).ok();
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::{
+        os::unix::process::CommandExt as _,
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+
+    /// All that was known is gone by then.
+    #[test]
+    fn who_was_born_since_the_last_look_is_not_missed() {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "read line; sleep 90 < /dev/null > /dev/null 2>&1 &"])
+            .stdin(Stdio::piped())
+            .process_group(0);
+        let mut parent = command.spawn().unwrap();
+        let mut processes = Processes::below(parent.id()).unwrap();
+        assert_eq!(processes.left().len(), 1);
+        drop(parent.stdin.take());
+        assert!(parent.wait().unwrap().success());
+        let left = processes.left();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert!(!left[0].starts_with(&format!("{} ", parent.id())));
     }
 }

@@ -1,17 +1,18 @@
 //! One run over the steps of a pipeline: decides, runs, records.
 
+mod beside;
 mod end;
+mod gathered;
 mod keep;
+mod options;
+mod plan;
+mod task;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-    time::{Duration, Instant, SystemTime},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::{Instant, SystemTime},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -32,75 +33,11 @@ use super::{
     staging::{self, Staging},
     step::{Context, Done, Origin, Step},
 };
+use gathered::{Gather, Gathered};
 
 pub use end::{Reported, Stopped, failure};
-
-/// How a session is opened.
-pub struct Options {
-    /// The repository's top folder, absolute.
-    pub root: PathBuf,
-    /// `target/dist/<target>`, absolute.
-    pub state: PathBuf,
-    /// Whose journal this is.
-    pub target: String,
-    /// All steps of the pipeline in order, by full name.
-    pub steps: Vec<String>,
-    /// What to type to resume.
-    pub command: String,
-    /// Receives the facts.
-    pub events: Events,
-    /// What the command line selected.
-    pub selection: Selection,
-    /// Decide only; nothing is written.
-    pub plan: bool,
-    /// How many processes may work at once; 1 is strictly in order.
-    pub jobs: usize,
-    /// The hashes of files that earlier runs knew.
-    pub hashes: Hashes,
-    /// The longest that one command may take.
-    pub timeout: Duration,
-    /// Names of variables that no child inherits.
-    pub withheld: Vec<String>,
-    /// Knows the versions of programs.
-    pub probes: Probes,
-    /// Masks secrets.
-    pub redactor: Redactor,
-    /// Set by Ctrl-C.
-    pub interrupted: Arc<AtomicBool>,
-    /// Called at each point of a commit; tests end the process there.
-    pub at_commit: Option<fn(&str)>,
-}
-
-/// The hashes of files that earlier runs knew, read by a thread of their own: a run needs them
-/// late, so that whoever starts reading early waits for nothing. Reading them needs no lock, since
-/// none is taken at its word: each stands for a file only as long as its stat is the same.
-pub struct Hashes(JoinHandle<StatCache>);
-
-impl Hashes {
-    /// Starts reading those of a state folder; with `rehash` every file is read anew.
-    pub fn read(state: &Path, rehash: bool) -> Self {
-        let file = state.join("stat.v3");
-        Self(std::thread::spawn(move || {
-            StatCache::open(file, rehash, exec::quiet)
-        }))
-    }
-
-    fn wait(self) -> StatCache {
-        self.0.join().expect("reading a cache does not panic")
-    }
-}
-
-/// What [`Session::task`] is told of its work.
-pub struct Task {
-    /// What events call it.
-    pub name: String,
-    /// What it does, or why, in one line.
-    pub why: String,
-    /// The name of its log, without `.log`.
-    pub log: String,
-    /// What to type to do it again.
-    pub resume: String,
-}
+pub use options::{Hashes, Options};
+pub use task::Task;
 
 /// A run. Steps may be run from several threads.
 pub struct Session {
@@ -130,37 +67,6 @@ enum Outcome {
     Planned,
     Pending,
     Failed,
-}
-
-/// The steps' commands and facts, for their records.
-#[derive(Default)]
-struct Gathered(BTreeMap<String, (Vec<CommandRun>, BTreeMap<String, String>)>);
-
-struct Gather(Arc<Mutex<Gathered>>);
-
-impl Reporter for Gather {
-    fn report(&mut self, stamped: &Stamped) {
-        let mut all = lock(&self.0);
-        match stamped.event.clone() {
-            Event::CommandFinished {
-                step,
-                command,
-                status,
-                seconds,
-                ..
-            } => {
-                all.0.entry(step).or_default().0.push(CommandRun {
-                    command,
-                    status,
-                    seconds,
-                });
-            }
-            Event::Fact { step, key, value } => {
-                all.0.entry(step).or_default().1.insert(key, value);
-            }
-            _ => {}
-        }
-    }
 }
 
 impl Session {
@@ -254,99 +160,6 @@ impl Session {
             });
             Reported(name).into()
         })
-    }
-
-    /// Does work that is shown and logged like a step but neither recorded nor reused, such as
-    /// tests. What it gives sums up how it went.
-    ///
-    /// # Errors
-    /// [`Reported`] for a failure that the reporters have seen, [`Interrupted`] after Ctrl-C.
-    pub fn task(&self, task: &Task, work: impl FnOnce(&Context) -> Result<String>) -> Result<()> {
-        self.check_interrupted()?;
-        let (step, why) = (task.name.clone(), task.why.clone());
-        let log = Log::create(self.log_path(&task.log))?;
-        let (path, started) = (log.path.clone(), Instant::now());
-        self.events.emit(Event::StepStarted {
-            step: step.clone(),
-            why,
-            log: path,
-        });
-        let cx = Context {
-            session: self,
-            step: &task.name,
-            log,
-            last: None,
-        };
-        let done = work(&cx).and_then(|it| self.check_interrupted().map(|()| it));
-        let seconds = started.elapsed().as_secs_f64();
-        let error = match done {
-            Ok(result) => {
-                self.events.emit(Event::StepPassed {
-                    step,
-                    seconds,
-                    result,
-                });
-                return Ok(());
-            }
-            Err(error) if error.is::<Interrupted>() => return Err(error),
-            Err(error) => error,
-        };
-        let mut failure = self.failure(&error, &task.log);
-        failure.resume.clone_from(&task.resume);
-        self.events.emit(Event::StepFailed {
-            step: step.clone(),
-            seconds,
-            failure,
-        });
-        Err(Reported(step).into())
-    }
-
-    /// Runs two independent parts side by side, or in order with one job or in a plan. Side by
-    /// side both come to their end: what one has finished is recorded even if the other fails.
-    /// They share the processes that may work at once: see [`Jobs`].
-    pub fn join<A: Send, B: Send>(
-        &self,
-        a: impl FnOnce() -> Result<A> + Send,
-        b: impl FnOnce() -> Result<B> + Send,
-    ) -> Result<(A, B)> {
-        let (a, b) = if self.jobs.all() == 1 || self.plan {
-            let a = a();
-            if a.as_ref().is_err_and(|it| !it.is::<Stopped>()) {
-                return Err(a.err().expect("just seen"));
-            }
-            (a, b())
-        } else {
-            self.side_by_side(a, b)?
-        };
-        match (a, b) {
-            // Where one part was only left out, the failure of the other is what counts.
-            (Err(a), Err(b)) => Err(if a.is::<Stopped>() { b } else { a }),
-            (a, b) => Ok((a?, b?)),
-        }
-    }
-
-    fn side_by_side<A: Send, B: Send>(
-        &self,
-        a: impl FnOnce() -> Result<A> + Send,
-        b: impl FnOnce() -> Result<B> + Send,
-    ) -> Result<(Result<A>, Result<B>)> {
-        self.jobs.divide()?;
-        let both = std::thread::scope(|scope| {
-            let b = scope.spawn(|| {
-                let b = b();
-                self.jobs.unite();
-                b
-            });
-            let a = a();
-            self.jobs.unite();
-            let b = b.join();
-            (
-                a,
-                b.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            )
-        });
-        self.jobs.renew()?;
-        Ok(both)
     }
 
     fn try_step<S: Step>(&self, step: &S, name: &str) -> Result<Done<S::Output>> {
@@ -531,41 +344,6 @@ impl Session {
         self.done(record)
     }
 
-    fn planned<T: serde::de::DeserializeOwned>(
-        &self,
-        name: &str,
-        record: Option<Record>,
-        why: String,
-    ) -> Result<Done<T>> {
-        let step = name.to_owned();
-        self.events.emit(Event::StepPlanned { step, why });
-        self.assume(name, record, Outcome::Planned)
-    }
-
-    fn pending<T: serde::de::DeserializeOwned>(
-        &self,
-        name: &str,
-        record: Option<Record>,
-        after: Vec<String>,
-    ) -> Result<Done<T>> {
-        self.events.emit(Event::StepPending {
-            step: name.to_owned(),
-            after,
-        });
-        self.assume(name, record, Outcome::Pending)
-    }
-
-    /// In a plan the old output stands for the one to come, so that the plan can go on.
-    fn assume<T: serde::de::DeserializeOwned>(
-        &self,
-        name: &str,
-        record: Option<Record>,
-        outcome: Outcome,
-    ) -> Result<Done<T>> {
-        lock(&self.outcomes).insert(name.to_owned(), outcome);
-        self.done(record.ok_or(Stopped)?)
-    }
-
     pub(super) fn done<T: serde::de::DeserializeOwned>(&self, record: Record) -> Result<Done<T>> {
         let folder = self.stage(&record.step);
         let output = serde_json::from_value(record.output)
@@ -576,15 +354,6 @@ impl Session {
             output,
             folder,
         })
-    }
-
-    /// The planned steps whose outputs stand among these parameters.
-    fn waits_for(&self, parameters: &serde_json::Value) -> Vec<String> {
-        let mut upstream = Vec::new();
-        collect_upstream(parameters, &mut upstream);
-        let outcomes = lock(&self.outcomes);
-        upstream.retain(|it| matches!(outcomes.get(it), Some(Outcome::Planned | Outcome::Pending)));
-        upstream
     }
 
     /// Emits a fact about the run as a whole.
@@ -622,11 +391,6 @@ impl Session {
             self.cache.save();
             self.forget_lists();
         }
-    }
-
-    /// In a plan: every difference of a step that would run from its record, for `--explain`.
-    pub fn explained(&self, step: &str) -> Vec<Change> {
-        lock(&self.changes).get(step).cloned().unwrap_or_default()
     }
 
     /// The records that this run used or made, in the order of the steps.
@@ -682,19 +446,6 @@ impl Session {
         self.state
             .join("logs")
             .join(format!("{}.log", staging::file_name(step)))
-    }
-}
-
-fn collect_upstream(value: &serde_json::Value, found: &mut Vec<String>) {
-    match value {
-        serde_json::Value::Object(map) => {
-            if let Some(step) = map.get("step-output").and_then(|it| it.as_str()) {
-                found.push(step.to_owned());
-            }
-            map.values().for_each(|it| collect_upstream(it, found));
-        }
-        serde_json::Value::Array(list) => list.iter().for_each(|it| collect_upstream(it, found)),
-        _ => {}
     }
 }
 

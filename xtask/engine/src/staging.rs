@@ -82,13 +82,23 @@ const HELD: Duration = Duration::from_secs(2);
 /// Removes a file or a folder with all it holds; nothing there is fine. On Windows a program that has
 /// just ended, or that a scanner looks into, cannot be removed at once: it is tried for two seconds.
 pub fn remove(path: &Path) -> Result<()> {
-    let until = Instant::now() + HELD;
+    let patience = if cfg!(windows) { HELD } else { Duration::ZERO };
+    let outcome = patiently(patience, || remove_now(path));
+    outcome.with_context(|| format!("cannot remove {}", path.display()))
+}
+
+/// Does it again while somebody else has a file open, for so long.
+fn patiently(
+    patience: Duration,
+    mut work: impl FnMut() -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let until = Instant::now() + patience;
     loop {
-        match remove_now(path) {
-            Err(error) if cfg!(windows) && is_held(&error) && Instant::now() < until => {
+        match work() {
+            Err(error) if is_held(&error) && Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(50));
             }
-            outcome => return outcome.with_context(|| format!("cannot remove {}", path.display())),
+            outcome => return outcome,
         }
     }
 }
@@ -134,6 +144,23 @@ mod tests {
         check(std::io::ErrorKind::PermissionDenied.into(), true);
         check(std::io::ErrorKind::StorageFull.into(), false);
         check(std::io::ErrorKind::NotADirectory.into(), false);
+    }
+
+    #[test]
+    fn what_is_held_is_tried_again() {
+        use std::io::ErrorKind::{PermissionDenied, StorageFull};
+        let check = |patience, kind: std::io::ErrorKind, tries: usize, works: bool| {
+            let mut tried = 0;
+            let outcome = patiently(Duration::from_secs(patience), || {
+                tried += 1;
+                if tried < 3 { Err(kind.into()) } else { Ok(()) }
+            });
+            assert_eq!((tried, outcome.is_ok()), (tries, works), "{kind:?}");
+        };
+        check(60, PermissionDenied, 3, true);
+        // Not for ever, and not for what stays as it is.
+        check(0, PermissionDenied, 1, false);
+        check(60, StorageFull, 1, false);
     }
 
     #[test]

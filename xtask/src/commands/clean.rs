@@ -1,53 +1,101 @@
 //! `clean`: forgets.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
 
-use super::{World, print, target};
+use super::{Ended, World, print, target};
 use crate::{
     cli::Clean,
-    engine::{journal::Journal, lock::Lock, orphans::Orphans, select::step_matches, staging},
+    engine::{
+        event::Event, journal::Journal, lock::Lock, orphans::Orphans, select::step_matches, staging,
+    },
     pipeline,
+    target::Target,
 };
 
+/// What was forgotten.
+struct Forgotten {
+    /// The steps, by full name.
+    steps: Vec<String>,
+    /// The same in a sentence.
+    text: String,
+}
+
 pub(super) fn clean(world: &World, options: &Clean) -> Result<ExitCode> {
-    let target = target(&options.on)?;
-    let state = world.state(&target);
+    let (started, events) = (Instant::now(), world.events());
+    let outcome = target(&options.on).and_then(|target| {
+        let forgotten = forget(world, &target, options.step.as_deref())?;
+        if world.is_json() {
+            let steps = forgotten.steps.into_iter();
+            steps.for_each(|step| events.emit(Event::StepForgotten { step }));
+        } else {
+            print(&forgotten.text)?;
+        }
+        let (ok, next) = (true, None);
+        Ok(Ended { ok, next })
+    });
+    world.finish(&events, started, outcome)
+}
+
+fn forget(world: &World, target: &Target, step: Option<&str>) -> Result<Forgotten> {
+    let state = world.state(target);
     if !state.is_dir() {
-        return print(&format!("there is nothing to forget for {target}\n"));
+        return Ok(Forgotten {
+            steps: Vec::new(),
+            text: format!("there is nothing to forget for {target}\n"),
+        });
     }
     let _lock = Lock::take(&state, "cargo xtask clean")?;
     // What a killed run left must not go on writing, and without its record nobody could end it.
     Orphans::new(state.join("running")).end_all();
-    let Some(step) = &options.step else {
-        // The lock's own file stays: it is held, and the next run needs it.
-        for entry in fs_err::read_dir(&state)? {
-            let entry = entry?;
-            if entry.file_name() != "lock" && entry.file_name() != "identity" {
-                staging::remove(&entry.path())?;
-            }
+    let (journal, _) = Journal::open(&state, &target.triple);
+    match step {
+        Some(step) => forget_step(world, target, journal, step),
+        None => forget_all(target, &journal, &state),
+    }
+}
+
+fn forget_all(target: &Target, journal: &Journal, state: &Path) -> Result<Forgotten> {
+    // The lock's own file stays: it is held, and the next run needs it.
+    for entry in fs_err::read_dir(state)? {
+        let entry = entry?;
+        if entry.file_name() != "lock" && entry.file_name() != "identity" {
+            staging::remove(&entry.path())?;
         }
-        return print(&format!(
-            "forgot everything about {target}; finished releases stay where they are\n"
-        ));
-    };
-    let steps = pipeline::steps(&world.config()?);
-    let named: Vec<_> = steps.iter().filter(|it| step_matches(step, it)).collect();
-    if named.is_empty() {
+    }
+    Ok(Forgotten {
+        steps: journal.records().map(|it| it.step.clone()).collect(),
+        text: format!("forgot everything about {target}; finished releases stay where they are\n"),
+    })
+}
+
+fn forget_step(
+    world: &World,
+    target: &Target,
+    mut journal: Journal,
+    step: &str,
+) -> Result<Forgotten> {
+    let all = pipeline::steps(&world.config()?);
+    let steps: Vec<String> = all
+        .iter()
+        .filter(|it| step_matches(step, it))
+        .cloned()
+        .collect();
+    if steps.is_empty() {
         bail!(
             "there is no step `{step}`\nhint: the steps are {}",
-            steps.join(", ")
+            all.join(", ")
         );
     }
-    let (mut journal, _) = Journal::open(&state, &target.triple);
-    for step in &named {
+    let stages = world.state(target).join("stages");
+    for step in &steps {
         journal.forget(Some(step))?;
-        staging::remove(&state.join("stages").join(staging::file_name(step)))?;
+        staging::remove(&stages.join(staging::file_name(step)))?;
     }
-    let names: Vec<_> = named.iter().map(|it| it.as_str()).collect();
-    print(&format!(
-        "forgot {} of {target}; the next `dist` runs it again\n",
-        names.join(", ")
-    ))
+    let names = steps.join(", ");
+    Ok(Forgotten {
+        steps,
+        text: format!("forgot {names} of {target}; the next `dist` runs it again\n"),
+    })
 }

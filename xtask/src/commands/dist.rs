@@ -14,6 +14,7 @@ use crate::{
     engine::{
         event::{Event, Events, Level, ReleasedFile, Reporter, Stamped},
         exec::Interrupted,
+        lock::Lock,
         secret::Redactor,
         select::Selection,
         session::{self, Hashes, Options, Reported, Session, Stopped},
@@ -78,7 +79,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         },
     )
     .and_then(|()| open(world, &wish, &target, events.clone(), hashes))
-    .and_then(|(session, release)| {
+    .and_then(|(session, release, _turn)| {
         let outcome = release_from(&session, &release);
         session.close();
         outcome
@@ -158,7 +159,7 @@ fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCo
         ));
     }
     let hashes = Hashes::read(&world.state(&target), wish.select.rehash);
-    let (session, release) = open(world, wish, &target, Events::new(reporters), hashes)?;
+    let (session, release, _) = open(world, wish, &target, Events::new(reporters), hashes)?;
     let outcome = pipeline::dist(&session, &release);
     session.close();
     match outcome {
@@ -259,13 +260,15 @@ fn released_files(sealed: &Done<Sealed>) -> Vec<ReleasedFile> {
         .collect()
 }
 
+/// What a run starts from. The lock, of a real run, is for what all targets of a checkout share:
+/// the front end's output and `node_modules`. The session's own keeps the target's state.
 fn open(
     world: &World,
     wish: &Wish,
     target: &Target,
     events: Events,
     hashes: Hashes,
-) -> Result<(Session, Release)> {
+) -> Result<(Session, Release, Option<Lock>)> {
     let command = resume_command(wish, target, world.global.config.as_deref());
     let config = world.config()?;
     let probes = world.probes().withhold(Release::withheld(&config));
@@ -300,7 +303,10 @@ fn open(
         interrupted: world.interrupted.clone(),
         at_commit: None,
     })?;
+    let mut turn = None;
     if !wish.plan {
+        // After the session's: who runs the same target twice is told of that target.
+        turn = Some(Lock::take(&world.root.join("target/dist"), &command)?);
         events.emit(Event::RunStarted {
             command,
             target: target.name.clone(),
@@ -316,7 +322,7 @@ fn open(
             text,
         });
     }
-    Ok((session, release))
+    Ok((session, release, turn))
 }
 
 fn processors() -> usize {

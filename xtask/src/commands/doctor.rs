@@ -1,16 +1,15 @@
 //! `doctor`, and the short form of it that runs before `dist` and `test`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
 
-use super::{World, print, target};
+use super::{Ended, World, print, target};
 use crate::{
     cli,
-    engine::event::Events,
-    preflight::{Doctor, Needs, Report},
+    engine::event::{Event, Events},
+    preflight::{Doctor, Finding, Needs, Report},
     release::Release,
-    report,
     target::Target,
     tools::packages::System,
 };
@@ -27,25 +26,47 @@ pub(super) struct Scope {
 }
 
 pub(super) fn doctor(world: &World, options: &cli::Doctor) -> Result<ExitCode> {
-    let target = target(&options.on)?;
-    let global = &world.global;
-    let events = Events::new(vec![report::reporter(
-        global.format,
-        global.color,
-        global.verbose,
-    )]);
+    let (started, events) = (Instant::now(), world.events());
     let scope = Scope {
         fix: options.fix,
         tests: options.tests,
         thorough: true,
     };
-    let found = look(world, &target, &events, scope)?;
+    let outcome = target(&options.on).and_then(|target| {
+        let found = look(world, &target, &events, scope)?;
+        show(world, &target, &events, &found)?;
+        Ok(Ended {
+            ok: found.ok(),
+            next: found.command(),
+        })
+    });
+    world.finish(&events, started, outcome)
+}
+
+/// The whole table for a person, an event for each of its lines for a program.
+fn show(world: &World, target: &Target, events: &Events, found: &Report) -> Result<()> {
+    if world.is_json() {
+        found
+            .findings
+            .iter()
+            .for_each(|it| events.emit(checked(it)));
+        return Ok(());
+    }
     print(&found.text())?;
     if found.ok() {
         print(&format!("everything that {target} needs is here\n"))?;
-        return Ok(ExitCode::SUCCESS);
     }
-    Ok(ExitCode::FAILURE)
+    Ok(())
+}
+
+fn checked(finding: &Finding) -> Event {
+    Event::ToolChecked {
+        tool: finding.tool.clone(),
+        wanted_for: finding.wanted_for.to_owned(),
+        found: finding.found.clone(),
+        problem: finding.problem.clone(),
+        fix: finding.fix.as_ref().map(ToString::to_string),
+    }
 }
 
 /// Refuses to start what cannot end well: all problems at once, with the command that mends them.

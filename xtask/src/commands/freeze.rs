@@ -248,24 +248,16 @@ impl Run<'_> {
 
     /// One after the other, so that none disturbs another's figures.
     fn compare(&self, release: &Release, sidecar: &config::Sidecar) -> Result<Comparison> {
-        self.task(
-            sources_name(&sidecar.name),
-            "no freezer helps against what fails here",
-            |cx| {
-                refuse_broken_sources(cx, release, sidecar)?;
-                Ok("it starts under plain Python".to_owned())
-            },
-        )?;
+        let sources = sources_name(&sidecar.name);
+        let why = "no freezer helps against what fails here";
+        self.task(sources, why, self.resume, |cx| {
+            refuse_broken_sources(cx, release, sidecar)?;
+            Ok("it starts under plain Python".to_owned())
+        })?;
         let mut candidates = Vec::new();
         for &freezer in &sidecar.freezers {
             for layout in LAYOUTS {
-                let name = task_name(&sidecar.name, freezer, layout);
-                self.task(name, "to compare it", |cx| {
-                    let compared = candidate(cx, release, sidecar, freezer, layout)?;
-                    let summary = summary(&compared);
-                    candidates.push(compared);
-                    Ok(summary)
-                })?;
+                candidates.push(self.candidate(release, sidecar, freezer, layout)?);
             }
         }
         Ok(Comparison {
@@ -279,17 +271,38 @@ impl Run<'_> {
         })
     }
 
+    /// One of them, also if it did not pass: then its task failed, and the comparison goes on.
+    fn candidate(
+        &self,
+        release: &Release,
+        sidecar: &config::Sidecar,
+        freezer: Freezer,
+        layout: Layout,
+    ) -> Result<Compared> {
+        let name = task_name(&sidecar.name, freezer, layout);
+        let mut compared = None;
+        let outcome = self.task(name, "to compare it", "", |cx| {
+            let made = candidate(cx, release, sidecar, freezer, layout)?;
+            summary(compared.insert(made))
+        });
+        match outcome {
+            Err(error) if compared.is_none() || !error.is::<Reported>() => Err(error),
+            _ => compared.context("what is done was compared"),
+        }
+    }
+
     fn task(
         &self,
         name: String,
         why: &str,
+        resume: &str,
         work: impl FnOnce(&Context) -> Result<String>,
     ) -> Result<()> {
         let task = Task {
             log: format!("freeze-{}", staging::file_name(&name)),
             name,
             why: why.to_owned(),
-            resume: self.resume.to_owned(),
+            resume: resume.to_owned(),
         };
         self.session.task(&task, work)
     }
@@ -357,11 +370,11 @@ fn candidate(
         failure: None,
     };
     let started = Instant::now();
-    let made = choice.made(freezer, layout)?;
+    let made = choice.made(freezer, layout);
     compared.build_seconds = started.elapsed().as_secs_f64();
     compared.cached_c = CachedC::of(&fs_err::read_to_string(&cx.log().path)?);
     match made {
-        Err(failure) => compared.failure = Some(failure),
+        Err(error) => compared.failure = Some(error.downcast()?),
         Ok(made) => {
             let report = trial
                 .run(&made)
@@ -373,14 +386,17 @@ fn candidate(
     Ok(compared)
 }
 
-/// For the line that ends the task.
-fn summary(compared: &Compared) -> String {
+/// For the line that ends the task; an error if the candidate did not pass.
+fn summary(compared: &Compared) -> Result<String> {
     match (&compared.failure, &compared.trial) {
-        (Some(failure), _) => failure.to_string(),
+        (Some(failure), _) => bail!(failure.reasons()),
         (None, Some(trial)) => {
             let ready = trial.startup.median_ms.unwrap_or_default();
-            format!("ready after {ready:.0} ms, {}", trial.reliability())
+            Ok(format!(
+                "ready after {ready:.0} ms, {}",
+                trial.reliability()
+            ))
         }
-        (None, None) => String::new(),
+        (None, None) => Ok(String::new()),
     }
 }

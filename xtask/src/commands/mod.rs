@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, OnceLock, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
@@ -23,11 +23,13 @@ use crate::{
     cli::{Cli, Command, Global, OnTarget},
     config::{self, Config},
     engine::{
-        event::Events,
+        event::{Event, Events},
         exec::{self, Exec},
         orphans::Orphans,
         probe::Probes,
         secret::Redactor,
+        session,
+        tether::Tether,
     },
     manifest, pipeline,
     release::{Release, SECRET_VARIABLES},
@@ -55,6 +57,13 @@ struct World {
     probes: OnceLock<Probes>,
 }
 
+/// How a command ended that is no run of the pipeline.
+struct Ended {
+    ok: bool,
+    /// What to type next.
+    next: Option<String>,
+}
+
 impl World {
     fn config(&self) -> Result<Config> {
         if let Some(config) = self.loaded.get() {
@@ -68,6 +77,49 @@ impl World {
     fn probes(&self) -> Probes {
         let open = || Probes::open(self.root.join("target/dist/probes.v1.json"));
         self.probes.get_or_init(open).clone()
+    }
+
+    /// What shows the events of a command.
+    fn events(&self) -> Events {
+        let Global {
+            format,
+            color,
+            verbose,
+            ..
+        } = self.global;
+        Events::new(vec![report::reporter(format, color, verbose)])
+    }
+
+    /// Whether a program reads what is shown.
+    fn is_json(&self) -> bool {
+        self.global.format == report::Format::Json
+    }
+
+    /// Ends a command that is no run of the pipeline. A program sees it end as a run does, an
+    /// error included; a person has read the outcome by then, and gets the error by itself.
+    fn finish(
+        &self,
+        events: &Events,
+        started: Instant,
+        outcome: Result<Ended>,
+    ) -> Result<ExitCode> {
+        let (ok, next) = match outcome {
+            Ok(ended) => (ended.ok, ended.next),
+            Err(error) if !self.is_json() => return Err(error),
+            Err(error) => {
+                let failure = session::failure(&error, "");
+                events.emit(Event::RunFailed { failure });
+                (false, None)
+            }
+        };
+        if self.is_json() {
+            let seconds = started.elapsed().as_secs_f64();
+            events.emit(Event::RunFinished { ok, seconds, next });
+        }
+        Ok(match ok {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
     }
 
     /// What runs commands outside of a step.
@@ -101,6 +153,7 @@ fn target(on: &OnTarget) -> Result<Target> {
 pub fn run(cli: Cli) -> Result<ExitCode> {
     report::init_color(cli.global.color);
     exec::withhold(SECRET_VARIABLES.map(str::to_owned));
+    let _tether = Tether::tie();
     let root = repository(&env::current_dir()?)?;
     let world = World {
         root,

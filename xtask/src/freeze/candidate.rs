@@ -91,7 +91,7 @@ pub struct Freezing<'a> {
 
 /// How much earlier than the beginning a file's time may be: some file systems count in pairs of
 /// seconds.
-const CLOCK: Duration = Duration::from_secs(2);
+pub const CLOCK: Duration = Duration::from_secs(2);
 
 /// Refuses what cannot be the freezer's work: nothing, a placeholder, something for another target,
 /// or an executable that was there before the freeze began and so is older than its inputs.

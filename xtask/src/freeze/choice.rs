@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     candidate::{Candidate, Freezing},
-    failure::{Class, Failure, classify},
-    trial::{Report, Trial},
+    class::Class,
+    failure::Failure,
+    report::Report,
+    trial::Trial,
+    verdict::classify,
 };
 use crate::{
     config::{Freezer, Layout},
@@ -39,16 +42,26 @@ impl Policy {
     }
 }
 
+/// A candidate that passed its trial.
+pub struct Passed {
+    /// What passed.
+    pub candidate: Candidate,
+    /// What its trial showed.
+    pub report: Report,
+}
+
 /// What came out of a choice.
 pub struct Chosen {
-    /// The candidate that passed, with what its trial showed; none if the product that was held
-    /// ready is the one.
-    pub made: Option<(Candidate, Report)>,
+    /// What passed; none if the product that was held ready is the one.
+    pub made: Option<Passed>,
     /// What others failed at before.
     pub failures: Vec<Failure>,
 }
 
 /// Makes and tries one candidate after the other.
+///
+/// An error that is a [`Failure`] is one that another freezer may not share; all others end the
+/// choice.
 pub struct Choice<'a> {
     /// Makes them.
     pub freezing: &'a Freezing<'a>,
@@ -71,12 +84,13 @@ impl Choice<'_> {
                 let made = None;
                 return Ok(Chosen { made, failures });
             }
-            match self.with(freezer)? {
+            match self.with(freezer) {
                 Ok(made) => {
                     let made = Some(made);
                     return Ok(Chosen { made, failures });
                 }
-                Err(failure) => {
+                Err(error) => {
+                    let failure: Failure = error.downcast()?;
                     let next = self.freezers.get(index + 1).copied();
                     self.tell(&failure, next, held);
                     failures.push(failure);
@@ -110,21 +124,18 @@ impl Choice<'_> {
     }
 
     /// What one freezer makes, in the layout that the configuration wants.
-    fn with(&self, freezer: Freezer) -> Result<Result<(Candidate, Report), Failure>> {
+    fn with(&self, freezer: Freezer) -> Result<Passed> {
         let sidecar = self.freezing.sidecar;
         let layout = match sidecar.layout {
             Layout::Auto => Layout::Onefile,
             layout => layout,
         };
-        let (candidate, report) = match self.one(freezer, layout)? {
-            Ok(made) => made,
-            failure => return Ok(failure),
-        };
-        let Some(slow) = too_slow(&report, sidecar.max_startup) else {
-            return Ok(Ok((candidate, report)));
+        let passed = self.one(freezer, layout)?;
+        let Some(slow) = too_slow(&passed.report, sidecar.max_startup) else {
+            return Ok(passed);
         };
         if sidecar.layout == Layout::Auto {
-            return self.one_file_or_folder(candidate, report);
+            return self.one_file_or_folder(passed);
         }
         let proposal = match layout {
             Layout::Folder => "its imports take that long",
@@ -132,48 +143,46 @@ impl Choice<'_> {
         };
         let text = format!("{slow}{}: {proposal}", self.beside());
         self.freezing.cx.note(Level::Warning, text);
-        Ok(Ok((candidate, report)))
+        Ok(passed)
     }
 
     /// What `layout = "auto"` takes where one file was too slow: a folder, unless a second look finds
     /// the file quick enough, or the folder fails. The file passed, and slow is better than nothing.
-    fn one_file_or_folder(
-        &self,
-        file: Candidate,
-        first: Report,
-    ) -> Result<Result<(Candidate, Report), Failure>> {
+    fn one_file_or_folder(&self, file: Passed) -> Result<Passed> {
         let (cx, limit) = (self.freezing.cx, self.freezing.sidecar.max_startup);
-        // What ran beside the first trial may have ended meanwhile.
-        let second = self.trial.run(&file)?;
-        if let Some(failure) = self.rejection(file.freezer, file.layout, &second) {
-            return Ok(Err(failure));
-        }
-        let better = match typical_ms(&second) <= typical_ms(&first) {
-            true => second,
-            false => first,
+        let file = self.quicker(file)?;
+        let Some(slow) = too_slow(&file.report, limit) else {
+            return Ok(file);
         };
-        let Some(slow) = too_slow(&better, limit) else {
-            return Ok(Ok((file, better)));
-        };
-        let text = format!(
-            "{slow}, in the better of two trials{}: making a folder",
-            self.beside()
-        );
+        let beside = self.beside();
+        let text = format!("{slow}, in the better of two trials{beside}: making a folder");
         cx.note(Level::Info, text);
-        Ok(Ok(match self.one(file.freezer, Layout::Folder)? {
+        match self.one(file.candidate.freezer, Layout::Folder) {
             Ok(folder) => {
                 cx.fact("layout", format!("folder, since as one file {slow}"));
-                folder
+                Ok(folder)
             }
-            Err(failure) => {
-                cx.note(
-                    Level::Warning,
-                    format!("{failure}; keeping the one file, though {slow}"),
-                );
+            Err(error) => {
+                let failure: Failure = error.downcast()?;
+                let text = format!("{failure}; keeping the one file, though {slow}");
+                cx.note(Level::Warning, text);
                 cx.fact("layout", format!("onefile, since {failure}"));
-                (file, better)
+                Ok(file)
             }
-        }))
+        }
+    }
+
+    /// A second trial, and the better of both: what ran beside the first may have ended meanwhile.
+    fn quicker(&self, first: Passed) -> Result<Passed> {
+        let second = self.tried(first.candidate)?;
+        let is_better = typical_ms(&second.report) <= typical_ms(&first.report);
+        Ok(match is_better {
+            true => second,
+            false => Passed {
+                report: first.report,
+                ..second
+            },
+        })
     }
 
     /// A measurement's surroundings, in words: other work makes programs start slowly.
@@ -185,27 +194,25 @@ impl Choice<'_> {
     }
 
     /// Makes and tries a candidate.
-    pub fn one(
-        &self,
-        freezer: Freezer,
-        layout: Layout,
-    ) -> Result<Result<(Candidate, Report), Failure>> {
-        let candidate = match self.made(freezer, layout)? {
-            Ok(candidate) => candidate,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let report = self.trial.run(&candidate)?;
-        Ok(match self.rejection(freezer, layout, &report) {
-            Some(failure) => Err(failure),
-            None => Ok((candidate, report)),
-        })
+    fn one(&self, freezer: Freezer, layout: Layout) -> Result<Passed> {
+        self.tried(self.made(freezer, layout)?)
     }
 
     /// Makes a candidate.
-    pub fn made(&self, freezer: Freezer, layout: Layout) -> Result<Result<Candidate, Failure>> {
-        match self.freezing.freeze(freezer, layout) {
-            Ok(candidate) => Ok(Ok(candidate)),
-            Err(error) => classify(self.freezing, freezer, layout, error).map(Err),
+    ///
+    /// # Errors
+    /// A [`Failure`] where another freezer may do better.
+    pub fn made(&self, freezer: Freezer, layout: Layout) -> Result<Candidate> {
+        let made = self.freezing.freeze(freezer, layout);
+        made.or_else(|error| bail!(classify(self.freezing, freezer, layout, error)?))
+    }
+
+    /// Tries a candidate.
+    fn tried(&self, candidate: Candidate) -> Result<Passed> {
+        let report = self.trial.run(&candidate)?;
+        match self.rejection(candidate.freezer, candidate.layout, &report) {
+            Some(failure) => bail!(failure),
+            None => Ok(Passed { candidate, report }),
         }
     }
 

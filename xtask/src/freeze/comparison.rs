@@ -13,7 +13,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use super::{failure::Failure, trial::Report};
+use super::{failure::Failure, report::Report};
 use crate::config::{Freezer, Layout};
 
 /// How much longer a start may take and still count as equally quick.
@@ -306,7 +306,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::*;
-    use crate::freeze::{failure::Class, startup::Startup};
+    use crate::freeze::{class::Class, startup::Startup};
 
     /// Freezer, layout, warm start in ms, size in MiB.
     type Given = (Freezer, Layout, f64, u64);

@@ -2,7 +2,7 @@
 
 use std::{process::ExitStatus, time::Duration};
 
-use super::trial::How;
+use super::ending::How;
 use crate::engine::launch::Line;
 
 /// What was seen of a launch.
@@ -75,11 +75,11 @@ impl Heard<'_> {
         let Some(status) = self.ended else {
             return Some(format!("it still runs after {how}: {left}"));
         };
-        // The status of the third is that of its parent.
+        // The status of the others is that of what was killed.
         let (ended, well) = match self.how {
             How::StdinClosed => (true, status.success()),
             How::Terminated => (true, status.success() || ended_by_sigterm(status)),
-            How::ParentKilled => (false, true),
+            How::ParentKilled | How::WrapperKilled => (false, true),
         };
         if left.is_empty() {
             return (!well).then(|| format!("it did not end well after {how} ({status}): {said}"));
@@ -92,11 +92,7 @@ impl Heard<'_> {
 
     /// The version in its `BOOT` line.
     pub fn reported_version(&self) -> Option<String> {
-        let boot = self.stdout().find(|it| it.starts_with("BOOT "))?;
-        let version = boot
-            .split_whitespace()
-            .find_map(|it| it.strip_prefix("version="));
-        version.map(str::to_owned)
+        reported_version(self.lines)
     }
 
     /// The last module that it missed.
@@ -122,6 +118,15 @@ impl Heard<'_> {
         let said = last(false).or_else(|| last(true));
         said.map_or("it printed nothing", |it| it.text.trim())
     }
+}
+
+/// The version in the `BOOT` line of what a program printed.
+pub fn reported_version(lines: &[Line]) -> Option<String> {
+    let mut stdout = lines.iter().filter(|it| it.stdout).map(|it| &*it.text);
+    let boot = stdout.find(|it| it.starts_with("BOOT "))?;
+    let mut words = boot.split_whitespace();
+    let version = words.find_map(|it| it.strip_prefix("version="));
+    version.map(str::to_owned)
 }
 
 /// A program without a handler of its own ends like this, and cleanly enough.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::trial::Launch;
+use super::report::Launch;
 
 /// How long a program takes to get ready, in milliseconds, and what it holds meanwhile.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -22,10 +22,9 @@ pub struct Startup {
 impl Startup {
     /// The figures of all launches that got ready.
     pub fn of(launches: &[Launch]) -> Self {
-        // A parent that plays the host adds its own start and its own memory.
         let own = || {
             let passed = launches.iter().filter(|it| it.failure.is_none());
-            passed.filter(|it| it.how != super::trial::How::ParentKilled)
+            passed.filter(|it| it.how.is_measured())
         };
         let mut warm: Vec<f64> = own()
             .filter(|it| !it.cold)

@@ -149,7 +149,7 @@ impl Report {
             );
         }
         if let Some(command) = line(&self.install_recommended()) {
-            text += &format!("\nRecommended, for speed:\n  {command}\n");
+            text += &format!("\nRecommended:\n  {command}\n");
         }
         let by_hand: BTreeSet<&str> = self.fixes().filter_map(Fix::by_hand).collect();
         if !by_hand.is_empty() {

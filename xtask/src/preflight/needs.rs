@@ -6,8 +6,8 @@ use semver::Version;
 
 use super::toolchain;
 use crate::{
-    config::{Config, Freezer, PackageManager, PythonVersion, TauriCli},
-    target::Target,
+    config::{BundleKind, Config, Freezer, PackageManager, PythonVersion, TauriCli},
+    target::{Os, Target},
 };
 
 /// What a release needs of the machine. Made by [`Needs::of`]; plain data.
@@ -29,6 +29,8 @@ pub struct Needs {
     pub tauri: Option<String>,
     /// One for each Python version that a sidecar asks for.
     pub pythons: Vec<PythonNeed>,
+    /// The installers that are made.
+    pub bundle: Vec<BundleKind>,
     /// Whether something is signed with OpenPGP.
     pub gpg: bool,
     /// Whether the tests of the release are to run too, such as the start of the app.
@@ -81,6 +83,11 @@ impl Needs {
             rust: toolchain::rust_version(&config.app.dir, &config.root),
             tauri,
             pythons,
+            bundle: match target.os {
+                Os::Linux => config.bundle.linux.clone(),
+                Os::Windows => config.bundle.windows.clone(),
+                Os::Macos => config.bundle.macos.clone(),
+            },
             gpg: config.sign.gpg.is_some(),
             for_tests: false,
             disk: None,

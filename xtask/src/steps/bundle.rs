@@ -1,14 +1,17 @@
 //! `bundle`: Tauri's bundler packs the executables that were built before; nothing is rebuilt.
 
+mod inside;
+
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use self::inside::Finished as Packed;
 use super::{
     copy,
     frontend::Web,
@@ -16,30 +19,21 @@ use super::{
     sign_code::{Code, FOLDERS},
 };
 use crate::{
-    binary,
     config::{BundleKind, TauriCli},
     engine::{
         artifact::Artifact,
         event::Level,
         exec::Finished,
-        files::{Tree, hash_file, hex},
+        files::Tree,
         fingerprint::Inputs,
-        probe::Probe,
         staging::{self, Staging},
         step::{Context, Done, Step},
     },
     manifest::Content,
     release::Release,
     target::{Os, Target},
-    tools::{
-        deb,
-        inside::{Entry, Inside},
-        node, rpm, tauri, versions,
-    },
+    tools::{deb, node, tauri, unpack, versions},
 };
-
-/// What is said of an installer that nobody looked into.
-const NOT_READ: &str = "what is inside was not compared with what was built";
 
 /// Executables to be packed.
 #[derive(Serialize)]
@@ -73,15 +67,6 @@ pub struct Installer {
     /// Why nobody looked inside; none if somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<String>,
-}
-
-/// A file of the stage that a package must hold.
-struct Expected {
-    /// Its place in the package, without a leading `/`.
-    path: String,
-    entry: Entry,
-    /// Whether the manifest names it.
-    is_program: bool,
 }
 
 impl<'r> Bundle<'r> {
@@ -152,6 +137,7 @@ impl<'r> Bundle<'r> {
         // leaves it so.
         let work = cx.cache("bundle")?.join(tauri::kind_name(kind));
         staging::remove(&work)?;
+        let began = now_at(&work)?;
         let binaries = work.join("binaries");
         let merged = self.config(&binaries);
         let bundling = tauri::Bundling {
@@ -178,32 +164,32 @@ impl<'r> Bundle<'r> {
             finished.printed.join("\n")
         );
         let package = bundling.package(&output)?;
-        if kind == BundleKind::Deb {
-            deb::normalize(&package, self.epoch, &self.links())?;
-        }
+        let times = match kind {
+            BundleKind::Deb => deb::normalize(&package, self.epoch, &self.links())?,
+            _ => deb::Times::new(),
+        };
         let name = package
             .file_name()
             .context("a package has a name")?
             .to_string_lossy();
-        let (contents, gap) = match self.look_inside(cx, &package, kind)? {
-            Some(inside) => {
-                let unpacked = work.join("inside");
-                (
-                    self.check_contents(&inside, &package, kind, &unpacked)?,
-                    None,
-                )
-            }
-            None => (Vec::new(), Some(format!("{name}: {NOT_READ}"))),
+        let packed = Packed {
+            kind,
+            package: &package,
+            scratch: work.join("inside"),
+            began,
+            times,
         };
-        if let Some(gap) = &gap {
-            cx.note(Level::Warning, gap.clone());
+        let looked = self.look_inside(cx, &packed)?;
+        if let Some(gap) = &looked.gap {
+            let hint = looked.hint.map(|it| format!("; to change that: {it}"));
+            cx.note(Level::Warning, format!("{gap}{}", hint.unwrap_or_default()));
         }
         copy(&package, &out.file(&*name)?)?;
         Ok(Installer {
             file: name.into_owned(),
             kind: tauri::kind_name(kind),
-            contents,
-            gap,
+            contents: looked.contents,
+            gap: looked.gap,
         })
     }
 
@@ -233,8 +219,9 @@ impl<'r> Bundle<'r> {
 
     /// The symbolic links of the sidecars in a package for Debian.
     fn links(&self) -> deb::Links {
-        let resources = self.resource_dir();
-        let link = |it: &Artifact| Some((format!("{resources}/{}", it.path), it.link.clone()?));
+        let product = self.product();
+        let link =
+            |it: &Artifact| Some((format!("usr/lib/{product}/{}", it.path), it.link.clone()?));
         self.in_folders().filter_map(link).collect()
     }
 
@@ -250,143 +237,6 @@ impl<'r> Bundle<'r> {
         finished
     }
 
-    /// What lies inside the package; none if nobody can say.
-    fn look_inside(
-        &self,
-        cx: &Context,
-        package: &Path,
-        kind: BundleKind,
-    ) -> Result<Option<Inside>> {
-        match kind {
-            BundleKind::Deb => deb::contents(package).map(Some),
-            BundleKind::Rpm if rpm::is_there() => {
-                cx.exec(rpm::check(package)).run()?;
-                let answer = cx.exec(rpm::query(package)).read()?;
-                rpm::contents(&answer).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// What the package holds must be what was built and tried out: a bundler that picked up
-    /// another file would ship it unseen. A program that differs is unpacked into a folder, to be
-    /// looked at.
-    fn check_contents(
-        &self,
-        inside: &Inside,
-        package: &Path,
-        kind: BundleKind,
-        unpacked: &Path,
-    ) -> Result<Vec<Content>> {
-        let expected = self.expected(kind)?;
-        let mut contents = Vec::new();
-        for Expected {
-            path,
-            entry,
-            is_program,
-        } in &expected
-        {
-            let found = inside.get(path);
-            let found = found.with_context(|| format!("the package holds no /{path}"))?;
-            let same =
-                found.link == entry.link && (entry.link.is_some() || found.sha256 == entry.sha256);
-            if !same && *is_program {
-                self.refuse_placeholder(path, found, package, kind, unpacked)?;
-            }
-            ensure!(
-                same,
-                "/{path} in the package is not the file that was built and tried out"
-            );
-            ensure!(
-                found.executable || !entry.executable || entry.link.is_some(),
-                "/{path} in the package cannot be executed any more"
-            );
-            // Of what `verify` can look into, too.
-            if *is_program && matches!(kind, BundleKind::Deb | BundleKind::Rpm) {
-                contents.push(Content {
-                    path: path.clone(),
-                    sha256: found.sha256.clone(),
-                });
-            }
-        }
-        let folders = format!("{}/{FOLDERS}/", self.resource_dir());
-        let mut others = inside.keys().filter(|it| it.starts_with(&folders));
-        let other = others.find(|it| expected.iter().all(|known| known.path != **it));
-        ensure!(
-            other.is_none(),
-            "/{} in the package is no file that was built",
-            other.map_or("", |it| it)
-        );
-        Ok(contents)
-    }
-
-    /// Says what a file that differs is instead, if it is no program for the target. An rpm tells
-    /// digests only: of those the one of an empty file is known.
-    fn refuse_placeholder(
-        &self,
-        path: &str,
-        found: &Entry,
-        package: &Path,
-        kind: BundleKind,
-        unpacked: &Path,
-    ) -> Result<()> {
-        let what = format!("/{path} in the package");
-        ensure!(found.link.is_none(), "{what} is a symbolic link");
-        ensure!(
-            found.sha256 != hex(&Sha256::digest([])),
-            "{what} is an empty file"
-        );
-        if kind != BundleKind::Deb {
-            return Ok(());
-        }
-        fs_err::create_dir_all(unpacked)?;
-        let file = unpacked.join(Path::new(path).file_name().context("a file has a name")?);
-        fs_err::write(&file, deb::read_file(package, path)?)?;
-        // Whether it may be executed is asked of all files, in other words.
-        mark_executable(&file)?;
-        binary::check(&file, &self.target, &what)
-    }
-
-    /// The files of the release as a package of this kind holds them.
-    fn expected(&self, kind: BundleKind) -> Result<Vec<Expected>> {
-        let host = &self.code.output.host;
-        let built = fs_err::read(self.code.unchanged(host)?)?;
-        let stamped = tauri::stamped(&built, kind).unwrap_or(built);
-        let program = |name: &str, sha256: String| Expected {
-            path: format!("usr/bin/{name}"),
-            entry: Entry {
-                sha256,
-                executable: true,
-                link: None,
-            },
-            is_program: true,
-        };
-        let mut expected = vec![program(host, hex(&Sha256::digest(stamped)))];
-        for name in self.beside().map(|it| self.target.exe(it)) {
-            let sha256 = self.code.artifact(&name)?.sha256.clone();
-            expected.push(program(&name, sha256));
-        }
-        let resources = self.resource_dir();
-        for artifact in self.in_folders() {
-            let mut entry = Entry {
-                sha256: artifact.sha256.clone(),
-                executable: artifact.executable,
-                link: artifact.link.clone(),
-            };
-            if kind != BundleKind::Deb && entry.link.take().is_some() {
-                // The bundler follows it.
-                entry.sha256 = hex(&hash_file(&self.code.path(&artifact.path))?);
-            }
-            let sidecars = &self.code.output.sidecars;
-            expected.push(Expected {
-                path: format!("{resources}/{}", artifact.path),
-                entry,
-                is_program: sidecars.iter().any(|it| it.executable == artifact.path),
-            });
-        }
-        Ok(expected)
-    }
-
     /// The files of the sidecars that are folders.
     fn in_folders(&self) -> impl Iterator<Item = &Artifact> {
         let is_inside = |path: &str| self.folders().any(|it| Path::new(path).starts_with(it));
@@ -394,11 +244,10 @@ impl<'r> Bundle<'r> {
         all.filter(move |it| is_inside(&it.path))
     }
 
-    /// Where a Debian package puts resources: in a folder that has the product's name.
-    fn resource_dir(&self) -> String {
+    /// The name of the product as the bundler has it.
+    fn product(&self) -> &str {
         let tauri = &self.release.config.tauri;
-        let name = tauri.product_name.as_ref().unwrap_or(&tauri.cargo_binary);
-        format!("usr/lib/{name}")
+        tauri.product_name.as_ref().unwrap_or(&tauri.cargo_binary)
     }
 
     /// A list of resources cannot be joined with a map, and the sidecars need a map: a list has no
@@ -469,19 +318,10 @@ impl<'r> Bundle<'r> {
     }
 }
 
-#[cfg(unix)]
-fn mark_executable(file: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(fs_err::set_permissions(
-        file,
-        std::fs::Permissions::from_mode(0o755),
-    )?)
-}
-
-/// Windows has no such mark.
-#[cfg(not(unix))]
-fn mark_executable(_file: &Path) -> Result<()> {
-    Ok(())
+/// What it is by the clock that stamps the files of a new folder.
+fn now_at(folder: &Path) -> Result<SystemTime> {
+    fs_err::create_dir_all(folder)?;
+    Ok(fs_err::metadata(folder)?.modified()?)
 }
 
 fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
@@ -501,7 +341,7 @@ fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
 
 impl Step for Bundle<'_> {
     const ID: &'static str = "bundle";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Output = Installers;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
@@ -517,17 +357,17 @@ impl Step for Bundle<'_> {
                 };
             }
             TauriCli::Command(words) => {
-                // All words: `node path/to/tauri.js` has the version of the script, not of node.
-                let rest = words.iter().skip(1).map(String::as_str);
-                let mut probe = Probe::new(&*words[0], rest.chain(["--version"]));
-                probe.watch = words.iter().skip(1).map(Into::into).collect();
-                inputs = inputs.tool(&words[0], cx.probe(&probe)?.version);
+                inputs = inputs.tool("tauri", cx.probe(&versions::tauri(words))?.version);
             }
         }
-        if self.kinds.contains(&BundleKind::Rpm) {
-            // Without it nobody looks into the package: once it is there, somebody has to.
-            let rpm = cx.probe(&versions::rpm()).map(|it| it.version);
-            inputs = inputs.tool("rpm", rpm.unwrap_or_else(|_| "none".to_owned()));
+        // Without them nobody looks into a package: once they are there, somebody has to.
+        for tool in self.kinds.iter().flat_map(|it| unpack::tools(*it)) {
+            let name = tool.names[0];
+            let found = match name {
+                "rpm" => cx.probe(&versions::rpm()).ok().map(|it| it.version),
+                _ => tool.find().map(|_| "found".to_owned()),
+            };
+            inputs = inputs.tool(name, found.unwrap_or_else(|| "none".to_owned()));
         }
         for platform in ["linux", "windows", "macos"] {
             inputs = inputs.file(config.app.dir.join(format!("tauri.{platform}.conf.json")));

@@ -29,7 +29,7 @@ use crate::{
     manifest::{self as schema, ArtifactKind, Identity, Manifest, Sums},
     release::Release,
     target::Target,
-    tools::gpg,
+    tools::{gpg, tauri, versions},
 };
 
 /// Everything that is released.
@@ -148,12 +148,32 @@ impl<'r> Seal<'r> {
         gaps
     }
 
+    /// Every program that had a part. Some are in no fingerprint, since another version of them gives
+    /// the same output, or stands in a lock file that is: those are asked now.
+    fn tools(&self, cx: &Context, history: &[(Record, Origin)]) -> BTreeMap<String, String> {
+        let mut tools: BTreeMap<_, _> = history.iter().flat_map(|it| tools_of(&it.0)).collect();
+        let version = |probe| Some(cx.probe(&probe).ok()?.version);
+        let bundles = !self.installers.output.installers.is_empty();
+        let cli = &self.release.config.bundle.cli;
+        let more = [
+            ("tauri", bundles.then(|| tauri::version(cx, cli))),
+            (
+                "uv",
+                (!self.sidecars.is_empty()).then(|| version(versions::uv())),
+            ),
+            (
+                "gpg",
+                self.gpg_key.as_ref().map(|_| version(versions::gpg())),
+            ),
+        ];
+        for (name, version) in more {
+            tools.extend(version.flatten().map(|it| (name.to_owned(), it)));
+        }
+        tools
+    }
+
     fn manifest(&self, cx: &Context, products: Vec<schema::Artifact>) -> Result<Manifest> {
         let history = cx.history();
-        let mut tools = BTreeMap::new();
-        for (record, _) in &history {
-            tools.extend(tools_of(record));
-        }
         let key = self.release.signer.as_ref().map(|it| it.public_key());
         Ok(Manifest {
             schema: schema::MANIFEST_SCHEMA.to_owned(),
@@ -177,7 +197,7 @@ impl<'r> Seal<'r> {
                 os: os_name(),
                 arch: std::env::consts::ARCH.to_owned(),
                 xtask: env!("CARGO_PKG_VERSION").to_owned(),
-                tools,
+                tools: self.tools(cx, &history),
             },
             signing: schema::Signing {
                 identity: self.identity,

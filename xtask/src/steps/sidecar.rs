@@ -16,10 +16,10 @@ use crate::{
         step::{Context, Last, Step},
     },
     freeze::{
-        candidate::{Candidate, Freezing, missing_tools},
-        choice::{Choice, Chosen},
+        candidate::{Freezing, missing_tools},
+        choice::{Choice, Chosen, Passed},
         failure::Failure,
-        trial::{Report, Trial},
+        trial::Trial,
     },
     release::Release,
     target::{Os, Target},
@@ -307,7 +307,7 @@ impl Sidecar<'_> {
         &self,
         cx: &Context,
         out: &Staging,
-        (candidate, report): (Candidate, Report),
+        Passed { candidate, report }: Passed,
         failures: Vec<Failure>,
     ) -> Result<Frozen> {
         let name = self.target.exe(&self.config.name);

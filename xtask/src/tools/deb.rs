@@ -4,39 +4,41 @@ use std::{
     collections::BTreeMap,
     io::{Cursor, Read},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, Result, bail};
 use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
-use sha2::{Digest, Sha256};
 
-use super::inside::{Entry, Inside};
-use crate::engine::files::hex;
+use super::inside::{self, Inside, inner};
 
 /// Symbolic links by path without a leading `/`, and where they point to.
 pub type Links = BTreeMap<String, String>;
 
+/// When files were written.
+pub type Times = BTreeMap<String, SystemTime>;
+
 /// Writes the package anew, with one time for all, sorted, and with no trace of who built it:
 /// Tauri's bundler takes the clock's time, and files in the order in which the file system names
-/// them. It follows links besides, or drops them: what `links` names is a link again.
-pub fn normalize(package: &Path, epoch: i64, links: &Links) -> Result<()> {
+/// them. It follows links besides, or drops them: what `links` names is a link again. Gives the times
+/// that the files had, by path without a leading `/`.
+pub fn normalize(package: &Path, epoch: i64, links: &Links) -> Result<Times> {
     let time = u64::try_from(epoch).context("a time before 1970")?;
     let bytes = fs_err::read(package)?;
     let mut archive = ar::Archive::new(Cursor::new(&bytes));
-    let mut members = Vec::new();
+    let (mut members, mut times) = (Vec::new(), Times::new());
     while let Some(member) = archive.next_entry() {
         let mut member = member.context("no Debian package")?;
         let name = String::from_utf8_lossy(member.header().identifier()).into_owned();
         let mut data = Vec::new();
         member.read_to_end(&mut data)?;
         if name.ends_with(".tar.gz") {
-            let none = Links::new();
-            let links = if name.starts_with("data.") {
-                links
-            } else {
-                &none
+            let (none, mut of_control) = (Links::new(), Times::new());
+            let (links, times) = match name.starts_with("data.") {
+                true => (links, &mut times),
+                false => (&none, &mut of_control),
             };
-            data = normalize_tar(&data, time, links).with_context(|| name.clone())?;
+            data = normalize_tar(&data, time, links, times).with_context(|| name.clone())?;
         }
         members.push((name, data));
     }
@@ -48,7 +50,7 @@ pub fn normalize(package: &Path, epoch: i64, links: &Links) -> Result<()> {
         builder.append(&header, &*data)?;
     }
     fs_err::write(package, builder.into_inner()?)?;
-    Ok(())
+    Ok(times)
 }
 
 /// A file, folder or link on its way into the new archive.
@@ -70,7 +72,7 @@ impl Member {
     }
 }
 
-fn normalize_tar(gzipped: &[u8], time: u64, links: &Links) -> Result<Vec<u8>> {
+fn normalize_tar(gzipped: &[u8], time: u64, links: &Links, times: &mut Times) -> Result<Vec<u8>> {
     let mut archive = tar::Archive::new(MultiGzDecoder::new(gzipped));
     let mut members = BTreeMap::new();
     for entry in archive.entries()? {
@@ -83,6 +85,9 @@ fn normalize_tar(gzipped: &[u8], time: u64, links: &Links) -> Result<Vec<u8>> {
         let header = entry.header();
         let mut member = Member::new(header.entry_type(), header.mode()?, None);
         member.link = entry.link_name()?.map(std::borrow::Cow::into_owned);
+        if let Some(it) = UNIX_EPOCH.checked_add(Duration::from_secs(header.mtime()?)) {
+            times.insert(path.clone(), it);
+        }
         entry.read_to_end(&mut member.content)?;
         members.insert(path, member);
     }
@@ -126,34 +131,13 @@ fn header(kind: tar::EntryType, mode: u32, time: u64) -> Result<tar::Header> {
     Ok(header)
 }
 
-/// A path of an archive as the callers know it.
-fn inner(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    let path = path.trim_start_matches("./").trim_matches('/');
-    path.to_owned()
-}
-
 /// What lies inside a package.
 pub fn contents(package: &Path) -> Result<Inside> {
-    read(tar::Archive::new(&*data(package)?))
-}
-
-/// The bytes of one file in a package, by its path without a leading `/`.
-pub fn read_file(package: &Path, path: &str) -> Result<Vec<u8>> {
-    let data = data(package)?;
-    for entry in tar::Archive::new(&*data).entries()? {
-        let mut entry = entry?;
-        if inner(&entry.path()?) == path {
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content)?;
-            return Ok(content);
-        }
-    }
-    bail!("{} holds no /{path}", package.display())
+    inside::of_tar(&*data(package)?)
 }
 
 /// The archive of what is installed, unpacked.
-fn data(package: &Path) -> Result<Vec<u8>> {
+pub fn data(package: &Path) -> Result<Vec<u8>> {
     let bytes = fs_err::read(package)?;
     let mut archive = ar::Archive::new(Cursor::new(&bytes));
     while let Some(member) = archive.next_entry() {
@@ -165,26 +149,6 @@ fn data(package: &Path) -> Result<Vec<u8>> {
         }
     }
     bail!("{} holds no data.tar.gz", package.display())
-}
-
-fn read(mut data: tar::Archive<impl Read>) -> Result<Inside> {
-    let mut inside = Inside::new();
-    for entry in data.entries()? {
-        let mut entry = entry?;
-        if entry.header().entry_type().is_dir() {
-            continue;
-        }
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content)?;
-        let link = entry.link_name()?;
-        let found = Entry {
-            sha256: hex(&Sha256::digest(&content)),
-            executable: entry.header().mode()? & 0o111 == 0o111,
-            link: link.map(|it| it.to_string_lossy().into_owned()),
-        };
-        inside.insert(inner(&entry.path()?), found);
-    }
-    Ok(inside)
 }
 
 #[cfg(test)]

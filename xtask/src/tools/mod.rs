@@ -1,6 +1,7 @@
 //! Typed wrappers of the programs that the pipeline calls, one a file. They build commands and
 //! read what came back; only the engine runs them.
 
+pub mod appimage;
 pub mod cargo;
 pub mod deb;
 pub mod git;
@@ -14,4 +15,5 @@ pub mod pyinstaller;
 pub mod python;
 pub mod rpm;
 pub mod tauri;
+pub mod unpack;
 pub mod versions;

@@ -10,7 +10,8 @@ use crate::{
     engine::step::Context,
     freeze::{
         candidate::Freezing,
-        failure::{Class, Sign, class, configuration},
+        class::Class,
+        sign::{Sign, class, configuration},
     },
     target::Os,
     tools::versions,
@@ -156,7 +157,8 @@ pub const SIGNS: [Sign; 14] = [
     class("failed to download", Class::Network),
     class("make sure to allow downloading", Class::Download),
     class("is it ok to download", Class::Download),
-    class("nuitka with '--zig' depends on", Class::Download),
+    // It says the same of a download that it was not allowed to make, after it asked.
+    class("nuitka with '--zig' depends on", Class::Network),
 ];
 
 /// The programs without which it cannot work, each under all of its names. Windows' compilers are

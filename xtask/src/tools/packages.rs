@@ -38,6 +38,13 @@ pub enum Need {
     DbusSession,
     Dpkg,
     Rpm,
+    Squashfs,
+    SevenZip,
+    Msitools,
+    Nsis,
+    Wixl,
+    Xorriso,
+    Patchelf,
     Minisign,
     WindowTools,
     ScreenShots,
@@ -87,6 +94,13 @@ const TABLE: &[Row] = table! {
     DbusSession   "dbus-run-session"                  "dbus"                   "dbus-daemon"           ""           ""
     Dpkg          "dpkg"                              "dpkg"                   "dpkg"                  "dpkg"       ""
     Rpm           "rpm"                               "rpm"                    "rpm"                   "rpm"        ""
+    Squashfs      "squashfs-tools"                    "squashfs-tools"         "squashfs-tools"        "squashfs"   ""
+    SevenZip      "7-Zip"                             "7zip"                   "7zip"                  "sevenzip"   "7zip.7zip"
+    Msitools      "msitools"                          "msitools"               "msitools"              "msitools"   ""
+    Nsis          "NSIS"                              "nsis"                   "mingw32-nsis"          "makensis"   "NSIS.NSIS"
+    Wixl          "wixl"                              "wixl"                   "msitools"              "msitools"   ""
+    Xorriso       "xorriso"                           "xorriso"                "xorriso"               "xorriso"    ""
+    Patchelf      "patchelf"                          "patchelf"               "patchelf"              "patchelf"   ""
     Minisign      "minisign"                          "minisign"               "minisign"              "minisign"   "jedisct1.minisign"
     WindowTools   "xdotool or xprop"                  "xdotool"                "xdotool"               ""           ""
     ScreenShots   "ImageMagick's import"              "imagemagick"            "ImageMagick"           ""           ""

@@ -12,7 +12,8 @@ use crate::{
     config::{self, Layout},
     freeze::{
         candidate::Freezing,
-        failure::{Class, Sign, class, configuration},
+        class::Class,
+        sign::{Sign, class, configuration},
     },
     target::Os,
 };

@@ -1,4 +1,4 @@
-//! RPM packages, as the program `rpm` reads them.
+//! RPM packages, as the programs `rpm` and `rpm2archive` read them.
 
 use std::{path::Path, process::Command};
 
@@ -29,6 +29,13 @@ pub fn query(package: &Path) -> Command {
     let mut command = Command::new("rpm");
     command.args(["--query", "--queryformat", FORMAT, "--package"]);
     command.arg(package);
+    command
+}
+
+/// Writes what is inside to a tar archive beside the package: `NAME.rpm.tar`.
+pub fn to_tar(package: &Path) -> Command {
+    let mut command = Command::new("rpm2archive");
+    command.arg("--nocompression").arg(package);
     command
 }
 
@@ -63,6 +70,7 @@ pub fn contents(answer: &str) -> Result<Inside> {
                 sha256: digest.to_owned(),
                 executable: mode & 0o111 == 0o111,
                 link: (!link.is_empty()).then(|| link.to_owned()),
+                modified: None,
             };
             inside.insert(path.trim_start_matches('/').to_owned(), entry);
         }

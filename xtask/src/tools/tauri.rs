@@ -7,7 +7,11 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::config::{BundleKind, TauriCli};
+use super::versions;
+use crate::{
+    config::{BundleKind, TauriCli},
+    engine::step::Context,
+};
 
 /// The marker in the host that the bundler overwrites with the kind of package, and what it is
 /// overwritten with. See `tauri-utils`, `platform::bundle_type`.
@@ -33,6 +37,20 @@ pub struct Bundling<'a> {
     pub config: &'a serde_json::Value,
     /// The target triple, unless it is the host's.
     pub triple: Option<&'a str>,
+}
+
+/// Which command line it is: `tauri-cli 2.12.5`; none if it cannot say.
+pub fn version(cx: &Context, cli: &TauriCli) -> Option<String> {
+    match cli {
+        TauriCli::Command(words) => Some(cx.probe(&versions::tauri(words)).ok()?.version),
+        // Starting it takes a second.
+        TauriCli::NodeModule(dir) => {
+            let package = super::node::tauri_cli(dir).ok()?;
+            let package = fs_err::read(package.with_file_name("package.json")).ok()?;
+            let package: serde_json::Value = serde_json::from_slice(&package).ok()?;
+            Some(format!("tauri-cli {}", package["version"].as_str()?))
+        }
+    }
 }
 
 /// The bundler's name of a kind.

@@ -67,6 +67,30 @@ pub fn ccache() -> Probe {
     Probe::new("ccache", ["--version"])
 }
 
+/// What installs a sidecar's packages, where it is there.
+pub fn uv() -> Probe {
+    Probe::new("uv", ["--version"])
+}
+
+/// What signs the checksums.
+pub fn gpg() -> Probe {
+    Probe::new("gpg", ["--version"])
+}
+
+/// Tauri's command line, called with these words. All of them count: `node path/to/tauri.js` has the
+/// version of the script, not of node.
+pub fn tauri(words: &[String]) -> Probe {
+    let (program, rest) = words
+        .split_first()
+        .map_or(("", words), |(program, rest)| (program, rest));
+    let mut probe = Probe::new(
+        program,
+        rest.iter().map(String::as_str).chain(["--version"]),
+    );
+    probe.watch = rest.iter().map(Into::into).collect();
+    probe
+}
+
 /// What reads RPM packages.
 pub fn rpm() -> Probe {
     Probe::new("rpm", ["--version"])

@@ -1,6 +1,11 @@
 //! Whether installers and archives hold the very executables that were signed and tried.
 
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
@@ -8,7 +13,15 @@ use fs_err as fs;
 use rawzip::{CompressionMethod, ReaderAt, ZipArchive, ZipFileHeaderRecord};
 
 use super::{files::hash, report::Report};
-use crate::{engine::exec, manifest::Artifact, tools::rpm};
+use crate::{
+    config::BundleKind,
+    engine::{exec, staging},
+    manifest::Artifact,
+    tools::{inside, rpm, unpack},
+};
+
+/// How long a program may take to unpack an installer.
+const UNPACKING: Duration = Duration::from_secs(300);
 
 /// Hash by path inside; `None` for what is no plain file, or comes twice.
 type Inside = BTreeMap<String, Option<String>>;
@@ -48,6 +61,10 @@ fn read(path: &Path, artifact: &Artifact) -> Result<Option<Inside>> {
         "tar.gz" => read_tar(MultiGzDecoder::new(fs::File::open(path)?), &wanted).map(Some),
         "zip" => read_zip(path, &wanted).map(Some),
         "rpm" if rpm::is_there() => read_rpm(path, &wanted).map(Some),
+        "appimage" => read_unpacked(path, BundleKind::Appimage, artifact),
+        "nsis" => read_unpacked(path, BundleKind::Nsis, artifact),
+        "msi" => read_unpacked(path, BundleKind::Msi, artifact),
+        "dmg" => read_unpacked(path, BundleKind::Dmg, artifact),
         _ => Ok(None),
     }
 }
@@ -101,6 +118,48 @@ fn read_rpm(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
         .collect())
 }
 
+/// What another program unpacks, to a folder beside nothing that is published; `None` without that
+/// program.
+fn read_unpacked(path: &Path, kind: BundleKind, artifact: &Artifact) -> Result<Option<Inside>> {
+    if unpack::missing(kind).is_some() {
+        return Ok(None);
+    }
+    let scratch = Scratch(std::env::temp_dir().join(format!(
+        "xtask-inside-{}-{}",
+        std::process::id(),
+        artifact.sha256
+    )));
+    let run = |command| {
+        let (ended_well, said) = exec::quiet_within(command, UNPACKING)?;
+        ensure!(ended_well, "it cannot be unpacked: {}", said.trim());
+        Ok(())
+    };
+    let unpacked = unpack::unpack(kind, path, &scratch.0, &run)?;
+    let paths: Vec<&str> = artifact.contents.iter().map(|it| &*it.path).collect();
+    let mut inside = Inside::new();
+    for path in &paths {
+        // As `bundle` found them: on Linux at a known place.
+        let found = match kind {
+            BundleKind::Appimage => unpacked.inside.get(*path),
+            _ => inside::find(&unpacked.inside, path, &paths)?.map(|(_, it)| it),
+        };
+        if let Some(it) = found {
+            let plain = it.link.is_none().then(|| it.sha256.clone());
+            inside.insert((*path).to_owned(), plain);
+        }
+    }
+    Ok(Some(inside))
+}
+
+/// A folder that is removed in the end.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        staging::remove(&self.0).ok();
+    }
+}
+
 fn read_zip(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
     let file = fs::File::open(path)?.into_file();
     let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
@@ -150,7 +209,7 @@ fn hash_zipped(
 mod tests {
     use std::io::Write as _;
 
-    use expect_test::expect;
+    use expect_test::{Expect, expect};
     use flate2::{Compression, write::DeflateEncoder};
     use rawzip::ZipArchiveWriter;
 
@@ -219,6 +278,61 @@ mod tests {
             no zip: Missing end of central directory
         "#]]
         .assert_eq(&looked_into(b"PK no zip"));
+    }
+
+    /// What comes before a path is chosen where an installer for Windows is unpacked.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn looks_into_an_installer_for_windows() {
+        use std::process::Command;
+
+        use crate::manifest::{ArtifactKind, Content};
+
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("app", "app");
+        write("twice", "twice");
+        let script = "Name App\nOutFile setup.exe\nSection\nSetOutPath $INSTDIR\\App\n\
+                      File /oname=app.exe app\nFile /oname=twice.exe twice\n\
+                      SetOutPath $INSTDIR\\Other\nFile /oname=twice.exe twice\nSectionEnd\n";
+        write("setup.nsi", script);
+        let mut make = Command::new("makensis");
+        make.args(["-V1", "setup.nsi"]).current_dir(folder.path());
+        let made = make.status().is_ok_and(|it| it.success());
+        if !made || unpack::missing(BundleKind::Nsis).is_some() {
+            return eprintln!(
+                "skipped: no NSIS or no 7-Zip; `cargo xtask test --setup` installs them"
+            );
+        }
+        let check = |paths: &[&str], expected: Expect| {
+            let content = |path: &&str| Content {
+                path: (*path).to_owned(),
+                sha256: String::new(),
+            };
+            let artifact = Artifact {
+                path: "setup.exe".to_owned(),
+                kind: ArtifactKind::Installer,
+                format: "nsis".to_owned(),
+                size: 0,
+                sha256: "0".repeat(64),
+                signatures: Vec::new(),
+                contents: paths.iter().map(content).collect(),
+            };
+            let text = match read(&folder.path().join("setup.exe"), &artifact) {
+                Err(error) => format!("{error:#}"),
+                Ok(inside) => format!("{:?}", inside.unwrap().keys().collect::<Vec<_>>()),
+            };
+            // What 7-Zip says differs with its version.
+            expected.assert_eq(text.split(" ERROR: ").next().unwrap());
+        };
+        check(&["app.exe", "other.exe"], expect![[r#"["app.exe"]"#]]);
+        check(
+            &["twice.exe"],
+            expect!["the package holds two of twice.exe: App/twice.exe and Other/twice.exe"],
+        );
+        check(&["App/twice.exe"], expect![[r#"["App/twice.exe"]"#]]);
+        write("setup.exe", "no installer");
+        check(&["app.exe"], expect!["it cannot be unpacked:"]);
     }
 
     #[test]

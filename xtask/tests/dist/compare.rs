@@ -115,6 +115,20 @@ fn nothing_passes(project: &Project) {
     project.configure("time-budget = \"1s\"\n");
     let ran = project.run(COMPARE);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let shown = ran.shown();
+    let about =
+        |it: &&str| (it.contains("failed") && !it.starts_with("- ")) || it.starts_with("next: ");
+    let lines: Vec<&str> = shown.lines().filter(about).collect();
+    expect![[r#"
+        tiny:pyinstaller-onefile  failed after [TIME]: time budget exceeded: timed out after 1 s
+        tiny:pyinstaller-folder  failed after [TIME]: time budget exceeded: timed out after 1 s
+        tiny:pyinstaller-onefile  failed  to compare it  [TIME]
+        tiny:pyinstaller-folder  failed  to compare it  [TIME]
+        2 failed, 1 passed in [TIME]
+        tiny:pyinstaller-onefile failed: time budget exceeded: timed out after 1 s
+        tiny:pyinstaller-folder failed: time budget exceeded: timed out after 1 s
+        next: cargo xtask freeze compare --sidecar tiny --launches 2 --output compared"#]]
+    .assert_eq(&lines.join("\n"));
     let json = json(project);
     assert_eq!(json["recommendation"], Value::Null);
     let failed = &json["candidates"][1];

@@ -10,19 +10,19 @@ use expect_test::{Expect, expect};
 use fs_err as fs;
 
 use super::{
-    check_steps,
+    fallbacks::{a_fallback_lasts_but_not_too_long, a_lazy_import_is_found_by_one_freezer_only},
     project::{Project, Ran},
     sidecars::{GOOD, NUITKA, PYINSTALLER, failure, with_sidecars},
 };
 
 /// Where the configuration says which freezers there are.
-const BOTH: &str = r#"freezers = ["nuitka", "pyinstaller"]"#;
+pub(super) const BOTH: &str = r#"freezers = ["nuitka", "pyinstaller"]"#;
 
 /// A project whose PATH is a folder of links, so that tools can be hidden one by one.
-struct Bench {
-    project: Project,
+pub(super) struct Bench {
+    pub project: Project,
     path: PathBuf,
-    configuration: String,
+    pub configuration: String,
 }
 
 impl Bench {
@@ -98,6 +98,19 @@ fn links_to_programs(folder: &Path) {
     }
 }
 
+/// `CC` may have several words, and is the freezers' affair: cargo links with `cc`.
+#[test]
+fn a_compiler_by_way_of_a_cache_is_nothing_missing() {
+    let project = Project::built();
+    let doctor = |compiler: &str| {
+        let output = project.command("doctor").env("CC", compiler).output();
+        project.ended(output.unwrap()).shown()
+    };
+    let with_cache = doctor("ccache gcc -m64");
+    assert!(with_cache.contains("\ncc  "), "{with_cache}");
+    assert_eq!(with_cache, doctor("gcc"));
+}
+
 #[test]
 fn slow_every_failure_of_a_freezer_is_told_apart() {
     let bench = Bench::new();
@@ -106,6 +119,7 @@ fn slow_every_failure_of_a_freezer_is_told_apart() {
     pyinstaller_does_not_manage(&bench);
     the_user_made_a_mistake(&bench);
     a_fallback_lasts_but_not_too_long(&bench);
+    a_lazy_import_is_found_by_one_freezer_only(&bench);
     // Last, because they cost the environment.
     packages_cannot_be_installed(&bench);
 }
@@ -188,6 +202,24 @@ fn nuitka_does_not_manage(bench: &Bench) {
             sidecar:alpha failed: no freezer managed alpha
               nuitka 4.3.3 (onefile) failed: a download was refused
                 Is it OK to download and put it in local user cache.
+                FATAL: Nuitka with '--zig' depends on 'zig' to compile.
+        "#]],
+    );
+    // Nuitka leaves this one to pip, of which it shows nothing.
+    let allowed = "nuitka = { args = [\"--zig\", \"--assume-yes-for-downloads\"] }";
+    bench.with("nuitka", allowed);
+    let nothing = Path::new("");
+    bench.fails(
+        &[
+            // Nobody listens there.
+            ("PIP_INDEX_URL", Path::new("http://127.0.0.1:9/simple")),
+            ("PIP_CONFIG_FILE", Path::new("/dev/null")),
+            ("PIP_FIND_LINKS", nothing),
+            ("PIP_RETRIES", Path::new("0")),
+        ],
+        expect![[r#"
+            sidecar:alpha failed: no freezer managed alpha
+              nuitka 4.3.3 (onefile) failed: the network failed
                 FATAL: Nuitka with '--zig' depends on 'zig' to compile.
         "#]],
     );
@@ -338,236 +370,8 @@ fn packages_cannot_be_installed(bench: &Bench) {
     );
 }
 
-/// What is left of a recorded fallback in later runs.
-fn a_fallback_lasts_but_not_too_long(bench: &Bench) {
-    let project = &bench.project;
-    project.write("packaging/dist.toml", &bench.configuration);
-    project.write("sidecars/alpha/main.py", GOOD);
-    std::fs::remove_dir_all(project.root.join("hooks")).unwrap();
-    let small = project.beside().join("small/gcc");
-    let run = |line: &str, compiler: &Path| {
-        let output = project.command(line).env("CC", compiler).output().unwrap();
-        let mut ran = project.ended(output);
-        ran.stderr = one_word_for_no_memory(&ran.stderr);
-        ran
-    };
-    check_steps(
-        run("dist", &small),
-        expect![[r#"
-            frontend  runs: packaging/dist.toml changed
-            app  runs: tauri.conf.json changed (and 1 more)
-            sign-code  runs: sidecars removed (and 4 more)
-            bundle  runs: src-tauri/tauri.conf.json changed (and 5 more)
-            sign-installers  runs: output of bundle: small-0.1.0-1.[ARCH].rpm changed (and 3 more)
-            archive  runs: output of sign-code: alpha added (and 4 more)
-            seal  runs: commit [HASH]… -> [HASH]… (and 23 more)
-            sidecar:alpha  runs: it never ran here
-            sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: out of memory ([NO MEMORY]); trying pyinstaller
-            exit code 0
-        "#]],
-    );
-    is_in_manifest_and_events(project);
-    let plan = run("plan", &small).shown();
-    expect!["sidecar:alpha  would run  nuitka may do better than last time (out of memory)"]
-        .assert_eq(&about_the_sidecar(&plan));
-    // The same once more: PyInstaller's product is kept, and nothing after it runs.
-    let again = run("dist", &small);
-    assert!(!again.stderr.contains("PyInstaller"), "{}", again.stderr);
-    check_steps(
-        again,
-        expect![[r#"
-            frontend  reused
-            app  reused
-            sign-code  reused
-            bundle  reused
-            sign-installers  reused
-            archive  reused
-            seal  reused
-            sidecar:alpha  runs: nuitka may do better than last time (out of memory)
-            sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: out of memory ([NO MEMORY]); keeping what was made with pyinstaller
-            exit code 0
-        "#]],
-    );
-    expect![[r#"
-        [
-          {
-            "because": "nuitka 4.3.3 (onefile) failed: out of memory ([NO MEMORY])",
-            "fallbacks": [
-              {
-                "class": "out-of-memory",
-                "freezer": "nuitka",
-                "layout": "onefile",
-                "lines": [
-                  "[NO MEMORY]"
-                ],
-                "version": "4.3.3"
-              }
-            ],
-            "freezer": "pyinstaller",
-            "layout": "onefile",
-            "name": "alpha",
-            "version": "0.1.0"
-          }
-        ]"#]]
-    .assert_eq(&described(&project.manifest()["sidecars"]));
-    let refused = run("dist --no-fallback", &small);
-    expect![[r#"
-        sidecar:alpha failed: no freezer managed alpha
-          nuitka 4.3.3 (onefile) failed: out of memory
-            [NO MEMORY]
-    "#]]
-    .assert_eq(&what_failed(&refused));
-    check_steps(
-        run("plan --require-freezer nuitka", &small),
-        expect![[r#"
-        frontend  reused  [SIZE]
-        app  reused  [SIZE]
-        exit code 0
-    "#]],
-    );
-    // What is required comes first, so that there is nothing to better.
-    let required = run("plan --require-freezer pyinstaller", &small).shown();
-    expect!["sidecar:alpha  reused  [SIZE]"].assert_eq(&about_the_sidecar(&required));
-
-    // Without a compiler nothing changes by itself.
-    let nowhere = Path::new("/nowhere/cc");
-    check_steps(
-        run("dist", nowhere),
-        expect![[r#"
-            frontend  reused
-            app  runs: variable CC changed
-            sign-code  reused
-            bundle  reused
-            sign-installers  reused
-            archive  reused
-            seal  runs: sidecars.0.because nuitka 4.3.3… -> nuitka 4.3.3… (and 2 more)
-            sidecar:alpha  runs: c compiler gcc (Debian 12.2.0-14+deb12u1) 12.2.0 -> none (and 1 more)
-            sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: a tool is missing (FATAL: Error, cannot locate suitable C compiler.); trying pyinstaller
-            exit code 0
-        "#]],
-    );
-    for (line, expected) in [
-        ("plan", expect!["sidecar:alpha  reused  [SIZE]"]),
-        (
-            "plan --retry-fallback",
-            expect![
-                "sidecar:alpha  would run  nuitka may do better than last time (a tool is missing)"
-            ],
-        ),
-        (
-            "plan --no-fallback",
-            expect![
-                "sidecar:alpha  would run  pyinstaller froze it, which --no-fallback does not allow"
-            ],
-        ),
-        (
-            "plan --require-freezer nuitka",
-            expect![
-                "sidecar:alpha  would run  pyinstaller froze it, which --require-freezer does not allow"
-            ],
-        ),
-    ] {
-        expected.assert_eq(&about_the_sidecar(&run(line, nowhere).shown()));
-    }
-    check_steps(
-        run("dist --retry-fallback", nowhere),
-        expect![[r#"
-        frontend  reused
-        app  reused
-        sign-code  reused
-        bundle  reused
-        sign-installers  reused
-        archive  reused
-        seal  reused
-        sidecar:alpha  runs: nuitka may do better than last time (a tool is missing)
-        sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: a tool is missing (FATAL: Error, cannot locate suitable C compiler.); keeping what was made with pyinstaller
-        exit code 0
-    "#]],
-    );
-
-    // What was required first, and is a fallback now, says so.
-    let forced = "dist --only sidecar:alpha --force=sidecar:alpha --require-freezer pyinstaller";
-    assert_eq!(run(forced, nowhere).code, 0);
-    let fallback = run("dist", nowhere);
-    assert!(
-        !fallback.stderr.contains("PyInstaller"),
-        "{}",
-        fallback.stderr
-    );
-    check_steps(
-        fallback,
-        expect![[r#"
-        frontend  reused
-        app  reused
-        sign-code  reused
-        bundle  reused
-        sign-installers  reused
-        archive  reused
-        seal  reused
-        sidecar:alpha  runs: pyinstaller froze it without a try of nuitka
-        sidecar:alpha  warning: nuitka 4.3.3 (onefile) failed: a tool is missing (FATAL: Error, cannot locate suitable C compiler.); keeping what was made with pyinstaller
-        exit code 0
-    "#]],
-    );
-    let because = "nuitka 4.3.3 (onefile) failed: a tool is missing \
-                   (FATAL: Error, cannot locate suitable C compiler.)";
-    let text = project.read("target/dist/linux/last-run.jsonl");
-    let events = text.lines().map(|it| serde_json::from_str(it).unwrap());
-    let mut facts = events.filter(|it: &serde_json::Value| it["key"] == "because");
-    assert_eq!(
-        facts.next().map(|it| it["value"].clone()),
-        Some(because.into())
-    );
-}
-
-fn is_in_manifest_and_events(project: &Project) {
-    let manifest = project.manifest();
-    expect![[r#"
-        [
-          {
-            "because": "nuitka 4.3.3 (onefile) failed: out of memory ([NO MEMORY])",
-            "fallbacks": [
-              {
-                "class": "out-of-memory",
-                "freezer": "nuitka",
-                "layout": "onefile",
-                "lines": [
-                  "[NO MEMORY]"
-                ],
-                "version": "4.3.3"
-              }
-            ],
-            "freezer": "pyinstaller",
-            "layout": "onefile",
-            "name": "alpha",
-            "version": "0.1.0"
-          }
-        ]"#]]
-    .assert_eq(&described(&manifest["sidecars"]));
-    let text = project.read("target/dist/linux/last-run.jsonl");
-    let events = text.lines().map(|it| serde_json::from_str(it).unwrap());
-    let mut events = events.filter(|it: &serde_json::Value| it["event"] == "attempt-failed");
-    let mut event = events.next().unwrap();
-    event.as_object_mut().unwrap().remove("at");
-    expect![[r#"
-        {
-          "class": "out-of-memory",
-          "event": "attempt-failed",
-          "lines": [
-            "[NO MEMORY]"
-          ],
-          "next": "pyinstaller",
-          "step": "sidecar:alpha",
-          "tool": "nuitka",
-          "transient": true,
-          "variant": "onefile",
-          "version": "4.3.3"
-        }"#]]
-    .assert_eq(&described(&event));
-}
-
 /// The failure and the hints, without the log and how to go on.
-fn what_failed(ran: &Ran) -> String {
+pub(super) fn what_failed(ran: &Ran) -> String {
     let said = failure(&one_word_for_no_memory(&ran.shown()));
     let beside = ["log:", "resume:", "exit code", "$ ", "| "];
     let is_beside = |it: &&str| beside.iter().any(|word| it.trim_start().starts_with(word));
@@ -576,21 +380,11 @@ fn what_failed(ran: &Ran) -> String {
 }
 
 /// Which of its allocations fails first, and where, gcc does not know beforehand.
-fn one_word_for_no_memory(text: &str) -> String {
+pub(super) fn one_word_for_no_memory(text: &str) -> String {
     let words = "cc1: out of memory allocating … bytes after a total of … bytes";
     text.replace(
         "virtual memory exhausted: Cannot allocate memory",
         "[NO MEMORY]",
     )
     .replace(words, "[NO MEMORY]")
-}
-
-fn described(value: &serde_json::Value) -> String {
-    one_word_for_no_memory(&serde_json::to_string_pretty(value).unwrap())
-}
-
-/// Its line in a plan.
-fn about_the_sidecar(plan: &str) -> String {
-    let mut lines = plan.lines().filter(|it| it.starts_with("sidecar:"));
-    lines.next().unwrap_or("nothing").to_owned()
 }

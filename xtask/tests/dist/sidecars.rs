@@ -233,6 +233,7 @@ fn broken_under_plain_python(project: &Project) {
                 sidecar:alpha failed: sidecars/alpha/main.py does not work before it is frozen; no freezer would help
                   cause: under plain Python it reports version 0.0.9, but the release is 0.1.0
                   log: [ROOT]/target/dist/linux/logs/sidecar-alpha.log
+                  hint: the release's version is that of tauri.conf.json, or else of Cargo.toml, unless packaging/dist.toml gives one; the sidecar's is what its own sources print after BOOT: bring them in line
                   resume: cargo xtask dist --until sidecar:alpha
                 exit code 1
             "#]],

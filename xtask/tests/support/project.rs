@@ -1,8 +1,12 @@
 //! A small but real project: npm, cargo, git and Tauri's bundler work on it as on a large one. Only
 //! the crate `tauri` is a stub, so that a build takes a second and no network.
 
+#[path = "project/shown.rs"]
+mod shown;
+#[path = "project/sources.rs"]
+mod sources;
+
 use std::{
-    io::Read as _,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -10,6 +14,9 @@ use std::{
 };
 
 use fs_err as fs;
+use sources::{FILES, png};
+
+pub use shown::filtered;
 
 /// What children get of the environment, by the beginning of the name: programs, caches, and where
 /// packages come from. Everything else would be the developer's.
@@ -35,128 +42,6 @@ const COMMITTED: &str = "1767323045 +0000";
 pub const KEY: &str = "dW50cnVzdGVkIGNvbW1lbnQ6IHJzaWduIGVuY3J5cHRlZCBzZWNyZXQga2V5ClJXUlRZMEl5a1JLWm1iVC9KRTBlQzhrRkdrL2Z6bEZibytGRDUydlRIbUY4VzA5WGJLZ0FBQkFBQUFBQUFBQUFBQUlBQUFBQVBmVy9lNGtsMlpVTnJ0bjBOQmF2M2dtaVFKVDFmSlFzSzdGODN6c25zcDRuVU91QzU3QnEvMTB5ZDlLaElXRnB1VXNDSHJLamtTZmwrWXpDWlNFeXEvSElsNnd4Tm9xUWhhKzNjeThuTUxTcUVCdEt3TGNZL2hUZlZ2MTdVWkRhakVlbE9vMkI2ODQ9Cg==";
 /// See [`KEY`].
 pub const PASSWORD: &str = "correct horse";
-
-/// The files of the project, relative to its top folder.
-const FILES: [(&str, &str); 14] = [
-    (".gitignore", "node_modules\ntarget\n/dist\n/release\n"),
-    ("README.md", "# Small\n"),
-    (
-        "package.json",
-        r#"{
-  "name": "small",
-  "version": "0.1.0",
-  "private": true,
-  "scripts": { "build": "node build.mjs" }
-}
-"#,
-    ),
-    (
-        "package-lock.json",
-        r#"{
-  "name": "small",
-  "version": "0.1.0",
-  "lockfileVersion": 3,
-  "requires": true,
-  "packages": { "": { "name": "small", "version": "0.1.0" } }
-}
-"#,
-    ),
-    ("build.mjs", BUILD),
-    ("src/index.html", "<!-- a comment -->\n<h1>Small</h1>\n"),
-    ("packaging/dist.toml", ""),
-    (
-        "src-tauri/Cargo.toml",
-        r#"[package]
-name = "small"
-version = "0.1.0"
-edition = "2024"
-description = "A small app"
-
-[workspace]
-
-[dependencies]
-tauri = { path = "stub", features = [] }
-
-[profile.release]
-strip = true
-panic = "abort"
-"#,
-    ),
-    (
-        "src-tauri/Cargo.lock",
-        r#"version = 4
-
-[[package]]
-name = "small"
-version = "0.1.0"
-dependencies = ["tauri"]
-
-[[package]]
-name = "tauri"
-version = "2.0.0"
-"#,
-    ),
-    ("src-tauri/build.rs", BUILD_SCRIPT),
-    ("src-tauri/src/main.rs", MAIN),
-    (
-        "src-tauri/stub/Cargo.toml",
-        r#"[package]
-name = "tauri"
-version = "2.0.0"
-edition = "2024"
-
-[features]
-custom-protocol = []
-"#,
-    ),
-    ("src-tauri/stub/src/lib.rs", STUB),
-    ("src-tauri/tauri.conf.json", TAURI),
-];
-
-/// Comments do not reach the output, so that changing one changes nothing.
-const BUILD: &str = r#"import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-const page = readFileSync("src/index.html", "utf8").replace(/<!--.*?-->\n?/gs, "");
-mkdirSync("dist", { recursive: true });
-writeFileSync("dist/index.html", page);
-"#;
-
-/// Embeds the page, as Tauri's build script does.
-const BUILD_SCRIPT: &str = r#"fn main() {
-    let config = std::env::var("TAURI_CONFIG").unwrap_or_default();
-    let dist = config.split("\"frontendDist\":\"").nth(1).and_then(|it| it.split('"').next());
-    let page = format!("{}/index.html", dist.unwrap_or("../static"));
-    println!("cargo::rerun-if-env-changed=TAURI_CONFIG\ncargo::rerun-if-changed={page}");
-    std::fs::copy(page, std::env::var("OUT_DIR").unwrap() + "/index.html").unwrap();
-}
-"#;
-
-const MAIN: &str = r#"//! A host that only says what it shows and what package it was installed from.
-fn main() {
-    print!("{}", include_str!(concat!(env!("OUT_DIR"), "/index.html")));
-    println!("{}", tauri::bundle_type());
-}
-"#;
-
-/// The marker that the bundler overwrites, as the real crate has it.
-const STUB: &str = r#"//! Stands for the real crate.
-#[used]
-static mut BUNDLE_TYPE: &str = "__TAURI_BUNDLE_TYPE_VAR_UNK";
-
-/// The marker, which the bundler overwrites in the finished executable.
-pub fn bundle_type() -> &'static str {
-    assert!(cfg!(feature = "custom-protocol"), "not a production build");
-    unsafe { std::ptr::read_volatile(&raw const BUNDLE_TYPE) }
-}
-"#;
-
-const TAURI: &str = r#"{
-  "productName": "small",
-  "version": "0.1.0",
-  "identifier": "com.example.small",
-  "build": { "frontendDist": "../dist" },
-  "bundle": { "active": true, "icon": ["icons/32x32.png"] }
-}
-"#;
 
 /// How a run of `cargo xtask` ended, and what it printed.
 pub struct Ran {
@@ -385,37 +270,6 @@ impl Project {
     }
 }
 
-impl Ran {
-    /// All that was printed and the exit code, filtered.
-    pub fn shown(&self) -> String {
-        let text = format!("{}{}exit code {}\n", self.stdout, self.stderr, self.code);
-        filtered(&text, &self.root)
-    }
-
-    /// Only the line of each step: what it does and why.
-    pub fn steps(&self) -> String {
-        let shown = self.shown();
-        let words = [
-            "runs:",
-            "reused",
-            "kept:",
-            "left out:",
-            "failed",
-            "warning:",
-        ];
-        let of_step = |line: &&str| {
-            let mut parts = line.splitn(2, "  ");
-            let (name, said) = (parts.next().unwrap(), parts.next().unwrap_or_default());
-            !name.contains(' ') && words.iter().any(|it| said.starts_with(it))
-        };
-        let before_the_table = shown.split("\n\n").next().unwrap_or_default();
-        let mut lines: Vec<_> = before_the_table.lines().filter(of_step).collect();
-        // What runs side by side is shown as it happens: sidecars come where they come.
-        lines.sort_by_key(|it| it.starts_with("sidecar:").then_some(*it));
-        format!("{}\nexit code {}\n", lines.join("\n"), self.code)
-    }
-}
-
 /// Runs a tool of the test itself to a good end and gives what it printed.
 pub fn read(mut command: Command) -> String {
     let output = command.output().unwrap();
@@ -514,150 +368,4 @@ fn template() -> PathBuf {
     read(copy);
     fs::write(marker, wanted).unwrap();
     folder
-}
-
-/// A PNG of 32 by 32 transparent pixels, which is what the bundler wants at least.
-fn png() -> Vec<u8> {
-    let raw = vec![0; 32 * (1 + 32 * 4)];
-    let mut data = Vec::new();
-    let level = flate2::Compression::best();
-    flate2::read::ZlibEncoder::new(&*raw, level)
-        .read_to_end(&mut data)
-        .unwrap();
-    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
-    let header = [&[0, 0, 0, 32, 0, 0, 0, 32][..], &[8, 6, 0, 0, 0]].concat();
-    for (kind, data) in [(b"IHDR", &header), (b"IDAT", &data), (b"IEND", &Vec::new())] {
-        let chunk = [&kind[..], data].concat();
-        let mut sum = flate2::Crc::new();
-        sum.update(&chunk);
-        bytes.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
-        bytes.extend(chunk);
-        bytes.extend(sum.sum().to_be_bytes());
-    }
-    bytes
-}
-
-/// Masks paths, times, sizes, hashes, key ids, process numbers and the machine's architecture;
-/// several spaces become two, because what they align has other widths each time.
-pub fn filtered(text: &str, root: &Path) -> String {
-    let cli = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../app")
-        .canonicalize()
-        .unwrap();
-    let arch = std::env::consts::ARCH;
-    let text = without_number_after(text, "/staging/seal.")
-        .replace(root.to_str().unwrap(), "[ROOT]")
-        .replace(root.parent().unwrap().to_str().unwrap(), "[BESIDE]")
-        .replace(cli.to_str().unwrap(), "[APP]")
-        .replace(&format!("{arch}-unknown-linux-gnu"), "[TRIPLE]")
-        .replace(which::which("node").unwrap().to_str().unwrap(), "node")
-        .replace(&format!("ARCH={arch}"), "ARCH=[ARCH]")
-        .replace(&format!(".{arch}.rpm"), ".[ARCH].rpm")
-        .replace("_amd64.deb", "_[ARCH].deb")
-        .replace("_arm64.deb", "_[ARCH].deb");
-    let lines = text.lines().filter_map(without_cargo_chatter);
-    lines.map(|line| masked_line(&line) + "\n").collect()
-}
-
-/// Drops what cargo prints in another order, or only at times when others use its caches, also
-/// where lines are joined in an annotation.
-fn without_cargo_chatter(line: &str) -> Option<String> {
-    let is_chatter =
-        |it: &&str| it.contains("Blocking waiting for file lock") || it.contains(" Compiling ");
-    let parts: Vec<&str> = line.split("%0A").filter(|it| !is_chatter(it)).collect();
-    (!parts.is_empty()).then(|| parts.join("%0A"))
-}
-
-/// The staging folders carry the number of the process.
-fn without_number_after(text: &str, words: &str) -> String {
-    let mut parts = text.split(words);
-    let first = parts.next().unwrap_or_default().to_owned();
-    let masked = |it: &str| {
-        it.trim_start_matches(|it: char| it.is_ascii_digit())
-            .to_owned()
-    };
-    parts.fold(first, |text, part| text + words + "[PID]" + &masked(part))
-}
-
-fn masked_line(line: &str) -> String {
-    let line = line.trim_end();
-    let body = line.trim_start();
-    let indent = &line[..line.len() - body.len()];
-    let mut words: Vec<String> = Vec::new();
-    let mut gaps: Vec<&str> = Vec::new();
-    for word in body.split(' ') {
-        match word {
-            "" => gaps.iter_mut().last().into_iter().for_each(|it| *it = "  "),
-            word => {
-                words.push(masked(word));
-                gaps.push(" ");
-            }
-        }
-    }
-    // `8.4 MB` is two words; `process 42` gives the number away.
-    for at in 1..words.len() {
-        let unit = words[at].trim_end_matches(',').to_owned();
-        if ["B", "kB", "MB"].contains(&&*unit) && number(&words[at - 1]) {
-            words[at] = words[at].replacen(&unit, "[SIZE]", 1);
-            words[at - 1].clear();
-        }
-        if body.starts_with("began ") {
-            words[at] = if at == 1 {
-                "[NOW]".to_owned()
-            } else {
-                String::new()
-            };
-        }
-        if words[at - 1] == "process" && number(words[at].trim_end_matches(',')) {
-            words[at] = "[PID],".to_owned();
-        }
-        if words[at] == "at" && words.get(at + 1).is_some_and(|it| it == "a") {
-            words[at - 1] = "[JOBS]".to_owned();
-        }
-    }
-    let mut shown = indent.to_owned();
-    for (word, gap) in words.iter().zip(gaps) {
-        if !word.is_empty() {
-            shown.push_str(word);
-            shown.push_str(gap);
-        }
-    }
-    // `1m 12s` is one time.
-    shown.trim_end().replace("[TIME] [TIME]", "[TIME]")
-}
-
-fn number(word: &str) -> bool {
-    word.parse::<f64>().is_ok()
-}
-
-/// A word without its time, hash or key id; punctuation around it stays.
-fn masked(word: &str) -> String {
-    // A public key, or its beginning: base64, whose signs are no punctuation.
-    if word.starts_with("RW") && word.len() >= 10 {
-        let cut = if word.ends_with('…') { "…" } else { "" };
-        return format!("[KEY]{cut}");
-    }
-    let core = word.trim_matches(|it: char| !it.is_ascii_alphanumeric());
-    if core.is_empty() {
-        return word.to_owned();
-    }
-    let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
-    let hex = core.bytes().all(|it| it.is_ascii_hexdigit());
-    let mask = if ["ms", "s", "m"]
-        .iter()
-        .any(|it| core.strip_suffix(it).is_some_and(number))
-    {
-        "[TIME]"
-    } else if core.len() == 20 && core.ends_with('Z') && digits(&core[..4]) {
-        "[NOW]"
-    } else if hex && (core.len() == 64 || core.len() == 40 || core.len() == 12) {
-        "[HASH]"
-    } else if hex && core.len() == 16 {
-        "[KEY]"
-    } else if core.contains("/_logs/") {
-        "[NPM-LOG]"
-    } else {
-        return word.to_owned();
-    };
-    word.replacen(core, mask, 1)
 }

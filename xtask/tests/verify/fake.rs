@@ -14,7 +14,7 @@ use xtask::{
 pub(crate) const EPOCH: i64 = 1_795_258_800;
 pub(crate) const DEB: &str = "App_1.2.3_amd64.deb";
 pub(crate) const TAR: &str = "sub folder/App 1.2.3.tar.gz";
-pub(crate) const APPIMAGE: &str = "App-1.2.3-x86_64.AppImage";
+pub(crate) const FLATPAK: &str = "App-1.2.3-x86_64.flatpak";
 pub(crate) const JSON: &str = "latest.json";
 
 /// A release in a folder of its own, and the key that signed it.
@@ -90,9 +90,9 @@ impl Fake {
         fake.add(DEB, ArtifactKind::Installer, "deb", deb, &[APP, SIDECAR]);
         fake.add(TAR, ArtifactKind::Archive, "tar.gz", &tar, &[APP]);
         fake.add(
-            APPIMAGE,
+            FLATPAK,
             ArtifactKind::Installer,
-            "appimage",
+            "flatpak",
             b"not looked into",
             &[APP],
         );

@@ -9,11 +9,11 @@ fn without_a_trusted_key_the_release_speaks_for_itself() {
     let fake = Fake::new(Identity::Development);
     expect![[r#"
         file | kind | size | sha256 | signatures
-        App-1.2.3-x86_64.AppImage | installer | 15 B | HASH | minisign, tauri-updater
+        App-1.2.3-x86_64.flatpak | installer | 15 B | HASH | minisign, tauri-updater
         App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
         sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: development signature: a key made by the building machine, it vouches for nothing
         note: self-attested: no trusted key given, checked with the manifest's own
         verified: 4 files, 49 checks passed, self-attested development key KEY
@@ -26,7 +26,7 @@ fn without_a_trusted_key_the_release_speaks_for_itself() {
     expect![[r#"
         file | check | expected | actual
         manifest.json | identity | release | development
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: development signature: a key made by the building machine, it vouches for nothing
         NOT verified: 1 of 50 checks failed in FOLDER
     "#]]
@@ -38,11 +38,11 @@ fn an_unsigned_release_says_so_and_no_trusted_key_accepts_it() {
     let fake = Fake::new(Identity::Unsigned);
     expect![[r#"
         file | kind | size | sha256 | signatures
-        App-1.2.3-x86_64.AppImage | installer | 15 B | HASH | 
+        App-1.2.3-x86_64.flatpak | installer | 15 B | HASH | 
         App_1.2.3_amd64.deb | installer | 460 B | HASH | 
         latest.json | updater-metadata | 3 B | HASH | 
         sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | 
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: unsigned: the checksums find accidents, not someone who replaces all files
         verified: 4 files, 25 checks passed, unsigned
     "#]]
@@ -50,7 +50,7 @@ fn an_unsigned_release_says_so_and_no_trusted_key_accepts_it() {
     expect![[r#"
         file | check | expected | actual
         manifest.json | trusted key | KEY | unsigned
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: unsigned: the checksums find accidents, not someone who replaces all files
         NOT verified: 1 of 26 checks failed in FOLDER
     "#]]
@@ -60,19 +60,19 @@ fn an_unsigned_release_says_so_and_no_trusted_key_accepts_it() {
 #[test]
 fn swapped_signatures() {
     let swap = |fake: &mut Fake| {
-        let (deb, appimage) = (format!("{DEB}.minisig"), format!("{APPIMAGE}.minisig"));
-        let (of_deb, of_appimage) = (fake.read(&deb), fake.read(&appimage));
-        fake.write(&deb, of_appimage);
-        fake.write(&appimage, of_deb);
+        let (deb, flatpak) = (format!("{DEB}.minisig"), format!("{FLATPAK}.minisig"));
+        let (of_deb, of_flatpak) = (fake.read(&deb), fake.read(&flatpak));
+        fake.write(&deb, of_flatpak);
+        fake.write(&flatpak, of_deb);
         fake.seal();
     };
     check(
         swap,
         expect![[r#"
             file | check | expected | actual
-            App-1.2.3-x86_64.AppImage.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
+            App-1.2.3-x86_64.flatpak.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
             App_1.2.3_amd64.deb.minisig | minisign | good signature | not this key's signature of this file, or one of them changed
-            note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+            note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             NOT verified: 2 of 50 checks failed in FOLDER
         "#]],
     );
@@ -90,7 +90,7 @@ fn a_signature_in_the_form_of_the_other_kind() {
         expect![[r#"
         file | check | expected | actual
         App_1.2.3_amd64.deb.sig | tauri-updater | good signature | not in the form of tauri-updater
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 1 of 50 checks failed in FOLDER
     "#]],
     );
@@ -113,7 +113,7 @@ fn key_ids_that_are_not_those_of_the_keys() {
         manifest.json | key id | KEY | 0123456789ABCDEF
         manifest.json | trusted key | KEY | 0123456789ABCDEF
         App_1.2.3_amd64.deb.minisig | minisign | good signature | by KEY, the manifest says 0123456789ABCDEF
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 3 of 50 checks failed in FOLDER
     "#]],
     );
@@ -140,7 +140,7 @@ fn an_old_file_under_a_new_name() {
         App_1.2.3_amd64.deb.minisig | minisign | good signature | signed as version 1.2.2, not 1.2.3
         App_1.2.3_amd64.deb.sig | tauri-updater | good signature | signed as version 1.2.2, not 1.2.3
         latest.json.minisig | minisign | good signature | signed as file old.json, not latest.json
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 3 of 50 checks failed in FOLDER
     "#]],
     );
@@ -160,15 +160,15 @@ fn everything_signed_anew_by_another_key() {
     expect![[r#"
         file | check | expected | actual
         manifest.json | trusted key | OTHER | KEY
-        App-1.2.3-x86_64.AppImage.minisig | minisign | good signature | signed by key KEY, which is not trusted
-        App-1.2.3-x86_64.AppImage.sig | tauri-updater | good signature | signed by key KEY, which is not trusted
+        App-1.2.3-x86_64.flatpak.minisig | minisign | good signature | signed by key KEY, which is not trusted
+        App-1.2.3-x86_64.flatpak.sig | tauri-updater | good signature | signed by key KEY, which is not trusted
         App_1.2.3_amd64.deb.minisig | minisign | good signature | signed by key KEY, which is not trusted
         App_1.2.3_amd64.deb.sig | tauri-updater | good signature | signed by key KEY, which is not trusted
         latest.json.minisig | minisign | good signature | signed by key KEY, which is not trusted
         sub folder/App 1.2.3.tar.gz.minisig | minisign | good signature | signed by key KEY, which is not trusted
         manifest.json.minisig | minisign | good signature | signed by key KEY, which is not trusted
         SHA256SUMS.minisig | minisign | good signature | signed by key KEY, which is not trusted
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 9 of 50 checks failed in FOLDER
     "#]].assert_eq(&shown);
 }
@@ -221,7 +221,7 @@ fn checksums_signed_with_gpg() {
     expect![[r#"
         file | check | expected | actual
         SHA256SUMS.asc | gpg | signed | unsigned
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 1 of 51 checks failed in FOLDER
     "#]]
     .assert_eq(&stripped);
@@ -242,11 +242,11 @@ fn checksums_signed_with_gpg() {
     let shown = |trust: &Trust| fake.shown(trust).replace(&fingerprint, "FINGERPRINT");
     expect![[r#"
         file | kind | size | sha256 | signatures
-        App-1.2.3-x86_64.AppImage | installer | 15 B | HASH | minisign, tauri-updater
+        App-1.2.3-x86_64.flatpak | installer | 15 B | HASH | minisign, tauri-updater
         App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
         sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: SHA256SUMS.asc: not checked, no GPG key given
         verified: 4 files, 51 checks passed, trusted release key KEY
     "#]]
@@ -258,7 +258,7 @@ fn checksums_signed_with_gpg() {
     expect![[r#"
         file | check | expected | actual
         SHA256SUMS.asc | gpg | FINGERPRINT | bad signature, or another key
-        note: App-1.2.3-x86_64.AppImage: not looked into (appimage)
+        note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         NOT verified: 1 of 52 checks failed in FOLDER
     "#]]
     .assert_eq(&shown(&other));

@@ -199,7 +199,12 @@ fn cargo_test(tests: &Tests, workspace: &Workspace, which: Which) -> (Runner, Co
         .args(packages(workspace));
     match (nextest, which) {
         (_, Which::All) => {}
-        (true, Which::Quick) => drop(command.args(["-E", &format!("not test({SLOW})")])),
+        (true, Which::Quick) => {
+            // Most wait for something half of the time.
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            command.args(["--test-threads", &(2 * cores).to_string()]);
+            command.args(["-E", &format!("not test({SLOW})")]);
+        }
         (true, Which::Slow) => drop(command.args(["-E", &format!("test({SLOW})")])),
         (false, Which::Quick) => drop(command.args(["--", "--skip", SLOW])),
         (false, Which::Slow) => drop(command.args(["--", SLOW])),
