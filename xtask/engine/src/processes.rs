@@ -12,6 +12,17 @@ use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate
 /// for whoever measures.
 const SHARE: u32 = 30;
 
+/// Whether there is a process of this id; also if nobody can tell.
+pub fn is_alive(pid: u32) -> bool {
+    let Ok(mut system) = System::new() else {
+        return true;
+    };
+    let pid = Pid::from_u32(pid);
+    let kind = ProcessRefreshKind::nothing().without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, kind);
+    system.process(pid).is_some()
+}
+
 /// The processes below one, as far as they were seen: its descendants, and whoever belongs to its
 /// process group. One that leaves the group and loses its parent between two looks is missed.
 /// Dropping it kills those that still live.
