@@ -2,6 +2,8 @@
 //! read from the file afterwards, by `xtask-signed`.
 
 pub mod format;
+pub mod hands;
+pub mod linux;
 pub mod order;
 pub mod plan;
 pub mod private;

@@ -1,5 +1,7 @@
-//! `sign-installers`: signs each installer with minisign, in the forms of minisign and of Tauri's
-//! updater.
+//! `sign-installers`: signs packages inside where that is configured; then each installer, as it is
+//! now, with minisign, in the forms of minisign and of Tauri's updater.
+
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,8 @@ use crate::{
     },
     manifest::{Identity, SignatureKind, SignatureRef},
     release::Release,
-    tools::minisign,
+    sign::linux,
+    tools::{minisign, versions},
 };
 
 /// All installers, to be signed.
@@ -25,6 +28,9 @@ pub struct SignInstallers<'r> {
     public_key: Option<String>,
     version: String,
     epoch: i64,
+    /// The keys for packages of each kind that are signed inside.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    package_keys: BTreeMap<String, String>,
     installers: Done<Installers>,
 }
 
@@ -40,7 +46,7 @@ pub struct Signed {
 pub struct SignedInstaller {
     /// What is signed.
     pub installer: Installer,
-    /// Files in the stage folder.
+    /// Files in the stage folder, and signatures inside of the installer.
     pub signatures: Vec<SignatureRef>,
 }
 
@@ -53,8 +59,33 @@ impl<'r> SignInstallers<'r> {
             public_key: release.signer.as_ref().map(|it| it.public_key().line()),
             version: release.config.product.version.to_string(),
             epoch: release.epoch,
+            package_keys: release.package_keys(),
             installers,
         }
+    }
+}
+
+impl SignInstallers<'_> {
+    /// Signs the file itself, where its kind is signed.
+    fn sign_inside(
+        &self,
+        cx: &Context,
+        installer: &Installer,
+        file: &Path,
+    ) -> Result<Vec<SignatureRef>> {
+        let Some(fingerprint) = self.package_keys.get(&installer.kind) else {
+            return Ok(Vec::new());
+        };
+        let key = linux::Key {
+            fingerprint,
+            passphrase: self.release.gpg_passphrase.as_ref(),
+        };
+        let signature = linux::sign(cx, &key, cx.state(), file)?;
+        cx.fact(
+            &format!("signature inside {}", installer.kind),
+            format!("OpenPGP key {fingerprint}"),
+        );
+        Ok(vec![signature])
     }
 }
 
@@ -63,8 +94,15 @@ impl Step for SignInstallers<'_> {
     const VERSION: u32 = 1;
     type Output = Signed;
 
-    fn inputs(&self, _: &Context) -> Result<Inputs> {
-        Ok(Inputs::new())
+    fn inputs(&self, cx: &Context) -> Result<Inputs> {
+        let mut inputs = Inputs::new();
+        if !self.package_keys.is_empty() {
+            inputs = inputs.tool("gpg", cx.probe(&versions::gpg())?.version);
+        }
+        if self.package_keys.contains_key("rpm") {
+            inputs = inputs.tool("rpmsign", cx.probe(&versions::rpmsign())?.version);
+        }
+        Ok(inputs)
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Signed> {
@@ -73,7 +111,9 @@ impl Step for SignInstallers<'_> {
         for installer in &self.installers.output.installers {
             let name = &installer.file;
             self.installers.copy_to(name, &out.file(name)?)?;
-            let signatures = sign(self.release, out, name, Some(&self.version), &FORMS)?;
+            let mut signatures = self.sign_inside(cx, installer, &out.file(name)?)?;
+            // Only now: these signatures cover those inside.
+            signatures.extend(sign(self.release, out, name, Some(&self.version), &FORMS)?);
             installers.push(SignedInstaller {
                 installer: installer.clone(),
                 signatures,

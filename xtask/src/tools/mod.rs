@@ -4,6 +4,7 @@
 pub mod appimage;
 pub mod cargo;
 pub mod deb;
+pub mod debsigs;
 pub mod git;
 pub mod gpg;
 pub mod inside;
@@ -14,6 +15,7 @@ pub mod packages;
 pub mod pyinstaller;
 pub mod python;
 pub mod rpm;
+pub mod rpmsign;
 pub mod tauri;
 pub mod unpack;
 pub mod versions;
