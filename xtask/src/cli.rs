@@ -60,7 +60,7 @@ pub enum Command {
     Status(OnTarget),
     /// Forget recorded steps, so that the next `dist` runs them again
     Clean(Clean),
-    /// Check every hash, size and signature of a release, offline
+    /// Check every hash, size and signature of a release, or the signatures of files; offline
     Verify(Verify),
     /// Look for everything that `dist` needs, and say how to install what is missing
     Doctor(Doctor),
@@ -229,8 +229,15 @@ pub struct Clean {
 /// Options of `verify`.
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// The release folder, or its manifest.json; default: the release of this version and machine
-    pub release: Option<PathBuf>,
+    /// A release folder, or its manifest.json; or any files, to check what signs each of them.
+    /// Default: the release of this version and machine
+    #[arg(value_name = "RELEASE|FILE")]
+    pub what: Vec<PathBuf>,
+
+    /// A file with somebody to trust, besides those of the configuration: certificates, a list of
+    /// revoked ones, a minisign or an OpenPGP key; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub trust: Vec<PathBuf>,
 
     /// A file with a minisign public key to trust; may be repeated. Default: the configured one
     #[arg(long, value_name = "FILE")]
