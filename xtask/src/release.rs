@@ -16,6 +16,7 @@ use crate::{
     },
     freeze::choice::Policy,
     manifest::Identity,
+    sign::{private, secrets::Secrets},
     target::Target,
     tools::{
         git::{self, Commit},
@@ -78,6 +79,8 @@ pub struct Release {
     pub signer: Option<Signer>,
     /// The passphrase of the GPG key, if one is set.
     pub gpg_passphrase: Option<Secret>,
+    /// Where further secrets come from.
+    pub secrets: Secrets,
     /// Which freezers will do.
     pub freezing: Policy,
 }
@@ -97,18 +100,20 @@ impl Release {
     ) -> Result<Self> {
         let commit = git::head(&config.root, probes)?;
         let epoch = epoch(&commit)?;
-        let secret = |name: &str| {
-            let value = std::env::var(name).ok().filter(|it| !it.is_empty())?;
-            let secret = Secret::new(value);
-            redactor.add(&secret);
-            Some(secret)
-        };
-        for name in SECRET_VARIABLES {
-            secret(name);
+        let secrets = Secrets::new(redactor.clone());
+        // All are masked, whether this run needs them or not.
+        let configured = config.sign.secret_variables();
+        for name in SECRET_VARIABLES
+            .into_iter()
+            .chain(configured.iter().map(|it| &**it))
+        {
+            secrets.find(&[name]).ok();
         }
-        let (identity, signer) = identity(&config, wish, state, secret)?;
+        private::sweep(state)?;
+        let (identity, signer) = identity(&config, wish, state, &secrets)?;
         let gpg = config.sign.gpg.as_ref();
-        let gpg_passphrase = gpg.and_then(|it| secret(&it.passphrase_env));
+        let gpg_passphrase = gpg.map(|it| secrets.find(&[&it.passphrase_env]));
+        let gpg_passphrase = gpg_passphrase.transpose()?.flatten();
         let strict = wish == SigningWish::Release;
         Ok(Self {
             config,
@@ -119,6 +124,7 @@ impl Release {
             identity,
             signer,
             gpg_passphrase,
+            secrets,
             freezing: Policy::default(),
         })
     }
@@ -144,6 +150,8 @@ impl Release {
     pub fn withheld(config: &Config) -> Vec<String> {
         let mut names: Vec<String> = SECRET_VARIABLES.map(str::to_owned).into();
         names.extend(config.sign.secret_variables());
+        let files: Vec<String> = names.iter().map(|it| format!("{it}_FILE")).collect();
+        names.extend(files);
         names
     }
 
@@ -249,14 +257,14 @@ fn identity(
     config: &Config,
     wish: SigningWish,
     state: &Path,
-    secret: impl Fn(&str) -> Option<Secret>,
+    secrets: &Secrets,
 ) -> Result<(Identity, Option<Signer>)> {
     if wish == SigningWish::Unsigned {
         return Ok((Identity::Unsigned, None));
     }
     let names = &config.sign.minisign;
-    let password = secret(&names.password_env);
-    if let Some(key) = secret(&names.key_env) {
+    let password = secrets.find(&[&names.password_env])?;
+    if let Some(key) = secrets.key(&names.key_env)? {
         let signer = Signer::from_text(&key, password.as_ref())
             .with_context(|| format!("the key in {}", names.key_env))?;
         matches_published_key(config, &signer)?;
