@@ -199,13 +199,13 @@ impl Signer {
             self.sign_into(hands, file, &signed, limit)
         })
         .map_err(|error| self.explained(error, &what))?;
-        let made = match self.timestamp_apart() {
-            false => check::file(self, hands, &signed).map_err(|it| it.context(what))?,
-            true => self.stamp(hands, &signed, &folder.join("stamped").join(&*name), patience)?,
-        };
-        let done = match self.timestamp_apart() {
-            false => signed,
-            true => folder.join("stamped").join(&*name),
+        let (made, done) = if self.timestamp_apart() {
+            // What is wrong with the certificate is no timestamp server's fault.
+            check::signature(self, &signed, Timestamping::None).context(what)?;
+            let stamped = folder.join("stamped").join(&*name);
+            (self.stamp(hands, &signed, &stamped, patience)?, stamped)
+        } else {
+            (check::file(self, hands, &signed).context(what)?, signed)
         };
         put(&done, file)?;
         fs::remove_dir_all(folder)?;

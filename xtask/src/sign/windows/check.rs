@@ -14,11 +14,20 @@ use crate::{config::Timestamping, sign::hands::Hands};
 /// How far a timestamp may be from our own clock: more than clocks differ and networks wait.
 const TOLERANCE: Duration = Duration::from_secs(600);
 
-/// Fails unless the file carries the signature that it is meant to carry.
+/// Fails unless the file carries the signature that it is meant to carry, with its timestamp.
 pub(super) fn file(signer: &Signer, hands: &impl Hands, file: &Path) -> Result<Made> {
+    let made = signature(signer, file, signer.config.timestamp)?;
+    if let Some(objection) = signer.objection(hands, file)? {
+        bail!("{} does not accept it: {objection}", signer.tool_name());
+    }
+    Ok(made)
+}
+
+/// Fails unless the file carries a good signature by the certificate that is to sign.
+pub(super) fn signature(signer: &Signer, file: &Path, timestamping: Timestamping) -> Result<Made> {
     let found = found::read(file, &found::trust(&signer.config)?)?;
     let first = found.first().context("it carries no signature")?;
-    let made = accept(first, signer.config.timestamp, SystemTime::now())?;
+    let made = accept(first, timestamping, SystemTime::now())?;
     let expected = signer.known_certificate()?;
     let expected = expected.as_deref().unwrap_or_else(|| signer.learn(&made.fingerprint));
     ensure!(
@@ -27,9 +36,6 @@ pub(super) fn file(signer: &Signer, hands: &impl Hands, file: &Path) -> Result<M
         made.signer,
         made.fingerprint
     );
-    if let Some(objection) = signer.objection(hands, file)? {
-        bail!("{} does not accept it: {objection}", signer.tool_name());
-    }
     Ok(made)
 }
 

@@ -1,9 +1,6 @@
 //! Whose key signs, and what is known of its certificate.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
@@ -12,7 +9,7 @@ use xtask_signed::Certificate;
 
 use super::{Signer, found};
 use crate::{
-    config::{Azure, CertificateFile, Pkcs11, WindowsIdentity},
+    config::{Azure, Pkcs11, WindowsIdentity},
     engine::{
         files::{hex, write_atomically},
         secret::Secret,
@@ -32,7 +29,7 @@ pub struct Wish {
 
 /// The key that signs.
 pub(super) enum Key {
-    File(Pkcs12, CertificateFile),
+    File(Pkcs12),
     Store(String),
     Pkcs11(Pkcs11),
     Azure(Azure),
@@ -62,7 +59,7 @@ impl Key {
         let in_environment = match configured {
             WindowsIdentity::File(variables) => {
                 let found = secrets.pkcs12(variables)?;
-                return Ok(found.map(|it| Self::File(it, variables.clone())));
+                return Ok(found.map(|it| Self::File(it)));
             }
             WindowsIdentity::Pkcs11(token) => secrets.find(&[&token.pin_env])?.is_some(),
             _ => false,
@@ -82,7 +79,7 @@ impl Key {
     /// What to look at when it does not sign.
     pub(super) fn hint(&self) -> String {
         match self {
-            Self::File(file, _) => format!(
+            Self::File(file) => format!(
                 "the certificate comes from {}, its password from the variable that goes with it",
                 file.from
             ),
@@ -108,7 +105,7 @@ impl Key {
     /// What opens it; none if nothing does, or the tool finds it by itself.
     pub(super) fn password(&self, secrets: &Secrets) -> Result<Option<Secret>> {
         match self {
-            Self::File(file, _) => Ok(Some(file.password.clone())),
+            Self::File(file) => Ok(Some(file.password.clone())),
             Self::Pkcs11(token) => {
                 let what = "The PIN of the token that signs for Windows";
                 secrets.require(what, &[&token.pin_env]).map(Some)
@@ -122,7 +119,7 @@ impl Signer {
     /// For people: whose key, without opening it.
     pub fn identity_text(&self) -> String {
         match &self.key {
-            Key::File(file, _) => format!("certificate in {}", file.from),
+            Key::File(file) => format!("certificate in {}", file.from),
             Key::Store(thumbprint) => format!("certificate {thumbprint} in Windows' store"),
             Key::Pkcs11(token) => format!("key {} in a token", token.key),
             Key::Azure(account) => {
@@ -159,7 +156,7 @@ impl Signer {
         if let Some(known) = self.known_certificate()? {
             return Ok(Some(known));
         }
-        let Key::File(file, _) = &self.key else {
+        let Key::File(file) = &self.key else {
             return Ok(None);
         };
         let folder = self.folder()?;
@@ -181,7 +178,7 @@ impl Signer {
             return Ok(Some(known.clone()));
         }
         let known = match &self.key {
-            Key::File(file, _) => self.remembered().remove(&digest(&file.bytes)),
+            Key::File(file) => self.remembered().remove(&digest(&file.bytes)),
             Key::Pkcs11(token) => {
                 let chain = Certificate::read_all(&token.certificate)?;
                 chain.first().map(Certificate::fingerprint)
@@ -255,9 +252,4 @@ pub(super) fn for_services(key: &Key, secrets: &Secrets) -> Result<Vec<(&'static
         }
     }
     Ok(found)
-}
-
-/// Whether a file is one of those that a bundler asks about while it works.
-pub(super) fn is_inside(file: &Path, folder: &Path) -> bool {
-    file.starts_with(folder)
 }

@@ -37,7 +37,7 @@ impl Tool {
     pub(super) fn choose(config: &WindowsSigning, key: &Key, wish: Wish) -> Result<Self> {
         let has_osslsigncode = || which::which(osslsigncode::PROGRAM).is_ok();
         let wants_argument =
-            matches!(key, Key::File(file, _) if !file.password.expose().is_empty());
+            matches!(key, Key::File(file) if !file.password.expose().is_empty());
         let tool = match (config.tool, key) {
             (_, Key::Command(words)) => return Ok(Self::Command(words.clone())),
             (WindowsTool::Auto, Key::Pkcs11(_)) => WindowsTool::Osslsigncode,
@@ -138,7 +138,7 @@ impl Signer {
         if let Tool::Osslsigncode = self.tool {
             let p12;
             let key = match &self.key {
-                Key::File(file, _) => {
+                Key::File(file) => {
                     p12 = self.pkcs12(&file.bytes)?;
                     osslsigncode::Key::Pkcs12(&p12)
                 }
@@ -174,7 +174,7 @@ impl Signer {
                 dlib: &account.dlib,
                 metadata: &account.metadata,
             },
-            Key::File(file, _) => {
+            Key::File(file) => {
                 p12 = self.pkcs12(&file.bytes)?;
                 let password = Some(&file.password).filter(|it| !it.expose().is_empty());
                 signtool::Key::Pkcs12(&p12, password)
