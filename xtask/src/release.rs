@@ -16,8 +16,8 @@ use crate::{
     },
     freeze::choice::Policy,
     manifest::Identity,
-    sign::{private, secrets::Secrets},
-    target::Target,
+    sign::{private, secrets::Secrets, windows},
+    target::{Os, Target},
     tools::{
         git::{self, Commit},
         minisign::{PublicKey, Signer},
@@ -79,6 +79,8 @@ pub struct Release {
     pub signer: Option<Signer>,
     /// The passphrase of the GPG key, if one is set.
     pub gpg_passphrase: Option<Secret>,
+    /// Who signs for Windows; none if nobody does, or the release is for something else.
+    pub windows: Option<windows::Signer>,
     /// Where further secrets come from.
     pub secrets: Secrets,
     /// Which freezers will do.
@@ -124,9 +126,38 @@ impl Release {
             identity,
             signer,
             gpg_passphrase,
+            windows: None,
             secrets,
             freezing: Policy::default(),
         })
+    }
+
+    /// Finds who signs for Windows, if the release is for it. `state` is where private files are kept
+    /// while tools need them.
+    ///
+    /// # Errors
+    /// Nobody does, but the release is to be published; or what is given cannot be used.
+    pub fn find_windows_signer(
+        &mut self,
+        state: &Path,
+        secrets: Secrets,
+        allow_secret_in_args: bool,
+    ) -> Result<()> {
+        if self.target.os != Os::Windows || self.identity == Identity::Unsigned {
+            return Ok(());
+        }
+        let wish = windows::Wish {
+            publisher: self.identity == Identity::Release,
+            allow_secret_in_args,
+        };
+        self.windows = windows::Signer::new(&self.config, secrets, state, wish)?;
+        ensure!(
+            !self.strict || self.windows.is_some(),
+            "--release wants a certificate that signs for Windows, but none is configured\n\
+             hint: export WIN_CSC_LINK and WIN_CSC_KEY_PASSWORD, or see \"Windows\" in \
+             docs/signing.md for other ways"
+        );
+        Ok(())
     }
 
     /// Who vouches for the release, for people.
@@ -177,7 +208,25 @@ impl Release {
     pub fn gaps(&self) -> Vec<String> {
         let unsigned = self.config.sign.gpg.is_some() && self.gpg_key().is_none();
         let text = "SHA256SUMS.asc: the GPG key signs only what a release identity signs";
-        unsigned.then(|| text.to_owned()).into_iter().collect()
+        let mut gaps: Vec<String> = unsigned.then(|| text.to_owned()).into_iter().collect();
+        if self.target.os == Os::Windows && self.windows.is_none() {
+            gaps.push(self.not_signed_for_windows().to_owned());
+        }
+        gaps
+    }
+
+    fn not_signed_for_windows(&self) -> &'static str {
+        use crate::config::WindowsIdentity;
+        match self.config.sign.windows.identity {
+            _ if self.identity == Identity::Unsigned => {
+                "not signed for Windows (Authenticode): --unsigned was given"
+            }
+            WindowsIdentity::File(_) => {
+                "not signed for Windows (Authenticode): no certificate is set"
+            }
+            _ => "not signed for Windows (Authenticode): the key signs only what a release identity \
+                  signs",
+        }
     }
 
     /// Refuses what must not be published. `recorded` says that steps were asked to be taken as

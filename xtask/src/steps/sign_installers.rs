@@ -1,10 +1,13 @@
 //! `sign-installers`: signs each installer with minisign, in the forms of minisign and of Tauri's
-//! updater.
+//! updater; before that, those for Windows inside.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{Installer, Installers};
+use super::{
+    authenticode,
+    bundle::{Installer, Installers},
+};
 use crate::{
     engine::{
         fingerprint::Inputs,
@@ -26,6 +29,9 @@ pub struct SignInstallers<'r> {
     version: String,
     epoch: i64,
     installers: Done<Installers>,
+    /// How they are signed for Windows; none if they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticode: Option<authenticode::Policy>,
 }
 
 /// Installers with their signatures beside them.
@@ -40,7 +46,7 @@ pub struct Signed {
 pub struct SignedInstaller {
     /// What is signed.
     pub installer: Installer,
-    /// Files in the stage folder.
+    /// Inside of it, and in files of the stage folder.
     pub signatures: Vec<SignatureRef>,
 }
 
@@ -54,6 +60,7 @@ impl<'r> SignInstallers<'r> {
             version: release.config.product.version.to_string(),
             epoch: release.epoch,
             installers,
+            authenticode: authenticode::Policy::of(release),
         }
     }
 }
@@ -63,8 +70,8 @@ impl Step for SignInstallers<'_> {
     const VERSION: u32 = 1;
     type Output = Signed;
 
-    fn inputs(&self, _: &Context) -> Result<Inputs> {
-        Ok(Inputs::new())
+    fn inputs(&self, cx: &Context) -> Result<Inputs> {
+        authenticode::inputs(self.release, cx, Inputs::new())
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Signed> {
@@ -73,7 +80,12 @@ impl Step for SignInstallers<'_> {
         for installer in &self.installers.output.installers {
             let name = &installer.file;
             self.installers.copy_to(name, &out.file(name)?)?;
-            let signatures = sign(self.release, out, name, Some(&self.version), &FORMS)?;
+            let mut signatures = Vec::new();
+            if let Some(signer) = authenticode::signer(self.release) {
+                signatures.extend(authenticode::sign_one(signer, cx, out, name)?);
+            }
+            let beside = sign(self.release, out, name, Some(&self.version), &FORMS)?;
+            signatures.extend(beside);
             installers.push(SignedInstaller {
                 installer: installer.clone(),
                 signatures,
