@@ -126,6 +126,11 @@ pub struct Signing {
     /// With --release: accept a checkout that differs from its commit
     #[arg(long, requires = "release")]
     pub allow_dirty: bool,
+
+    /// Hand a secret to a tool as an argument, where everybody on this machine can read it, if there
+    /// is no other way
+    #[arg(long)]
+    pub allow_secret_in_args: bool,
 }
 
 /// Which freezers will do.

@@ -19,7 +19,7 @@ use crate::{
     },
     freeze::choice::Policy,
     manifest::Identity,
-    sign::{private, secrets::Secrets},
+    sign::{private, secrets::Secrets, windows},
     target::{Os, Target},
     tools::{
         git::{self, Commit},
@@ -82,6 +82,8 @@ pub struct Release {
     pub signer: Option<Signer>,
     /// The passphrase of the GPG key, if one is set.
     pub gpg_passphrase: Option<Secret>,
+    /// Who signs for Windows; none if nobody does, or the release is for something else.
+    pub windows: Option<windows::Signer>,
     /// Where further secrets come from.
     pub secrets: Secrets,
     /// Which freezers will do.
@@ -127,9 +129,38 @@ impl Release {
             identity,
             signer,
             gpg_passphrase,
+            windows: None,
             secrets,
             freezing: Policy::default(),
         })
+    }
+
+    /// Finds who signs for Windows, if the release is for it. `state` is where private files are kept
+    /// while tools need them.
+    ///
+    /// # Errors
+    /// Nobody does, but the release is to be published; or what is given cannot be used.
+    pub fn find_windows_signer(
+        &mut self,
+        state: &Path,
+        secrets: Secrets,
+        allow_secret_in_args: bool,
+    ) -> Result<()> {
+        if self.target.os != Os::Windows || self.identity == Identity::Unsigned {
+            return Ok(());
+        }
+        let wish = windows::Wish {
+            publisher: self.identity == Identity::Release,
+            allow_secret_in_args,
+        };
+        self.windows = windows::Signer::new(&self.config, secrets, state, wish)?;
+        ensure!(
+            !self.strict || self.windows.is_some(),
+            "--release wants a certificate that signs for Windows, but none is configured\n\
+             hint: export WIN_CSC_LINK and WIN_CSC_KEY_PASSWORD, or see \"Windows\" in \
+             docs/signing.md for other ways"
+        );
+        Ok(())
     }
 
     /// Who vouches for the release, for people.
@@ -189,6 +220,14 @@ impl Release {
 
     /// What a complete release would have besides, and why it is not there.
     pub fn gaps(&self) -> Vec<String> {
+        let mut gaps = self.gpg_gaps();
+        if self.target.os == Os::Windows && self.windows.is_none() {
+            gaps.push(self.not_signed_for_windows().to_owned());
+        }
+        gaps
+    }
+
+    fn gpg_gaps(&self) -> Vec<String> {
         if self.config.sign.gpg.is_none() || self.gpg_key().is_some() {
             return Vec::new();
         }
@@ -202,6 +241,20 @@ impl Release {
         let missing = missing.iter().filter(|it| it.1);
         let why = "the GPG key signs only what a release identity signs";
         missing.map(|it| format!("{}: {why}", it.0)).collect()
+    }
+
+    fn not_signed_for_windows(&self) -> &'static str {
+        use crate::config::WindowsIdentity;
+        match self.config.sign.windows.identity {
+            _ if self.identity == Identity::Unsigned => {
+                "not signed for Windows (Authenticode): --unsigned was given"
+            }
+            WindowsIdentity::File(_) => {
+                "not signed for Windows (Authenticode): no certificate is set"
+            }
+            _ => "not signed for Windows (Authenticode): the key signs only what a release identity \
+                  signs",
+        }
     }
 
     /// Refuses what must not be published. `recorded` says that steps were asked to be taken as

@@ -8,3 +8,4 @@ pub mod order;
 pub mod plan;
 pub mod private;
 pub mod secrets;
+pub mod windows;

@@ -102,7 +102,7 @@ impl<'r> Seal<'r> {
         for signed in &self.installers.output.installers {
             let installer = &signed.installer;
             let record = self.installers.artifact(&installer.file)?;
-            // Those inside come along by themselves.
+            // Those inside of the installer are no files of their own.
             for file in signed.signatures.iter().filter_map(|it| it.file.as_deref()) {
                 self.installers.copy_to(file, &out.file(file)?)?;
             }

@@ -1,12 +1,16 @@
-//! `sign-installers`: signs packages inside where that is configured; then each installer, as it is
-//! now, with minisign, in the forms of minisign and of Tauri's updater.
+//! `sign-installers`: signs packages inside where that is configured, those for Windows and Linux'
+//! own; then each installer, as it is now, with minisign, in the forms of minisign and of Tauri's
+//! updater.
 
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{Installer, Installers};
+use super::{
+    authenticode,
+    bundle::{Installer, Installers},
+};
 use crate::{
     engine::{
         fingerprint::Inputs,
@@ -32,6 +36,9 @@ pub struct SignInstallers<'r> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     package_keys: BTreeMap<String, String>,
     installers: Done<Installers>,
+    /// How they are signed for Windows; none if they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticode: Option<authenticode::Policy>,
 }
 
 /// Installers with their signatures beside them.
@@ -46,7 +53,7 @@ pub struct Signed {
 pub struct SignedInstaller {
     /// What is signed.
     pub installer: Installer,
-    /// Files in the stage folder, and signatures inside of the installer.
+    /// Inside of it, and in files of the stage folder.
     pub signatures: Vec<SignatureRef>,
 }
 
@@ -61,6 +68,7 @@ impl<'r> SignInstallers<'r> {
             epoch: release.epoch,
             package_keys: release.package_keys(),
             installers,
+            authenticode: authenticode::Policy::of(release),
         }
     }
 }
@@ -102,7 +110,7 @@ impl Step for SignInstallers<'_> {
         if self.package_keys.contains_key("rpm") {
             inputs = inputs.tool("rpmsign", cx.probe(&versions::rpmsign())?.version);
         }
-        Ok(inputs)
+        authenticode::inputs(self.release, cx, inputs)
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Signed> {
@@ -112,8 +120,12 @@ impl Step for SignInstallers<'_> {
             let name = &installer.file;
             self.installers.copy_to(name, &out.file(name)?)?;
             let mut signatures = self.sign_inside(cx, installer, &out.file(name)?)?;
+            if let Some(signer) = authenticode::signer(self.release) {
+                signatures.extend(authenticode::sign_one(signer, cx, out, name)?);
+            }
             // Only now: these signatures cover those inside.
-            signatures.extend(sign(self.release, out, name, Some(&self.version), &FORMS)?);
+            let beside = sign(self.release, out, name, Some(&self.version), &FORMS)?;
+            signatures.extend(beside);
             installers.push(SignedInstaller {
                 installer: installer.clone(),
                 signatures,
