@@ -1,5 +1,7 @@
 //! Signing: whose key, with which tool, which files in which order. What a signature is worth is
 //! read from the file afterwards, by `xtask-signed`.
 
+pub mod hands;
+pub mod macos;
 pub mod private;
 pub mod secrets;

@@ -3,6 +3,7 @@
 
 pub mod appimage;
 pub mod cargo;
+pub mod codesign;
 pub mod deb;
 pub mod git;
 pub mod gpg;
@@ -13,7 +14,9 @@ pub mod nuitka;
 pub mod packages;
 pub mod pyinstaller;
 pub mod python;
+pub mod rcodesign;
 pub mod rpm;
+pub mod security;
 pub mod tauri;
 pub mod unpack;
 pub mod versions;
