@@ -1,0 +1,1 @@
+//! Programs that only Windows and macOS have.
