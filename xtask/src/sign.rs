@@ -4,6 +4,7 @@
 pub mod format;
 pub mod hands;
 pub mod linux;
+pub mod macos;
 pub mod order;
 pub mod plan;
 pub mod private;

@@ -3,6 +3,7 @@
 
 pub mod appimage;
 pub mod cargo;
+pub mod codesign;
 pub mod deb;
 pub mod debsigs;
 pub mod git;
@@ -15,8 +16,10 @@ pub mod osslsigncode;
 pub mod packages;
 pub mod pyinstaller;
 pub mod python;
+pub mod rcodesign;
 pub mod rpm;
 pub mod rpmsign;
+pub mod security;
 pub mod signtool;
 pub mod tauri;
 pub mod unpack;

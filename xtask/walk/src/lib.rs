@@ -18,5 +18,5 @@ mod walk;
 
 pub use cache::{Hash, Stat, StatCache, hash_file, hex, write_atomically, write_durably};
 pub use git::Ask;
-pub use rules::is_glob;
+pub use rules::{glob_matches, is_glob};
 pub use walk::{Found, Tree, digest, walk_all};
