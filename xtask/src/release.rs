@@ -215,7 +215,8 @@ impl Release {
         gaps
     }
 
-    fn not_signed_for_windows(&self) -> &'static str {
+    /// Why nothing is signed for Windows.
+    pub(crate) fn not_signed_for_windows(&self) -> &'static str {
         use crate::config::WindowsIdentity;
         match self.config.sign.windows.identity {
             _ if self.identity == Identity::Unsigned => {

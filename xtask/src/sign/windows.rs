@@ -9,6 +9,7 @@ pub mod attempts;
 mod check;
 pub mod found;
 mod identity;
+mod plan;
 mod tool;
 
 use std::{
@@ -37,6 +38,7 @@ use crate::{
 };
 
 pub use identity::Wish;
+pub use plan::plan;
 
 /// Signs files with the configured key.
 pub struct Signer {
@@ -52,7 +54,7 @@ pub struct Signer {
     answered: AtomicUsize,
     /// Counts the files, to name their folders.
     files: AtomicUsize,
-    certificate: OnceLock<String>,
+    certificate: OnceLock<identity::Known>,
 }
 
 /// What became of a file.
@@ -171,8 +173,8 @@ impl Signer {
             Before::Broken(why) => (true, format!("its signature is replaced: {why}")),
             Before::Intact(found) => {
                 let signer = found.signer.clone().unwrap_or_default();
-                let known = self.known_certificate()?;
-                match known.is_some() && found.fingerprint == known {
+                let known = self.known()?.map(|it| &*it.fingerprint);
+                match known.is_some() && found.fingerprint.as_deref() == known {
                     false => (false, format!("it carries the signature of {signer}")),
                     true if self.lacks_timestamp(&found) => {
                         (true, "its signature has no timestamp".to_owned())
