@@ -6,6 +6,7 @@
 //! name. Afterwards the file itself is read: tools exit with 0 when a timestamp is worth nothing.
 
 pub mod attempts;
+mod bundler;
 mod check;
 pub mod found;
 mod identity;
@@ -37,6 +38,7 @@ use crate::{
     tools::osslsigncode::Label,
 };
 
+pub use bundler::{Call, sign_for_bundler};
 pub use identity::Wish;
 pub use plan::plan;
 
@@ -55,6 +57,8 @@ pub struct Signer {
     /// Counts the files, to name their folders.
     files: AtomicUsize,
     certificate: OnceLock<identity::Known>,
+    /// What a bundler starts to sign; none for this program.
+    program: Option<PathBuf>,
 }
 
 /// What became of a file.
@@ -121,6 +125,7 @@ impl Signer {
             answered: AtomicUsize::new(0),
             files: AtomicUsize::new(0),
             certificate: OnceLock::new(),
+            program: None,
         }))
     }
 
@@ -161,6 +166,15 @@ impl Signer {
         let patience = Patience::new(hands, self.config.patience);
         let made = self.make(hands, file, patience)?;
         Ok(Outcome::Signed(Made { replaced, ..made }))
+    }
+
+    /// Signs a file in place, also if it is signed: something in it was changed on purpose.
+    ///
+    /// # Errors
+    /// Like [`Self::sign`].
+    pub fn sign_anew(&self, hands: &impl Hands, file: &Path) -> Result<Made> {
+        let patience = Patience::new(hands, self.config.patience);
+        self.make(hands, file, patience)
     }
 
     /// What [`Self::sign`] would do. Changes nothing and asks nobody.
