@@ -243,7 +243,8 @@ impl Release {
         missing.map(|it| format!("{}: {why}", it.0)).collect()
     }
 
-    fn not_signed_for_windows(&self) -> &'static str {
+    /// Why nothing is signed for Windows.
+    pub(crate) fn not_signed_for_windows(&self) -> &'static str {
         use crate::config::WindowsIdentity;
         match self.config.sign.windows.identity {
             _ if self.identity == Identity::Unsigned => {

@@ -6,9 +6,11 @@
 //! name. Afterwards the file itself is read: tools exit with 0 when a timestamp is worth nothing.
 
 pub mod attempts;
+mod bundler;
 mod check;
 pub mod found;
 mod identity;
+mod plan;
 mod tool;
 
 use std::{
@@ -36,7 +38,9 @@ use crate::{
     tools::osslsigncode::Label,
 };
 
+pub use bundler::{Call, sign_for_bundler};
 pub use identity::Wish;
+pub use plan::plan;
 
 /// Signs files with the configured key.
 pub struct Signer {
@@ -52,7 +56,9 @@ pub struct Signer {
     answered: AtomicUsize,
     /// Counts the files, to name their folders.
     files: AtomicUsize,
-    certificate: OnceLock<String>,
+    certificate: OnceLock<identity::Known>,
+    /// What a bundler starts to sign; none for this program.
+    program: Option<PathBuf>,
 }
 
 /// What became of a file.
@@ -119,6 +125,7 @@ impl Signer {
             answered: AtomicUsize::new(0),
             files: AtomicUsize::new(0),
             certificate: OnceLock::new(),
+            program: None,
         }))
     }
 
@@ -161,6 +168,15 @@ impl Signer {
         Ok(Outcome::Signed(Made { replaced, ..made }))
     }
 
+    /// Signs a file in place, also if it is signed: something in it was changed on purpose.
+    ///
+    /// # Errors
+    /// Like [`Self::sign`].
+    pub fn sign_anew(&self, hands: &impl Hands, file: &Path) -> Result<Made> {
+        let patience = Patience::new(hands, self.config.patience);
+        self.make(hands, file, patience)
+    }
+
     /// What [`Self::sign`] would do. Changes nothing and asks nobody.
     ///
     /// # Errors
@@ -171,8 +187,8 @@ impl Signer {
             Before::Broken(why) => (true, format!("its signature is replaced: {why}")),
             Before::Intact(found) => {
                 let signer = found.signer.clone().unwrap_or_default();
-                let known = self.known_certificate()?;
-                match known.is_some() && found.fingerprint == known {
+                let known = self.known()?.map(|it| &*it.fingerprint);
+                match known.is_some() && found.fingerprint.as_deref() == known {
                     false => (false, format!("it carries the signature of {signer}")),
                     true if self.lacks_timestamp(&found) => {
                         (true, "its signature has no timestamp".to_owned())

@@ -7,8 +7,14 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::{
-    config::Timestamping,
-    engine::{event::Level, fingerprint::Inputs, staging::Staging, step::Context},
+    config::{BundleKind, Timestamping},
+    engine::{
+        event::Level,
+        files::{hash_file, hex},
+        fingerprint::Inputs,
+        staging::Staging,
+        step::Context,
+    },
     manifest::{SignatureKind, SignatureRef},
     release::Release,
     sign::{
@@ -16,6 +22,7 @@ use crate::{
         windows::{Made, Outcome, Signer},
     },
     target::Os,
+    tools::tauri,
 };
 
 /// What decides how a file is signed, besides the key and the tool. Which servers are asked for the
@@ -90,6 +97,26 @@ pub(super) fn sign_one(
     said.add(path, outcome);
     said.record(cx);
     Ok(reference)
+}
+
+/// Writes the kind of package into the host, as the bundler would, and signs it anew: afterwards the
+/// bundler must leave it as it is. Gives its SHA-256.
+pub(super) fn stamp(
+    signer: &Signer,
+    cx: &Context,
+    host: &Path,
+    kind: BundleKind,
+) -> Result<String> {
+    if let Some(stamped) = tauri::stamped(&fs_err::read(host)?, kind) {
+        fs_err::write(host, stamped)?;
+        let text = format!(
+            "the host is signed again for {}: the kind of package stands in it",
+            tauri::kind_name(kind)
+        );
+        cx.note(Level::Info, text);
+        signer.sign_anew(cx, host)?;
+    }
+    Ok(hex(&hash_file(host)?))
 }
 
 /// Relative paths of all executables and libraries below the folder, sorted. Links are not followed:

@@ -28,8 +28,10 @@ pub(super) fn signature(signer: &Signer, file: &Path, timestamping: Timestamping
     let found = found::read(file, &found::trust(&signer.config)?)?;
     let first = found.first().context("it carries no signature")?;
     let made = accept(first, timestamping, SystemTime::now())?;
-    let expected = signer.known_certificate()?;
-    let expected = expected.as_deref().unwrap_or_else(|| signer.learn(&made.fingerprint));
+    let expected = match signer.known()? {
+        Some(known) => &*known.fingerprint,
+        None => signer.learn(&made),
+    };
     ensure!(
         made.fingerprint == expected,
         "it is signed by another certificate, {} ({}), than the one expected ({expected})",

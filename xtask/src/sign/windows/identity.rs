@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use xtask_signed::Certificate;
 
-use super::{Signer, found};
+use super::{Made, Signer, found};
 use crate::{
     config::{Azure, Pkcs11, WindowsIdentity},
     engine::{
@@ -25,6 +26,15 @@ pub struct Wish {
     pub publisher: bool,
     /// Whether a tool may be given a secret as an argument.
     pub allow_secret_in_args: bool,
+}
+
+/// What is known of a certificate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// SHA-256, in hex.
+    pub(super) fingerprint: String,
+    /// The common name.
+    pub(super) name: String,
 }
 
 /// The key that signs.
@@ -153,8 +163,8 @@ impl Signer {
     /// # Errors
     /// The password is wrong, the tool is missing, or the disk's.
     pub fn certificate(&self, hands: &impl Hands) -> Result<Option<String>> {
-        if let Some(known) = self.known_certificate()? {
-            return Ok(Some(known));
+        if let Some(known) = self.known()? {
+            return Ok(Some(known.fingerprint.clone()));
         }
         let Key::File(file) = &self.key else {
             return Ok(None);
@@ -165,42 +175,53 @@ impl Signer {
         self.sign_sample(hands, &sample, &signed)?;
         let found = found::read(&signed, &found::trust(&self.config)?)?;
         fs::remove_dir_all(folder)?;
-        let found = found.into_iter().next();
-        let fingerprint = found.and_then(|it| it.fingerprint);
-        let fingerprint = fingerprint.context("a signature without a certificate")?;
-        self.remember(&file.bytes, &fingerprint)?;
-        Ok(Some(self.certificate.get_or_init(|| fingerprint).clone()))
+        let known = found.into_iter().next().and_then(|it| {
+            Some(Known {
+                fingerprint: it.fingerprint?,
+                name: it.signer?,
+            })
+        });
+        let known = known.context("a signature without a certificate")?;
+        self.remember(&file.bytes, &known)?;
+        Ok(Some(self.certificate.get_or_init(|| known).fingerprint.clone()))
     }
 
-    /// What is known without using the key.
-    pub(super) fn known_certificate(&self) -> Result<Option<String>> {
+    /// What is known of the certificate without using the key.
+    pub(super) fn known(&self) -> Result<Option<&Known>> {
         if let Some(known) = self.certificate.get() {
-            return Ok(Some(known.clone()));
+            return Ok(Some(known));
         }
         let known = match &self.key {
             Key::File(file) => self.remembered().remove(&digest(&file.bytes)),
             Key::Pkcs11(token) => {
                 let chain = Certificate::read_all(&token.certificate)?;
-                chain.first().map(Certificate::fingerprint)
+                chain.first().map(|it| Known {
+                    fingerprint: it.fingerprint(),
+                    name: it.name(),
+                })
             }
             _ => None,
         };
-        Ok(known.map(|it| self.certificate.get_or_init(|| it).clone()))
+        Ok(known.map(|it| self.certificate.get_or_init(|| it)))
     }
 
     /// Of identities that only their signature tells, the first one counts for all files of a run.
-    pub(super) fn learn(&self, fingerprint: &str) -> &str {
-        self.certificate.get_or_init(|| fingerprint.to_owned())
+    pub(super) fn learn(&self, made: &Made) -> &str {
+        let known = || Known {
+            fingerprint: made.fingerprint.clone(),
+            name: made.signer.clone(),
+        };
+        &self.certificate.get_or_init(known).fingerprint
     }
 
-    fn remembered(&self) -> BTreeMap<String, String> {
+    fn remembered(&self) -> BTreeMap<String, Known> {
         let text = std::fs::read(self.state.join(KNOWN)).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    fn remember(&self, file: &[u8], fingerprint: &str) -> Result<()> {
+    fn remember(&self, file: &[u8], found: &Known) -> Result<()> {
         let mut known = self.remembered();
-        known.insert(digest(file), fingerprint.to_owned());
+        known.insert(digest(file), found.clone());
         let path = self.state.join(KNOWN);
         write_atomically(&path, &serde_json::to_vec_pretty(&known)?)
     }
