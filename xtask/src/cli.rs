@@ -62,6 +62,8 @@ pub enum Command {
     Clean(Clean),
     /// Check every hash, size and signature of a release, or the signatures of files; offline
     Verify(Verify),
+    /// Sign files, each in the way of its format; or show what a release would sign
+    Sign(Sign),
     /// Look for everything that `dist` needs, and say how to install what is missing
     Doctor(Doctor),
     /// Compare freezers and layouts of the sidecars
@@ -251,6 +253,37 @@ pub struct Verify {
     /// Refuse a release that is development-signed or unsigned
     #[arg(long)]
     pub require_release: bool,
+}
+
+/// Options of `sign`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Sign {
+    /// What to do instead of signing files.
+    #[command(subcommand)]
+    pub command: Option<SignCommand>,
+
+    /// What to sign: programs, installers and libraries for Windows or macOS, apps, .deb, .rpm; what
+    /// holds no signature gets one beside it
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Let a tool have a secret as an argument, where it takes it in no other way: every user of the
+    /// machine can read it then
+    #[arg(long)]
+    pub allow_secret_in_args: bool,
+
+    /// For Tauri's bundler, which calls this for what it packs: says nothing but errors
+    #[arg(long, hide = true)]
+    pub for_bundler: bool,
+}
+
+/// What `sign` does besides signing files.
+#[derive(Debug, Subcommand)]
+pub enum SignCommand {
+    /// Show what a release would sign, in which order, with whose key, and why; touches nothing and
+    /// asks for no password
+    Plan(OnTarget),
 }
 
 /// Options of `doctor`.

@@ -7,6 +7,7 @@ pub mod linux;
 pub mod macos;
 pub mod order;
 pub mod plan;
+pub mod planned;
 pub mod private;
 pub mod secrets;
 pub mod windows;

@@ -122,6 +122,14 @@ pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     Ok(report)
 }
 
+/// What the signatures inside of a file say; none if it has none.
+///
+/// # Errors
+/// It cannot be read, or what is there is no signature at all.
+pub fn marks(file: &Path, trust: &Trust) -> Result<Vec<Mark>> {
+    inside::look(file, &file.display().to_string(), trust)
+}
+
 fn folder_of(path: &Path) -> Result<&Path> {
     if path.is_dir() {
         return Ok(path);

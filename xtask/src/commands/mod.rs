@@ -4,6 +4,7 @@ mod clean;
 mod dist;
 mod doctor;
 mod freeze;
+mod sign;
 mod status;
 mod test;
 mod verify;
@@ -168,6 +169,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Status(on) => status::status(&world, &target(&on)?),
         Command::Clean(options) => clean::clean(&world, &options),
         Command::Verify(options) => verify::verify(&world, &options),
+        Command::Sign(options) => sign::sign(&world, &options),
         Command::Doctor(options) => doctor::doctor(&world, &options),
         Command::Freeze(options) => freeze::freeze(&world, &options),
         Command::Test(options) => test::test(&world, &options),

@@ -122,7 +122,7 @@ fn add(sidecar: &Done<Program>, out: &Staging) -> Result<Program> {
 }
 
 /// What `externalBin` names besides the configured sidecars, and that is there for the target.
-fn external(release: &Release) -> Vec<(String, PathBuf)> {
+pub(crate) fn external(release: &Release) -> Vec<(String, PathBuf)> {
     let config = &release.config;
     let mut found = Vec::new();
     for path in &config.tauri.external_bin {
