@@ -3,5 +3,6 @@
 
 pub mod hands;
 pub mod macos;
+pub mod notary;
 pub mod private;
 pub mod secrets;

@@ -4,6 +4,7 @@ mod clean;
 mod dist;
 mod doctor;
 mod freeze;
+mod notarize;
 mod status;
 mod test;
 mod verify;
@@ -169,6 +170,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Clean(options) => clean::clean(&world, &options),
         Command::Verify(options) => verify::verify(&world, &options),
         Command::Doctor(options) => doctor::doctor(&world, &options),
+        Command::Notarize(options) => notarize::notarize(&world, &options),
         Command::Freeze(options) => freeze::freeze(&world, &options),
         Command::Test(options) => test::test(&world, &options),
         Command::Config => print(&format!(

@@ -10,6 +10,7 @@ pub mod gpg;
 pub mod inside;
 pub mod minisign;
 pub mod node;
+pub mod notarytool;
 pub mod nuitka;
 pub mod packages;
 pub mod pyinstaller;
