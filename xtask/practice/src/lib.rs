@@ -23,5 +23,5 @@ pub mod tools;
 
 pub use notary::Notary;
 pub use pki::{Identity, Pki};
-//pub use stand_ins::StandIns;
+pub use stand_ins::StandIns;
 pub use timestamps::Timestamps;

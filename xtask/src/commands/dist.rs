@@ -24,6 +24,7 @@ use crate::{
     pipeline,
     release::{Release, SigningWish},
     report,
+    sign::secrets::Secrets,
     steps::seal::Sealed,
     target::Target,
 };
@@ -288,6 +289,11 @@ fn open(
     let warnings = config.warnings.clone();
     let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
     release.freezing = wish.freezing;
+    release.find_windows_signer(
+        &state,
+        Secrets::new(redactor.clone()),
+        wish.signing.allow_secret_in_args,
+    )?;
     release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
     let steps = pipeline::steps(&release.config);
     let jobs = wish.jobs.map_or_else(processors, usize::from);
@@ -364,6 +370,10 @@ fn resume_command(wish: &Wish, target: &Target, config: Option<&Path>) -> String
         (wish.signing.release, "--release"),
         (wish.signing.unsigned, "--unsigned"),
         (wish.signing.allow_dirty, "--allow-dirty"),
+        (
+            wish.signing.allow_secret_in_args,
+            "--allow-secret-in-args",
+        ),
         (wish.freezing.no_fallback, "--no-fallback"),
         // The recorded fallback still stands if the run stops before the sidecar is done.
         (wish.freezing.retry_fallback, "--retry-fallback"),

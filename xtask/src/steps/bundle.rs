@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::inside::Finished as Packed;
 use super::{
-    copy,
+    authenticode, copy,
     frontend::Web,
     link_to,
     sign_code::{Code, FOLDERS},
@@ -46,6 +46,9 @@ pub struct Bundle<'r> {
     target: Target,
     code: Done<Code>,
     web: Option<Done<Web>>,
+    /// How it is signed for Windows; none if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticode: Option<authenticode::Policy>,
 }
 
 /// The bundler's packages.
@@ -86,6 +89,7 @@ impl<'r> Bundle<'r> {
             target: release.target.clone(),
             code: code.clone(),
             web,
+            authenticode: authenticode::Policy::of(release),
         }
     }
 
@@ -139,7 +143,14 @@ impl<'r> Bundle<'r> {
         staging::remove(&work)?;
         let began = now_at(&work)?;
         let binaries = work.join("binaries");
-        let merged = self.config(&binaries);
+        let mut merged = self.config(&binaries);
+        let signer = authenticode::signer(self.release);
+        let call = signer.map(|it| it.call_for_bundler(config, &self.target, &work));
+        let call = call.transpose()?;
+        if let Some(call) = &call {
+            let call = serde_json::json!({ "cmd": call.program, "args": call.args });
+            merged["bundle"]["windows"]["signCommand"] = call;
+        }
         let bundling = tauri::Bundling {
             cli: &config.bundle.cli,
             app: &config.app.dir,
@@ -147,6 +158,7 @@ impl<'r> Bundle<'r> {
             kind,
             config: &merged,
             triple: (!self.target.is_host()).then_some(&*self.target.triple),
+            signs: signer.is_some(),
         };
         let code = &self.code.output;
         for name in std::iter::once(&code.host).chain(&code.others) {
@@ -157,7 +169,16 @@ impl<'r> Bundle<'r> {
             self.code.copy_to(&self.target.exe(name), &into)?;
         }
         self.copy_folders(kind, &binaries)?;
-        let finished = self.keeping_the_manifest(cx, bundling.command()?)?;
+        let host = match signer {
+            Some(signer) => {
+                let host = bundling.release().join(&code.host);
+                Some(authenticode::stamp(signer, cx, &host, kind)?)
+            }
+            None => None,
+        };
+        let mut command = bundling.command()?;
+        command.envs(call.into_iter().flat_map(|it| it.env));
+        let finished = self.keeping_the_manifest(cx, command)?;
         let output = format!(
             "{}\n{}",
             String::from_utf8_lossy(&finished.stdout),
@@ -178,6 +199,7 @@ impl<'r> Bundle<'r> {
             scratch: work.join("inside"),
             began,
             times,
+            host,
         };
         let looked = self.look_inside(cx, &packed)?;
         if let Some(gap) = &looked.gap {
@@ -346,7 +368,8 @@ impl Step for Bundle<'_> {
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let config = &self.release.config;
-        let mut inputs = Inputs::new().file(&config.tauri.file);
+        let inputs = Inputs::new().file(&config.tauri.file);
+        let mut inputs = authenticode::inputs(self.release, cx, inputs)?;
         match &config.bundle.cli {
             // The bundler's version stands in the lock file.
             TauriCli::NodeModule(dir) => {

@@ -1,12 +1,15 @@
 //! `sign-code`: copies host and sidecars and signs the copies, where the target's executables
 //! carry signatures. On Linux they do not: installers and archives are signed instead.
+//!
+//! For Windows, every executable and library is signed that is not signed already, wherever it lies
+//! in a sidecar's folder.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{app::Host, copy, link_to, sidecar::Frozen};
+use super::{app::Host, authenticode, copy, link_to, sidecar::Frozen};
 use crate::{
     binary,
     engine::{
@@ -23,12 +26,17 @@ pub const FOLDERS: &str = "sidecars";
 
 /// All executables of the product.
 #[derive(Serialize)]
-pub struct SignCode {
+pub struct SignCode<'r> {
+    #[serde(skip)]
+    release: &'r Release,
     target: Target,
     app: Done<Host>,
     sidecars: Vec<Done<Program>>,
     /// Executables that something else built and the Tauri configuration names: name and file.
     external: Vec<(String, PathBuf)>,
+    /// How it is signed for Windows; none if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticode: Option<authenticode::Policy>,
 }
 
 /// The executables as they are shipped.
@@ -74,14 +82,16 @@ impl Program {
     }
 }
 
-impl SignCode {
+impl<'r> SignCode<'r> {
     /// The step over the built host and all frozen sidecars.
-    pub fn new(release: &Release, app: Done<Host>, sidecars: &[Done<Frozen>]) -> Self {
+    pub fn new(release: &'r Release, app: Done<Host>, sidecars: &[Done<Frozen>]) -> Self {
         Self {
+            release,
             target: release.target.clone(),
             app,
             sidecars: sidecars.iter().map(Program::of).collect(),
             external: external(release),
+            authenticode: authenticode::Policy::of(release),
         }
     }
 }
@@ -112,7 +122,7 @@ fn add(sidecar: &Done<Program>, out: &Staging) -> Result<Program> {
 }
 
 /// What `externalBin` names besides the configured sidecars, and that is there for the target.
-fn external(release: &Release) -> Vec<(String, PathBuf)> {
+pub(crate) fn external(release: &Release) -> Vec<(String, PathBuf)> {
     let config = &release.config;
     let mut found = Vec::new();
     for path in &config.tauri.external_bin {
@@ -127,14 +137,15 @@ fn external(release: &Release) -> Vec<(String, PathBuf)> {
     found
 }
 
-impl Step for SignCode {
+impl Step for SignCode<'_> {
     const ID: &'static str = "sign-code";
     const VERSION: u32 = 1;
     type Output = Code;
 
-    fn inputs(&self, _: &Context) -> Result<Inputs> {
+    fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let files = self.external.iter().map(|(_, file)| file);
-        Ok(files.fold(Inputs::new(), Inputs::file))
+        let inputs = files.fold(Inputs::new(), Inputs::file);
+        authenticode::inputs(self.release, cx, inputs)
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Code> {
@@ -155,6 +166,9 @@ impl Step for SignCode {
                 "signature",
                 "none inside: ELF executables carry no signature",
             );
+        }
+        if let Some(signer) = authenticode::signer(self.release) {
+            authenticode::sign_all(signer, cx, out)?;
         }
         Ok(Code {
             host: host.main.clone(),

@@ -1,0 +1,1 @@
+//! The steps of the pipeline, over files as a build for Windows leaves them.
