@@ -62,6 +62,9 @@ pub enum Command {
     Clean(Clean),
     /// Check every hash, size and signature of a release, or the signatures of files; offline
     Verify(Verify),
+    /// Have Apple check what is signed for macOS, and follow what was submitted
+    #[command(subcommand)]
+    Notarize(Notarize),
     /// Sign files, each in the way of its format; or show what a release would sign
     Sign(Sign),
     /// Look for everything that `dist` needs, and say how to install what is missing
@@ -253,6 +256,75 @@ pub struct Verify {
     /// Refuse a release that is development-signed or unsigned
     #[arg(long)]
     pub require_release: bool,
+}
+
+/// What to do with Apple's notary.
+#[derive(Debug, Subcommand)]
+pub enum Notarize {
+    /// Submit apps and disk images, wait for the answer, and attach the ticket. What was submitted
+    /// already is only waited for. Exits with 75 if Apple has not answered in time
+    Submit(Submit),
+    /// Show what was submitted, and how it stands
+    Status(Notarized),
+    /// Show what Apple found
+    Log(NotaryLog),
+    /// Go on waiting for all that has no answer, or for these files. Exits with 75 if Apple has not
+    /// answered in time
+    Resume(Resume),
+}
+
+/// Whose submissions.
+#[derive(Args, Clone, Debug)]
+pub struct Notarized {
+    /// macos, or a Rust target triple
+    #[arg(long, value_name = "TARGET", default_value = "macos")]
+    pub target: String,
+}
+
+/// Options of `notarize submit`.
+#[derive(Args, Debug)]
+pub struct Submit {
+    /// Apps (.app) and disk images (.dmg), signed; also .pkg and .zip
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Whose submissions.
+    #[command(flatten)]
+    pub of: Notarized,
+
+    /// Submit also what was submitted before, in the same bytes
+    #[arg(long)]
+    pub resubmit: bool,
+
+    /// How long to wait for each answer, instead of sign.macos.notarize-timeout: 90s, 2h
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<std::time::Duration>,
+}
+
+/// Options of `notarize log`.
+#[derive(Args, Debug)]
+pub struct NotaryLog {
+    /// The id of the submission, or the name of the file; default: the last one that was decided
+    pub submission: Option<String>,
+
+    /// Whose submissions.
+    #[command(flatten)]
+    pub of: Notarized,
+}
+
+/// Options of `notarize resume`.
+#[derive(Args, Debug)]
+pub struct Resume {
+    /// What was submitted, where it lies elsewhere by now; default: all that has no answer
+    pub files: Vec<PathBuf>,
+
+    /// Whose submissions.
+    #[command(flatten)]
+    pub of: Notarized,
+
+    /// How long to wait for each answer, instead of sign.macos.notarize-timeout: 90s, 2h
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<std::time::Duration>,
 }
 
 /// Options of `sign`.

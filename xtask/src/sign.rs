@@ -5,6 +5,7 @@ pub mod format;
 pub mod hands;
 pub mod linux;
 pub mod macos;
+pub mod notary;
 pub mod order;
 pub mod plan;
 pub mod planned;

@@ -11,6 +11,7 @@ pub mod gpg;
 pub mod inside;
 pub mod minisign;
 pub mod node;
+pub mod notarytool;
 pub mod nuitka;
 pub mod osslsigncode;
 pub mod packages;

@@ -124,32 +124,27 @@ pub fn submitted(printed: &[String]) -> Option<&str> {
     ids.next().map(|(_, id)| id.trim())
 }
 
-/// Whether [`submit_cmd`] uploaded all.
-pub fn uploaded(printed: &[String]) -> bool {
-    printed.iter().any(|it| it.contains("upload completed successfully"))
-}
-
 /// The state in what [`ask_cmd`] printed: `Accepted`, `InProgress`, `Invalid`, `Rejected`.
 pub fn state(printed: &[String]) -> Option<&str> {
     let polls = printed.iter().filter(|it| it.contains("poll state after "));
     polls.last()?.rsplit(": ").next()
 }
 
-/// Ids and file names in what [`list_cmd`] printed: `<id> <date> <name> <type> <state>`, where only
-/// the name may hold spaces.
-pub fn listed(stdout: &str) -> Vec<(&str, &str)> {
+/// Dates, ids and file names in what [`list_cmd`] printed: `<id> <date> <name> <type> <state>`, where
+/// only the name and `in progress` hold spaces.
+pub fn listed(stdout: &str) -> Vec<(&str, &str, &str)> {
     stdout.lines().filter_map(listed_line).collect()
 }
 
-fn listed_line(line: &str) -> Option<(&str, &str)> {
+fn listed_line(line: &str) -> Option<(&str, &str, &str)> {
     let (id, rest) = line.split_once(' ')?;
-    let (_date, rest) = rest.split_once(' ')?;
-    let (rest, _state) = match rest.strip_suffix(" in progress") {
-        Some(rest) => (rest, "in progress"),
-        None => rest.rsplit_once(' ')?,
+    let (date, rest) = rest.split_once(' ')?;
+    let rest = match rest.strip_suffix(" in progress") {
+        Some(rest) => rest,
+        None => rest.rsplit_once(' ')?.0,
     };
     let (name, _type) = rest.rsplit_once(' ')?;
-    Some((id, name))
+    Some((date, id, name))
 }
 
 /// What it reads as `--api-key-file`: the parts of a key of App Store Connect. `der` is the private
@@ -176,12 +171,12 @@ mod tests {
              S3 upload completed successfully",
         );
         assert_eq!(submitted(&submitted_), Some("2efe2717-52ef-43a5-96dc-0797e4ca1041"));
-        assert!(uploaded(&submitted_) && !uploaded(&submitted_[..3]));
         let waiting = lines("waiting up to 0s for package upload X to finish processing\npoll state after 0s: InProgress");
         assert_eq!(state(&waiting), Some("InProgress"));
         assert_eq!(state(&submitted_), None);
         let list = "i1 2026-01-02T03:04:05.678Z my app.zip submissions accepted\n\
                     i2 2026-01-02T03:04:05.678Z b.zip submissions in progress\n";
-        assert_eq!(listed(list), [("i1", "my app.zip"), ("i2", "b.zip")]);
+        let date = "2026-01-02T03:04:05.678Z";
+        assert_eq!(listed(list), [(date, "i1", "my app.zip"), (date, "i2", "b.zip")]);
     }
 }
