@@ -19,6 +19,7 @@ use std::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow};
@@ -41,6 +42,9 @@ use crate::{
 pub use bundler::{Call, sign_for_bundler};
 pub use identity::Wish;
 pub use plan::plan;
+
+/// How long a signature may take: a token waits for a finger, a service for an approval.
+const TOUCH: Duration = Duration::from_secs(300);
 
 /// Signs files with the configured key.
 pub struct Signer {
@@ -211,7 +215,7 @@ impl Signer {
         let signed = folder.join("signed").join(&*name);
         let what = format!("signature on {name}");
         let tool = [self.tool.name().to_owned()];
-        attempt(hands, &what, &tool, 0, patience, |_, limit| {
+        attempt(hands, &what, &tool, 0, patience.for_people(TOUCH), |_, limit| {
             self.sign_into(hands, file, &signed, limit)
         })
         .map_err(|error| self.explained(error, &what))?;

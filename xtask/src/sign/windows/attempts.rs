@@ -14,7 +14,7 @@ use crate::{engine::event::Level, sign::hands::Hands};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// An answer that takes longer is none.
+/// An answer of a server that takes longer is none.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
 /// Less than this is no attempt.
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
@@ -35,13 +35,26 @@ pub enum Trouble {
 pub struct Patience {
     until: Instant,
     total: Duration,
+    /// The longest that one attempt may take.
+    longest: Duration,
 }
 
 impl Patience {
     /// From now on.
     pub fn new(hands: &impl Hands, total: Duration) -> Self {
         let until = hands.now() + total;
-        Self { until, total }
+        let longest = LONGEST_ATTEMPT;
+        Self {
+            until,
+            total,
+            longest,
+        }
+    }
+
+    /// For what people have a part in, such as a touch on a token: one attempt may take longer.
+    #[must_use]
+    pub fn for_people(self, longest: Duration) -> Self {
+        Self { longest, ..self }
     }
 
     fn left(&self, hands: &impl Hands) -> Duration {
@@ -51,7 +64,7 @@ impl Patience {
     /// How long one attempt may take, so that each of so many places gets its turn twice.
     fn share(&self, places: usize) -> Duration {
         let turns = u32::try_from(places * 2).unwrap_or(u32::MAX).max(1);
-        (self.total / turns).clamp(SHORTEST_ATTEMPT, LONGEST_ATTEMPT)
+        (self.total / turns).clamp(SHORTEST_ATTEMPT, self.longest)
     }
 }
 
