@@ -1,7 +1,10 @@
 //! What is released: the configuration, the target, the source and the identity that signs. Every
 //! step is made from it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -204,15 +207,40 @@ impl Release {
             .map(|it| it.key.clone())
     }
 
+    /// The kinds of packages that the GPG key signs inside, and the key for each.
+    pub fn package_keys(&self) -> BTreeMap<String, String> {
+        let linux = self.config.sign.linux;
+        let kinds = [("deb", linux.deb), ("rpm", linux.rpm)];
+        let wanted = kinds
+            .into_iter()
+            .filter(|it| it.1 && self.target.os == Os::Linux);
+        let signed = wanted.filter_map(|it| Some((it.0.to_owned(), self.gpg_key()?)));
+        signed.collect()
+    }
+
     /// What a complete release would have besides, and why it is not there.
     pub fn gaps(&self) -> Vec<String> {
-        let unsigned = self.config.sign.gpg.is_some() && self.gpg_key().is_none();
-        let text = "SHA256SUMS.asc: the GPG key signs only what a release identity signs";
-        let mut gaps: Vec<String> = unsigned.then(|| text.to_owned()).into_iter().collect();
+        let mut gaps = self.gpg_gaps();
         if self.target.os == Os::Windows && self.windows.is_none() {
             gaps.push(self.not_signed_for_windows().to_owned());
         }
         gaps
+    }
+
+    fn gpg_gaps(&self) -> Vec<String> {
+        if self.config.sign.gpg.is_none() || self.gpg_key().is_some() {
+            return Vec::new();
+        }
+        let linux = self.config.sign.linux;
+        let here = self.target.os == Os::Linux;
+        let missing = [
+            ("SHA256SUMS.asc", true),
+            ("signature inside the deb", linux.deb && here),
+            ("signature inside the rpm", linux.rpm && here),
+        ];
+        let missing = missing.iter().filter(|it| it.1);
+        let why = "the GPG key signs only what a release identity signs";
+        missing.map(|it| format!("{}: {why}", it.0)).collect()
     }
 
     /// Why nothing is signed for Windows.

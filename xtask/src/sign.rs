@@ -3,8 +3,12 @@
 
 pub mod format;
 pub mod hands;
+pub mod linux;
+pub mod macos;
+pub mod notary;
 pub mod order;
 pub mod plan;
+pub mod planned;
 pub mod private;
 pub mod secrets;
 pub mod windows;

@@ -89,7 +89,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(error) if error.is::<Stopped>() => (ExitCode::SUCCESS, None),
         Err(error) if error.is::<Interrupted>() => (ExitCode::from(INTERRUPTED), Some(error)),
-        Err(error) => (ExitCode::FAILURE, Some(error)),
+        Err(error) => (status_of(&error), Some(error)),
     };
     let ok = failure.is_none();
     let next = match &failure {
@@ -111,6 +111,12 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         next,
     });
     Ok(code)
+}
+
+/// What the process ends with after this error.
+pub(super) fn status_of(error: &anyhow::Error) -> ExitCode {
+    let reported = error.downcast_ref::<Reported>().and_then(|it| it.status);
+    reported.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 pub(super) fn plan(world: &World, options: &Plan) -> Result<ExitCode> {

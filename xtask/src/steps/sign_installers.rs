@@ -1,5 +1,8 @@
-//! `sign-installers`: signs each installer with minisign, in the forms of minisign and of Tauri's
-//! updater; before that, those for Windows inside.
+//! `sign-installers`: signs packages inside where that is configured, those for Windows and Linux'
+//! own; then each installer, as it is now, with minisign, in the forms of minisign and of Tauri's
+//! updater.
+
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -16,7 +19,8 @@ use crate::{
     },
     manifest::{Identity, SignatureKind, SignatureRef},
     release::Release,
-    tools::minisign,
+    sign::linux,
+    tools::{minisign, versions},
 };
 
 /// All installers, to be signed.
@@ -28,6 +32,9 @@ pub struct SignInstallers<'r> {
     public_key: Option<String>,
     version: String,
     epoch: i64,
+    /// The keys for packages of each kind that are signed inside.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    package_keys: BTreeMap<String, String>,
     installers: Done<Installers>,
     /// How they are signed for Windows; none if they are not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,9 +66,34 @@ impl<'r> SignInstallers<'r> {
             public_key: release.signer.as_ref().map(|it| it.public_key().line()),
             version: release.config.product.version.to_string(),
             epoch: release.epoch,
+            package_keys: release.package_keys(),
             installers,
             authenticode: authenticode::Policy::of(release),
         }
+    }
+}
+
+impl SignInstallers<'_> {
+    /// Signs the file itself, where its kind is signed.
+    fn sign_inside(
+        &self,
+        cx: &Context,
+        installer: &Installer,
+        file: &Path,
+    ) -> Result<Vec<SignatureRef>> {
+        let Some(fingerprint) = self.package_keys.get(&installer.kind) else {
+            return Ok(Vec::new());
+        };
+        let key = linux::Key {
+            fingerprint,
+            passphrase: self.release.gpg_passphrase.as_ref(),
+        };
+        let signature = linux::sign(cx, &key, cx.state(), file)?;
+        cx.fact(
+            &format!("signature inside {}", installer.kind),
+            format!("OpenPGP key {fingerprint}"),
+        );
+        Ok(vec![signature])
     }
 }
 
@@ -71,7 +103,14 @@ impl Step for SignInstallers<'_> {
     type Output = Signed;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
-        authenticode::inputs(self.release, cx, Inputs::new())
+        let mut inputs = Inputs::new();
+        if !self.package_keys.is_empty() {
+            inputs = inputs.tool("gpg", cx.probe(&versions::gpg())?.version);
+        }
+        if self.package_keys.contains_key("rpm") {
+            inputs = inputs.tool("rpmsign", cx.probe(&versions::rpmsign())?.version);
+        }
+        authenticode::inputs(self.release, cx, inputs)
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Signed> {
@@ -80,10 +119,11 @@ impl Step for SignInstallers<'_> {
         for installer in &self.installers.output.installers {
             let name = &installer.file;
             self.installers.copy_to(name, &out.file(name)?)?;
-            let mut signatures = Vec::new();
+            let mut signatures = self.sign_inside(cx, installer, &out.file(name)?)?;
             if let Some(signer) = authenticode::signer(self.release) {
                 signatures.extend(authenticode::sign_one(signer, cx, out, name)?);
             }
+            // Only now: these signatures cover those inside.
             let beside = sign(self.release, out, name, Some(&self.version), &FORMS)?;
             signatures.extend(beside);
             installers.push(SignedInstaller {
