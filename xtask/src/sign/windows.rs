@@ -215,9 +215,14 @@ impl Signer {
         let signed = folder.join("signed").join(&*name);
         let what = format!("signature on {name}");
         let tool = [self.tool.name().to_owned()];
-        attempt(hands, &what, &tool, 0, patience.for_people(TOUCH), |_, limit| {
-            self.sign_into(hands, file, &signed, limit)
-        })
+        attempt(
+            hands,
+            &what,
+            &tool,
+            0,
+            patience.for_people(TOUCH),
+            |_, limit| self.sign_into(hands, file, &signed, limit),
+        )
         .map_err(|error| self.explained(error, &what))?;
         let (made, done) = if self.timestamp_apart() {
             // What is wrong with the certificate is no timestamp server's fault.

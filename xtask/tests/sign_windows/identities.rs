@@ -31,7 +31,10 @@ fn the_file_may_be_base64_under_a_peers_name() {
     let p12 = fs::read(case.pki.identity("ec").p12_modern).unwrap();
     let text = ct_codecs::Base64::encode_to_string(p12).unwrap();
     let variables = [("CSC_LINK", &*text), ("CSC_KEY_PASSWORD", PASSWORD)];
-    let signer = case.signer_with(&variables, Wish::default()).unwrap().unwrap();
+    let signer = case
+        .signer_with(&variables, Wish::default())
+        .unwrap()
+        .unwrap();
     expect![[r#"
         signed by Practice Publisher EC, time by Practice Timestamps
     "#]]
@@ -46,7 +49,10 @@ fn a_wrong_certificate_is_not_tried_again() {
     let check = |name: &str, expected: Expect| {
         let file = case.pe("app.exe");
         expected.assert_eq(&case.sign(&case.signer(name), &file));
-        assert!(case.count("sign") <= 2, "once, and once to know the certificate");
+        assert!(
+            case.count("sign") <= 2,
+            "once, and once to know the certificate"
+        );
     };
     check(
         "expired",
@@ -84,7 +90,10 @@ fn a_wrong_password_is_not_tried_again() {
             ("WIN_CSC_LINK", p12.to_str().unwrap()),
             ("WIN_CSC_KEY_PASSWORD", password),
         ];
-        let signer = case.signer_with(&variables, Wish::default()).unwrap().unwrap();
+        let signer = case
+            .signer_with(&variables, Wish::default())
+            .unwrap()
+            .unwrap();
         expect![[r#"
             error: a signature for practice could not be made: the password does not open the certificate's file: `osslsigncode` failed: exit status: 255
             hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
@@ -107,17 +116,27 @@ fn a_key_in_a_token() {
     let folder = case.root().join("tokens");
     fs::create_dir(&folder).unwrap();
     let settings = case.root().join("softhsm.conf");
-    fs::write(&settings, format!("directories.tokendir = {}\n", folder.display())).unwrap();
+    fs::write(
+        &settings,
+        format!("directories.tokendir = {}\n", folder.display()),
+    )
+    .unwrap();
     let settings = settings.to_str().unwrap().to_owned();
     let softhsm = |words: &str| {
         let mut command = Command::new("softhsm2-util");
-        command.args(words.split(' ')).env("SOFTHSM2_CONF", &settings);
+        command
+            .args(words.split(' '))
+            .env("SOFTHSM2_CONF", &settings);
         tools::run(&mut command).unwrap();
     };
     let leaf = case.pki.identity("leaf");
-    softhsm(&format!("--init-token --free --label T --pin {PIN} --so-pin 12345678"));
+    softhsm(&format!(
+        "--init-token --free --label T --pin {PIN} --so-pin 12345678"
+    ));
     let key = leaf.key.display();
-    softhsm(&format!("--import {key} --token T --label O --id 01 --pin {PIN}"));
+    softhsm(&format!(
+        "--import {key} --token T --label O --id 01 --pin {PIN}"
+    ));
     case.variables.push(("SOFTHSM2_CONF", settings.clone()));
     let mut token = Pkcs11 {
         module: MODULE.into(),
@@ -126,7 +145,10 @@ fn a_key_in_a_token() {
         pin_env: "PKCS11_PIN".to_owned(),
     };
     case.config.sign.windows.identity = WindowsIdentity::Pkcs11(token.clone());
-    assert!(case.signer_with(&[], Wish::default()).unwrap().is_none(), "no PIN, no publisher");
+    assert!(
+        case.signer_with(&[], Wish::default()).unwrap().is_none(),
+        "no PIN, no publisher"
+    );
     let check = |case: &Case, pin: &str, expected: Expect| {
         let variables = [("PKCS11_PIN", pin)];
         let signer = case.signer_with(&variables, PUBLISHER).unwrap().unwrap();
@@ -172,17 +194,26 @@ fn a_command_of_ones_own() {
     let tsa = case.pki.identity("tsa");
     let check = |case: &mut Case, script: &str, expected: Expect| {
         let script = script
-            .replace("SIGN", "osslsigncode sign -h sha256 -certs CHAIN -key KEY -in \"$1\" -out \"$1.s\"")
+            .replace(
+                "SIGN",
+                "osslsigncode sign -h sha256 -certs CHAIN -key KEY -in \"$1\" -out \"$1.s\"",
+            )
             .replace("CHAIN", &leaf.chain.display().to_string())
             .replace("KEY", &leaf.key.display().to_string())
-            .replace("TSA", &format!(
-                "-TSA-certs {} -TSA-key {}",
-                tsa.chain.display(),
-                tsa.key.display()
-            ));
+            .replace(
+                "TSA",
+                &format!(
+                    "-TSA-certs {} -TSA-key {}",
+                    tsa.chain.display(),
+                    tsa.key.display()
+                ),
+            );
         let words = ["sh", "-c", &script, "signer", "%1"].map(str::to_owned);
         case.config.sign.windows.identity = WindowsIdentity::Command(words.into());
-        assert!(case.signer_with(&[], Wish::default()).unwrap().is_none(), "no publisher");
+        assert!(
+            case.signer_with(&[], Wish::default()).unwrap().is_none(),
+            "no publisher"
+        );
         let signer = case.signer_with(&[], PUBLISHER).unwrap().unwrap();
         let file = case.pe("app.exe");
         let before = fs::read(&file).unwrap();
@@ -259,8 +290,14 @@ fn signtool_is_not_here() {
     let store = WindowsIdentity::Store("0".repeat(40));
     for identity in [store, WindowsIdentity::Azure(azure)] {
         case.config.sign.windows.identity = identity;
-        let error = case.signer_with(&[], PUBLISHER).err().map(|it| format!("{it:#}"));
+        let error = case
+            .signer_with(&[], PUBLISHER)
+            .err()
+            .map(|it| format!("{it:#}"));
         let expected = "signtool is neither on PATH nor in a Windows SDK that is installed\nhint: ";
-        assert!(error.as_ref().is_some_and(|it| it.starts_with(expected)), "{error:?}");
+        assert!(
+            error.as_ref().is_some_and(|it| it.starts_with(expected)),
+            "{error:?}"
+        );
     }
 }

@@ -73,7 +73,9 @@ fn check(case: &Case, expected: Expect) {
 
 #[test]
 fn a_certificate_of_the_store_signs_by_its_thumbprint() {
-    let Some(calls) = with_signtool("store", &[]) else { return };
+    let Some(calls) = with_signtool("store", &[]) else {
+        return;
+    };
     expect![[r#"
         sign /fd sha256 /sha1 [THUMBPRINT] /d small …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
@@ -90,7 +92,9 @@ fn store() {
     let mut case = Case::new().unwrap();
     let thumbprint = leaf(&case).thumbprint().to_uppercase();
     case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
-    case.server.set(&Behaviour::failing(Trouble::Unavailable, 1)).unwrap();
+    case.server
+        .set(&Behaviour::failing(Trouble::Unavailable, 1))
+        .unwrap();
     check(
         &case,
         expect![[r#"
@@ -110,8 +114,13 @@ fn store() {
 
 #[test]
 fn azure_signs_by_its_library() {
-    let days = [BadDay::fails(1, "Unhandled exception: 503 (Service Unavailable)")];
-    let Some(calls) = with_signtool("azure", &days) else { return };
+    let days = [BadDay::fails(
+        1,
+        "Unhandled exception: 503 (Service Unavailable)",
+    )];
+    let Some(calls) = with_signtool("azure", &days) else {
+        return;
+    };
     expect![[r#"
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
@@ -130,7 +139,8 @@ fn azure() {
         case.root().join("metadata.json"),
     );
     fs::write(&dlib, "library").unwrap();
-    let account = r#"{"Endpoint": "e", "CodeSigningAccountName": "a", "CertificateProfileName": "p"}"#;
+    let account =
+        r#"{"Endpoint": "e", "CodeSigningAccountName": "a", "CertificateProfileName": "p"}"#;
     fs::write(&metadata, account).unwrap();
     case.config.sign.windows.identity = WindowsIdentity::Azure(Azure { dlib, metadata });
     // Its library reads the secret from the environment, which no other process gets.
