@@ -57,25 +57,29 @@ fn a_wrong_certificate_is_not_tried_again() {
     check(
         "expired",
         expect![[r#"
-            error: signature on app.exe: the certificate of Practice Expired had expired
+            error: signature on app.exe could not be made: the certificate of Practice Expired had expired
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
         "#]],
     );
     check(
         "early",
         expect![[r#"
-            error: signature on app.exe: the certificate of Practice Early was not valid yet
+            error: signature on app.exe could not be made: the certificate of Practice Early was not valid yet
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
         "#]],
     );
     check(
         "server",
         expect![[r#"
-            error: signature on app.exe: the certificate of Practice TLS Server is not made for code signing
+            error: signature on app.exe could not be made: the certificate of Practice TLS Server is not made for code signing
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
         "#]],
     );
     check(
         "stranger",
         expect![[r#"
-            error: signature on app.exe: Practice Stranger leads to no certificate that is trusted
+            error: signature on app.exe could not be made: Practice Stranger leads to no certificate that is trusted
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it; `sign.windows.trust` says whom it must lead to
         "#]],
     );
     assert_eq!(case.server.requests().unwrap(), 0);
@@ -218,7 +222,7 @@ fn a_command_of_ones_own() {
         let file = case.pe("app.exe");
         let before = fs::read(&file).unwrap();
         let said = case.sign(&signer, &file);
-        let hint = said.find("\nhint: it is").map_or(said.len(), |it| it + 1);
+        let hint = said.find("\nhint: `sign.windows.command`").map_or(said.len(), |it| it + 1);
         expected.assert_eq(&said[..hint]);
         if !said.starts_with("signed") {
             assert_eq!(fs::read(&file).unwrap(), before, "as it was");
@@ -235,14 +239,14 @@ fn a_command_of_ones_own() {
         &mut case,
         "SIGN && mv \"$1.s\" \"$1\"",
         expect![[r#"
-            error: signature on app.exe: it carries no timestamp
+            error: signature on app.exe could not be made: it carries no timestamp
         "#]],
     );
     check(
         &mut case,
         "true",
         expect![[r#"
-            error: signature on app.exe: it carries no signature
+            error: signature on app.exe could not be made: it carries no signature
         "#]],
     );
     check(

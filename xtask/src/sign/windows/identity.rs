@@ -111,7 +111,10 @@ impl Key {
                  AZURE_CLIENT_SECRET, or `az login`, give access to it",
                 account.metadata.display()
             ),
-            Self::Command(words) => format!("it is `sign.windows.command`: {}", words.join(" ")),
+            Self::Command(words) => format!(
+                "`sign.windows.command` signs the file in place, and makes the timestamp: {}",
+                words.join(" ")
+            ),
         }
     }
 
