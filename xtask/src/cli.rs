@@ -345,9 +345,22 @@ pub struct Sign {
     #[arg(long)]
     pub allow_secret_in_args: bool,
 
+    /// Whose state to use; for Tauri's bundler
+    #[arg(long, hide = true, value_name = "TARGET")]
+    pub target: Option<String>,
+
     /// For Tauri's bundler, which calls this for what it packs: says nothing but errors
     #[arg(long, hide = true)]
     pub for_bundler: bool,
+}
+
+impl Sign {
+    /// For which target.
+    pub fn on(&self) -> OnTarget {
+        OnTarget {
+            target: self.target.clone(),
+        }
+    }
 }
 
 /// What `sign` does besides signing files.

@@ -15,5 +15,7 @@ mod bad_days;
 mod files;
 #[path = "sign_windows/identities.rs"]
 mod identities;
+#[path = "sign_windows/microsoft.rs"]
+mod microsoft;
 #[path = "sign_windows/steps.rs"]
 mod steps;

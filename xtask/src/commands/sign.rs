@@ -11,6 +11,7 @@ use fs_err as fs;
 use super::{INTERRUPTED, World, print, target};
 use crate::{
     cli::{OnTarget, Sign, SignCommand},
+    config::Config,
     engine::{
         event::Level,
         exec::{Exec, Interrupted, Log},
@@ -110,15 +111,15 @@ fn loose(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitCode> {
     for file in files {
         ensure!(file.exists(), "{} does not exist", file.display());
     }
+    if options.for_bundler {
+        return for_bundler(world, options, files);
+    }
     let signing = Signing::new(world, options)?;
     for file in files {
         let said = signing.sign(file)?;
         signing
             .hands
             .note(Level::Info, format!("{}: {said}", file.display()));
-    }
-    if options.for_bundler {
-        return Ok(ExitCode::SUCCESS);
     }
     // What was written is read again, as a stranger would.
     let checked = verify::verify_files(files, &signing.trust()?)?;
@@ -132,10 +133,43 @@ fn loose(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitCode> {
     })
 }
 
+/// Signs what a bundler made just now, with the key that was handed on to it.
+fn for_bundler(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitCode> {
+    let config = world.config()?;
+    let redactor = Redactor::default();
+    let state = world.state(&target(&options.on())?);
+    // Several may run at once, for one bundler.
+    let log = format!("sign-{}.log", std::process::id());
+    let hands = hands(world, &config, &redactor, &state, &log)?;
+    for file in files {
+        let secrets = Secrets::new(redactor.clone());
+        windows::sign_for_bundler(&config, secrets, &state, &hands, file)?;
+    }
+    fs::remove_file(&hands.log.path)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hands(
+    world: &World,
+    config: &Config,
+    redactor: &Redactor,
+    state: &Path,
+    log: &str,
+) -> Result<Loose> {
+    let exec = Exec {
+        redactor: redactor.clone(),
+        ..world.exec(state, world.events(), Release::withheld(config))
+    };
+    Ok(Loose {
+        exec,
+        log: Log::create(state.join("logs").join(log))?,
+    })
+}
+
 impl Signing {
     fn new(world: &World, options: &Sign) -> Result<Self> {
         let config = world.config()?;
-        let target = Target::host();
+        let target = target(&options.on())?;
         let state = world.state(&target);
         let redactor = Redactor::default();
         let probes = world.probes();
@@ -155,15 +189,8 @@ impl Signing {
             .files
             .iter()
             .any(|it| Format::of(it).is_ok_and(Format::is_windows));
-        let exec = Exec {
-            redactor,
-            ..world.exec(&state, world.events(), Release::withheld(&config))
-        };
         Ok(Self {
-            hands: Loose {
-                exec,
-                log: Log::create(state.join("logs/sign.log"))?,
-            },
+            hands: hands(world, &config, &redactor, &state, "sign.log")?,
             windows: if needed { windows? } else { None },
             release,
             state,

@@ -168,7 +168,8 @@ impl Said {
                 true => "no timestamp".to_owned(),
                 false => format!("timestamp by {}", authorities.join(", ")),
             };
-            let (count, files) = counted(self.signed.len());
+            let count = self.signed.len();
+            let files = if count == 1 { "file" } else { "files" };
             let Made { signer, fingerprint, .. } = first;
             let text = format!(
                 "Authenticode by {signer} (certificate {fingerprint}), {time}, {count} {files}"
@@ -180,19 +181,10 @@ impl Said {
         }
         if !self.foreign.is_empty() {
             cx.fact("left alone, signed by others", self.foreign.join(", "));
-            let (count, files) = counted(self.foreign.len());
-            cx.note(
-                Level::Info,
-                format!("{count} {files} keep the signatures that they came with"),
-            );
         }
     }
 }
 
 fn authority(made: &Made) -> Option<&str> {
     made.timestamp.as_ref().map(|it| &*it.authority)
-}
-
-fn counted(count: usize) -> (usize, &'static str) {
-    (count, if count == 1 { "file" } else { "files" })
 }

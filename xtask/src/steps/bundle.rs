@@ -31,6 +31,7 @@ use crate::{
     },
     manifest::Content,
     release::Release,
+    sign::order::HASHES,
     target::{Os, Target},
     tools::{deb, node, tauri, unpack, versions},
 };
@@ -100,6 +101,11 @@ impl<'r> Bundle<'r> {
         files.map(|it| &it.name).chain(&code.external)
     }
 
+    /// Whether the hashes of the sidecars are among what is shipped.
+    fn has_hashes(&self) -> bool {
+        self.code.artifacts.iter().any(|it| it.path == HASHES)
+    }
+
     /// The sidecars that are bundled as resources: their folders.
     fn folders(&self) -> impl Iterator<Item = &String> {
         let sidecars = self.code.output.sidecars.iter();
@@ -127,6 +133,14 @@ impl<'r> Bundle<'r> {
                 config["bundle"]["macOS"]["files"][to] = from.into();
             } else {
                 config["bundle"]["resources"][from] = folder.as_str().into();
+            }
+        }
+        if self.has_hashes() {
+            let from = binaries.join(HASHES).to_string_lossy().into_owned();
+            if self.target.os == Os::Macos {
+                config["bundle"]["macOS"]["files"][format!("Resources/{HASHES}")] = from.into();
+            } else {
+                config["bundle"]["resources"][from] = HASHES.into();
             }
         }
         if let Some(web) = &self.web {
@@ -169,6 +183,9 @@ impl<'r> Bundle<'r> {
             self.code.copy_to(&self.target.exe(name), &into)?;
         }
         self.copy_folders(kind, &binaries)?;
+        if self.has_hashes() {
+            self.code.copy_to(HASHES, &binaries.join(HASHES))?;
+        }
         let host = match signer {
             Some(signer) => {
                 let host = bundling.release().join(&code.host);
@@ -275,14 +292,16 @@ impl<'r> Bundle<'r> {
     /// A list of resources cannot be joined with a map, and the sidecars need a map: a list has no
     /// place to say where something goes.
     fn refuse_listed_resources(&self) -> Result<()> {
-        if self.folders().next().is_none() || self.target.os == Os::Macos {
-            return Ok(());
-        }
+        let what = match self.folders().next() {
+            _ if self.target.os == Os::Macos => return Ok(()),
+            Some(_) => "a sidecar with the folder layout needs",
+            None if self.has_hashes() => "`sign.sidecar-hashes` needs",
+            None => return Ok(()),
+        };
         for (file, config) in self.configurations()? {
             ensure!(
                 !config["bundle"]["resources"].is_array(),
-                "`bundle.resources` of {} is a list, but a sidecar with the folder layout needs it \
-                 to be a map\n\
+                "`bundle.resources` of {} is a list, but {what} it to be a map\n\
                  hint: write {{ \"path\": \"path\" }} for each entry",
                 self.release.relative(&file)
             );

@@ -13,11 +13,14 @@ use super::{app::Host, authenticode, copy, link_to, sidecar::Frozen};
 use crate::{
     binary,
     engine::{
+        event::Level,
+        files::{hash_file, hex},
         fingerprint::Inputs,
         staging::Staging,
         step::{Context, Done, Step},
     },
     release::Release,
+    sign::order::{self, Unsigned},
     target::{Os, Target},
 };
 
@@ -32,6 +35,9 @@ pub struct SignCode<'r> {
     target: Target,
     app: Done<Host>,
     sidecars: Vec<Done<Program>>,
+    /// Whether the hashes of the sidecars are shipped in a file.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hashes: bool,
     /// Executables that something else built and the Tauri configuration names: name and file.
     external: Vec<(String, PathBuf)>,
     /// How it is signed for Windows; none if it is not.
@@ -90,19 +96,61 @@ impl<'r> SignCode<'r> {
             target: release.target.clone(),
             app,
             sidecars: sidecars.iter().map(Program::of).collect(),
+            hashes: release.config.sign.sidecar_hashes,
             external: external(release),
             authenticode: authenticode::Policy::of(release),
         }
     }
 }
 
+impl SignCode<'_> {
+    /// What the sidecars are before anybody signs them.
+    fn unsigned(&self, out: &Staging) -> Result<Vec<Unsigned>> {
+        let mut unsigned = Vec::new();
+        for sidecar in &self.sidecars {
+            let files = sidecar.artifacts.iter().filter(|it| it.link.is_none());
+            for artifact in files {
+                let path = place(&sidecar.output, &artifact.path);
+                unsigned.push(Unsigned::new(&path, &artifact.sha256)?);
+            }
+        }
+        for (name, _) in &self.external {
+            let name = self.target.exe(name);
+            let hash = hex(&hash_file(&out.file(&name)?)?);
+            unsigned.push(Unsigned::new(&name, &hash)?);
+        }
+        Ok(unsigned)
+    }
+
+    /// Nobody may have taken a hash too early; the right ones are written down.
+    fn check_order(&self, cx: &Context, out: &Staging, unsigned: &[Unsigned]) -> Result<()> {
+        let host = &self.app.output;
+        let hosts: Vec<String> = std::iter::once(&host.main)
+            .chain(&host.others)
+            .cloned()
+            .collect();
+        for warning in order::check(out.path(), &hosts, unsigned)? {
+            cx.note(Level::Warning, warning);
+        }
+        if self.hashes {
+            order::write(out.path(), unsigned.iter().map(|it| it.path.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a file of a sidecar lies beside the host: one file next to it, a folder in [`FOLDERS`].
+fn place(sidecar: &Program, path: &str) -> String {
+    match sidecar.folder {
+        Some(_) => format!("{FOLDERS}/{path}"),
+        None => path.to_owned(),
+    }
+}
+
 /// Copies a sidecar to where it will lie beside the host: one file next to it, a folder in
 /// [`FOLDERS`].
 fn add(sidecar: &Done<Program>, out: &Staging) -> Result<Program> {
-    let place = |path: &str| match sidecar.output.folder {
-        Some(_) => format!("{FOLDERS}/{path}"),
-        None => path.to_owned(),
-    };
+    let place = |path: &str| place(&sidecar.output, path);
     let mut program = sidecar.output.clone();
     program.executable = place(&program.executable);
     program.folder = program.folder.as_deref().map(place);
@@ -161,6 +209,7 @@ impl Step for SignCode<'_> {
             binary::check(source, &self.target, &format!("externalBin {name}"))?;
             copy(source, &out.file(self.target.exe(name))?)?;
         }
+        let unsigned = self.unsigned(out)?;
         if self.target.os == Os::Linux {
             cx.fact(
                 "signature",
@@ -170,6 +219,7 @@ impl Step for SignCode<'_> {
         if let Some(signer) = authenticode::signer(self.release) {
             authenticode::sign_all(signer, cx, out)?;
         }
+        self.check_order(cx, out, &unsigned)?;
         Ok(Code {
             host: host.main.clone(),
             others: host.others.clone(),

@@ -22,6 +22,9 @@ pub(crate) struct Sign {
     pub macos: Macos,
     /// Signatures inside of Linux' packages.
     pub linux: Linux,
+    /// Ship `sidecars.sha256` among the app's resources: the SHA-256 of each sidecar as it is after
+    /// signing. A hash that the host has compiled in would be that of one before.
+    pub sidecar_hashes: bool,
 }
 
 /// See [`Sign::minisign`].

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::Signer;
+use super::{Signer, found::Before};
 use crate::{
     release::Release,
     sign::plan::{Action, File, Identity, Role, Row},
@@ -16,12 +16,24 @@ pub fn plan(release: &Release, files: &[File]) -> Result<Vec<Row>> {
     let files = files.iter().filter(|it| it.format.is_windows());
     match &release.windows {
         Some(signer) => files.map(|it| signer.row(it)).collect(),
-        None => {
-            let why = release.not_signed_for_windows();
-            let row = |it: &File| Row::leave(step(it), it, Action::CannotSign, why);
-            Ok(files.map(row).collect())
-        }
+        None => files.map(|it| unsigned(release, it)).collect(),
     }
+}
+
+/// Where nobody signs, others may have.
+fn unsigned(release: &Release, file: &File) -> Result<Row> {
+    let before = file.path.as_deref().map(Before::of).transpose()?;
+    Ok(match before {
+        Some(Before::Intact(found)) => {
+            let signer = found.signer.unwrap_or_default();
+            let why = format!("it carries the signature of {signer}");
+            Row::leave(step(file), file, Action::LeaveAlone, &why)
+        }
+        _ => {
+            let why = release.not_signed_for_windows();
+            Row::leave(step(file), file, Action::CannotSign, why)
+        }
+    })
 }
 
 impl Signer {
