@@ -11,6 +11,8 @@ mod project;
 
 #[path = "sign_windows/bad_days.rs"]
 mod bad_days;
+#[path = "sign_windows/bundler.rs"]
+mod bundler;
 #[path = "sign_windows/files.rs"]
 mod files;
 #[path = "sign_windows/identities.rs"]

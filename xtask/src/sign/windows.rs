@@ -19,6 +19,7 @@ use std::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow};
@@ -41,6 +42,9 @@ use crate::{
 pub use bundler::{Call, sign_for_bundler};
 pub use identity::Wish;
 pub use plan::plan;
+
+/// How long a signature may take: a token waits for a finger, a service for an approval.
+const TOUCH: Duration = Duration::from_secs(300);
 
 /// Signs files with the configured key.
 pub struct Signer {
@@ -211,17 +215,23 @@ impl Signer {
         let signed = folder.join("signed").join(&*name);
         let what = format!("signature on {name}");
         let tool = [self.tool.name().to_owned()];
-        attempt(hands, &what, &tool, 0, patience, |_, limit| {
-            self.sign_into(hands, file, &signed, limit)
-        })
+        attempt(
+            hands,
+            &what,
+            &tool,
+            0,
+            patience.for_people(TOUCH),
+            |_, limit| self.sign_into(hands, file, &signed, limit),
+        )
         .map_err(|error| self.explained(error, &what))?;
+        let explained = |error| self.explained(error, &what);
         let (made, done) = if self.timestamp_apart() {
             // What is wrong with the certificate is no timestamp server's fault.
-            check::signature(self, &signed, Timestamping::None).context(what)?;
+            check::signature(self, &signed, Timestamping::None).map_err(explained)?;
             let stamped = folder.join("stamped").join(&*name);
             (self.stamp(hands, &signed, &stamped, patience)?, stamped)
         } else {
-            (check::file(self, hands, &signed).context(what)?, signed)
+            (check::file(self, hands, &signed).map_err(explained)?, signed)
         };
         put(&done, file)?;
         fs::remove_dir_all(folder)?;
@@ -280,7 +290,10 @@ impl Signer {
         if error.is::<crate::engine::exec::Interrupted>() {
             return error;
         }
-        let hint = self.key.hint();
+        let mut hint = self.key.hint();
+        if error.to_string().contains("trusted") {
+            hint += "; `sign.windows.trust` says whom it must lead to";
+        }
         anyhow!("{error:#}\nhint: {hint}").context(format!("{what} could not be made"))
     }
 }
@@ -303,11 +316,16 @@ fn name_of(file: &Path) -> String {
 
 /// Puts a finished copy in the file's place, with the file's own mode: tools give theirs another.
 fn put(done: &Path, file: &Path) -> Result<()> {
-    let mode = fs::metadata(file)?.permissions();
+    // Of a link, what it leads to.
+    let file = fs::canonicalize(file)?;
+    let mode = fs::metadata(&file)?.permissions();
     // Beside it, so that a full disk or a crash leaves the old file or the new one.
-    let beside = file.with_file_name(format!(".{}.signed", name_of(file)));
-    fs::copy(done, &beside)?;
-    fs::set_permissions(&beside, mode)?;
-    fs::rename(&beside, file)?;
-    Ok(())
+    let beside = file.with_file_name(format!(".{}.signed", name_of(&file)));
+    let moved = fs::copy(done, &beside)
+        .and_then(|_| fs::set_permissions(&beside, mode))
+        .and_then(|()| fs::rename(&beside, &file));
+    if moved.is_err() {
+        fs::remove_file(&beside).ok();
+    }
+    Ok(moved?)
 }

@@ -70,7 +70,11 @@ pub(super) fn sign_all(signer: &Signer, cx: &Context, out: &Staging) -> Result<(
     let programs = programs(out.path())?;
     for (number, path) in programs.iter().enumerate() {
         let file = out.file(path)?;
-        cx.progress(&format!("sign {} of {}: {path}", number + 1, programs.len()))?;
+        cx.progress(&format!(
+            "sign {} of {}: {path}",
+            number + 1,
+            programs.len()
+        ))?;
         said.add(path, signer.sign(cx, &file)?);
     }
     said.record(cx);
@@ -170,7 +174,11 @@ impl Said {
             };
             let count = self.signed.len();
             let files = if count == 1 { "file" } else { "files" };
-            let Made { signer, fingerprint, .. } = first;
+            let Made {
+                signer,
+                fingerprint,
+                ..
+            } = first;
             let text = format!(
                 "Authenticode by {signer} (certificate {fingerprint}), {time}, {count} {files}"
             );

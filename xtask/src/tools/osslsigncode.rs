@@ -72,7 +72,10 @@ pub fn sign(key: Key<'_>, label: &Label, file: &Path, into: &Path) -> Command {
     if let Some(url) = &label.url {
         command.args(["-i", url]);
     }
-    if file.extension().is_some_and(|it| it.eq_ignore_ascii_case("msi")) {
+    if file
+        .extension()
+        .is_some_and(|it| it.eq_ignore_ascii_case("msi"))
+    {
         // Names, sizes and times inside of a package are signed, too.
         command.arg("-add-msi-dse");
     }
@@ -116,7 +119,10 @@ pub fn objection(printed: &[String], wants_timestamp: bool) -> Option<String> {
     // The reason stands in a line of OpenSSL's error stack.
     let reason = printed.iter().find_map(|it| it.split_once("Verify error:"));
     let reason = reason.map(|(_, reason)| format!(": {}", reason.trim()));
-    Some(format!("no line `{what}: ok`{}", reason.unwrap_or_default()))
+    Some(format!(
+        "no line `{what}: ok`{}",
+        reason.unwrap_or_default()
+    ))
 }
 
 #[cfg(test)]

@@ -38,7 +38,10 @@ pub enum Key<'a> {
 pub fn find() -> Option<PathBuf> {
     let named = std::env::var_os(VARIABLE).map(PathBuf::from);
     let on_path = || which::which(PROGRAM).ok();
-    named.filter(|it| it.is_file()).or_else(on_path).or_else(in_sdk)
+    named
+        .filter(|it| it.is_file())
+        .or_else(on_path)
+        .or_else(in_sdk)
 }
 
 fn in_sdk() -> Option<PathBuf> {
@@ -55,7 +58,9 @@ fn in_sdk() -> Option<PathBuf> {
 
 /// The folder in what `reg query` prints: name, type and value, between spaces.
 fn root(answer: &str) -> Option<PathBuf> {
-    let line = answer.lines().find(|it| it.trim_start().starts_with(ROOT))?;
+    let line = answer
+        .lines()
+        .find(|it| it.trim_start().starts_with(ROOT))?;
     let (_, value) = line.split_once("REG_SZ")?;
     Some(PathBuf::from(value.trim()))
 }
@@ -90,7 +95,10 @@ fn version_of(folder: &Path) -> Option<Vec<u32>> {
 pub fn version(program: &Path) -> String {
     let found = program.ancestors().find(|it| version_of(it).is_some());
     let name = found.and_then(Path::file_name);
-    name.map_or_else(|| "of unknown version".to_owned(), |it| it.to_string_lossy().into_owned())
+    name.map_or_else(
+        || "of unknown version".to_owned(),
+        |it| it.to_string_lossy().into_owned(),
+    )
 }
 
 /// Signs, without a timestamp.
@@ -118,7 +126,9 @@ pub fn sign(program: &Path, key: Key<'_>, label: &Label, file: &Path) -> Command
 /// Adds a timestamp to a signature.
 pub fn timestamp(program: &Path, server: &str, file: &Path) -> Command {
     let mut command = Command::new(program);
-    command.args(["timestamp", "/tr", server, "/td", "sha256"]).arg(file);
+    command
+        .args(["timestamp", "/tr", server, "/td", "sha256"])
+        .arg(file);
     command
 }
 

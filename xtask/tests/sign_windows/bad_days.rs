@@ -19,7 +19,9 @@ fn what_passes_is_waited_for() {
     let signer = case.signer("leaf");
     let check = |trouble: Trouble, times: u32, expected: &str| {
         let before = case.server.requests().unwrap();
-        case.server.set(&Behaviour::failing(trouble, times)).unwrap();
+        case.server
+            .set(&Behaviour::failing(trouble, times))
+            .unwrap();
         let file = case.pe("app.exe");
         let said = case.sign(&signer, &file);
         let line = format!("timestamp on app.exe: [SERVER]: {expected}\n");
@@ -27,7 +29,10 @@ fn what_passes_is_waited_for() {
         assert_eq!(said, line.repeat(times) + SIGNED, "{trouble:?}");
         assert_eq!(case.server.requests().unwrap() - before, times + 1);
         assert_eq!(case.read(&file)[0].problems, [""; 0]);
-        assert!(case.count("sign") <= 2, "the key is used once, and once to know it");
+        assert!(
+            case.count("sign") <= 2,
+            "the key is used once, and once to know it"
+        );
     };
     check(Trouble::Unavailable, 2, "HTTP status 503");
     check(Trouble::BadGateway, 1, "HTTP status 502");
@@ -154,7 +159,9 @@ fn a_timestamp_that_is_worth_nothing() {
 fn without_a_timestamp_nothing_is_signed() {
     let Some(mut case) = Case::new() else { return };
     let signer = case.signer("leaf");
-    case.server.set(&Behaviour::always(Trouble::NotFound)).unwrap();
+    case.server
+        .set(&Behaviour::always(Trouble::NotFound))
+        .unwrap();
     let file = case.pe("app.exe");
     let before = fs::read(&file).unwrap();
     expect![[r#"
@@ -166,11 +173,20 @@ fn without_a_timestamp_nothing_is_signed() {
     .assert_eq(&case.sign(&signer, &file));
     assert_eq!(fs::read(&file).unwrap(), before, "as it was");
     // The second time round the patience ends it.
-    case.server.set(&Behaviour::always(Trouble::Unavailable)).unwrap();
+    case.server
+        .set(&Behaviour::always(Trouble::Unavailable))
+        .unwrap();
     case.config.sign.windows.patience = Duration::from_secs(4);
     let began = std::time::Instant::now();
     let said = case.sign(&case.signer("leaf"), &file);
-    assert!(said.contains("timestamp on app.exe failed within 4s:"), "{said}");
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert!(
+        said.contains("timestamp on app.exe failed within 4s:"),
+        "{said}"
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
     case.is_clean(signer);
 }

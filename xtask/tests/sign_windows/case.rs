@@ -96,6 +96,11 @@ impl Case {
         })
     }
 
+    /// Adds lines to packaging/dist.toml.
+    pub fn configure(&self, lines: &str) {
+        self.project.configure(lines);
+    }
+
     /// Where files are.
     pub fn root(&self) -> &Path {
         &self.project.root

@@ -89,7 +89,11 @@ fn a_signature_is_not_made_twice() {
     "#]]
     .assert_eq(&case.sign(&signer, &file));
     assert_eq!(fs::read(&file).unwrap(), before);
-    assert_eq!(case.count("sign"), 2, "one of them to see whose certificate it is");
+    assert_eq!(
+        case.count("sign"),
+        2,
+        "one of them to see whose certificate it is"
+    );
     assert_eq!(case.server.requests().unwrap(), 1);
 }
 
@@ -104,13 +108,18 @@ fn signatures_of_others_are_left_alone() {
         case.config.sign.windows.trust = Some(case.pki.root());
         let before = fs::read(&file).unwrap();
         let said = case.sign(&case.signer("leaf"), &file);
-        assert!(said.starts_with("keeps the signature of Practice "), "{said}");
+        assert!(
+            said.starts_with("keeps the signature of Practice "),
+            "{said}"
+        );
         assert_eq!(fs::read(&file).unwrap(), before);
     }
     let file = case.pe("old.dll");
     let p12 = case.pki.identity("expired").p12_modern;
     let mut sign = std::process::Command::new("osslsigncode");
-    sign.args(["sign", "-h", "sha256", "-pkcs12"]).arg(p12).arg("-readpass");
+    sign.args(["sign", "-h", "sha256", "-pkcs12"])
+        .arg(p12)
+        .arg("-readpass");
     sign.arg(case.pki.password_file()).arg("-in").arg(&file);
     let signed = case.root().join("signed.dll");
     tools::run(sign.arg("-out").arg(&signed)).unwrap();
@@ -129,7 +138,11 @@ fn a_signature_that_is_replaced_is_named() {
         signed by Practice Publisher, no timestamp
     "#]]
     .assert_eq(&case.sign(&case.signer("leaf"), &file));
-    assert_eq!(case.server.requests().unwrap(), 0, "nobody asked for the time");
+    assert_eq!(
+        case.server.requests().unwrap(),
+        0,
+        "nobody asked for the time"
+    );
     case.config.sign.windows.timestamp = Timestamping::Rfc3161;
     expect![[r#"
         app.exe: the signature in it is replaced: it had no timestamp

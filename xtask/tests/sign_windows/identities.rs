@@ -31,7 +31,10 @@ fn the_file_may_be_base64_under_a_peers_name() {
     let p12 = fs::read(case.pki.identity("ec").p12_modern).unwrap();
     let text = ct_codecs::Base64::encode_to_string(p12).unwrap();
     let variables = [("CSC_LINK", &*text), ("CSC_KEY_PASSWORD", PASSWORD)];
-    let signer = case.signer_with(&variables, Wish::default()).unwrap().unwrap();
+    let signer = case
+        .signer_with(&variables, Wish::default())
+        .unwrap()
+        .unwrap();
     expect![[r#"
         signed by Practice Publisher EC, time by Practice Timestamps
     "#]]
@@ -46,30 +49,37 @@ fn a_wrong_certificate_is_not_tried_again() {
     let check = |name: &str, expected: Expect| {
         let file = case.pe("app.exe");
         expected.assert_eq(&case.sign(&case.signer(name), &file));
-        assert!(case.count("sign") <= 2, "once, and once to know the certificate");
+        assert!(
+            case.count("sign") <= 2,
+            "once, and once to know the certificate"
+        );
     };
     check(
         "expired",
         expect![[r#"
-            error: signature on app.exe: the certificate of Practice Expired had expired
+            error: signature on app.exe could not be made: the certificate of Practice Expired had expired
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
         "#]],
     );
     check(
         "early",
         expect![[r#"
-            error: signature on app.exe: the certificate of Practice Early was not valid yet
+            error: signature on app.exe could not be made: the certificate of Practice Early was not valid yet
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
         "#]],
     );
     check(
         "server",
         expect![[r#"
-            error: signature on app.exe: the certificate of Practice TLS Server is not made for code signing
+            error: signature on app.exe could not be made: the certificate of Practice TLS Server is not made for code signing
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
         "#]],
     );
     check(
         "stranger",
         expect![[r#"
-            error: signature on app.exe: Practice Stranger leads to no certificate that is trusted
+            error: signature on app.exe could not be made: Practice Stranger leads to no certificate that is trusted
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it; `sign.windows.trust` says whom it must lead to
         "#]],
     );
     assert_eq!(case.server.requests().unwrap(), 0);
@@ -84,7 +94,10 @@ fn a_wrong_password_is_not_tried_again() {
             ("WIN_CSC_LINK", p12.to_str().unwrap()),
             ("WIN_CSC_KEY_PASSWORD", password),
         ];
-        let signer = case.signer_with(&variables, Wish::default()).unwrap().unwrap();
+        let signer = case
+            .signer_with(&variables, Wish::default())
+            .unwrap()
+            .unwrap();
         expect![[r#"
             error: a signature for practice could not be made: the password does not open the certificate's file: `osslsigncode` failed: exit status: 255
             hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
@@ -107,17 +120,27 @@ fn a_key_in_a_token() {
     let folder = case.root().join("tokens");
     fs::create_dir(&folder).unwrap();
     let settings = case.root().join("softhsm.conf");
-    fs::write(&settings, format!("directories.tokendir = {}\n", folder.display())).unwrap();
+    fs::write(
+        &settings,
+        format!("directories.tokendir = {}\n", folder.display()),
+    )
+    .unwrap();
     let settings = settings.to_str().unwrap().to_owned();
     let softhsm = |words: &str| {
         let mut command = Command::new("softhsm2-util");
-        command.args(words.split(' ')).env("SOFTHSM2_CONF", &settings);
+        command
+            .args(words.split(' '))
+            .env("SOFTHSM2_CONF", &settings);
         tools::run(&mut command).unwrap();
     };
     let leaf = case.pki.identity("leaf");
-    softhsm(&format!("--init-token --free --label T --pin {PIN} --so-pin 12345678"));
+    softhsm(&format!(
+        "--init-token --free --label T --pin {PIN} --so-pin 12345678"
+    ));
     let key = leaf.key.display();
-    softhsm(&format!("--import {key} --token T --label O --id 01 --pin {PIN}"));
+    softhsm(&format!(
+        "--import {key} --token T --label O --id 01 --pin {PIN}"
+    ));
     case.variables.push(("SOFTHSM2_CONF", settings.clone()));
     let mut token = Pkcs11 {
         module: MODULE.into(),
@@ -126,7 +149,10 @@ fn a_key_in_a_token() {
         pin_env: "PKCS11_PIN".to_owned(),
     };
     case.config.sign.windows.identity = WindowsIdentity::Pkcs11(token.clone());
-    assert!(case.signer_with(&[], Wish::default()).unwrap().is_none(), "no PIN, no publisher");
+    assert!(
+        case.signer_with(&[], Wish::default()).unwrap().is_none(),
+        "no PIN, no publisher"
+    );
     let check = |case: &Case, pin: &str, expected: Expect| {
         let variables = [("PKCS11_PIN", pin)];
         let signer = case.signer_with(&variables, PUBLISHER).unwrap().unwrap();
@@ -172,22 +198,31 @@ fn a_command_of_ones_own() {
     let tsa = case.pki.identity("tsa");
     let check = |case: &mut Case, script: &str, expected: Expect| {
         let script = script
-            .replace("SIGN", "osslsigncode sign -h sha256 -certs CHAIN -key KEY -in \"$1\" -out \"$1.s\"")
+            .replace(
+                "SIGN",
+                "osslsigncode sign -h sha256 -certs CHAIN -key KEY -in \"$1\" -out \"$1.s\"",
+            )
             .replace("CHAIN", &leaf.chain.display().to_string())
             .replace("KEY", &leaf.key.display().to_string())
-            .replace("TSA", &format!(
-                "-TSA-certs {} -TSA-key {}",
-                tsa.chain.display(),
-                tsa.key.display()
-            ));
+            .replace(
+                "TSA",
+                &format!(
+                    "-TSA-certs {} -TSA-key {}",
+                    tsa.chain.display(),
+                    tsa.key.display()
+                ),
+            );
         let words = ["sh", "-c", &script, "signer", "%1"].map(str::to_owned);
         case.config.sign.windows.identity = WindowsIdentity::Command(words.into());
-        assert!(case.signer_with(&[], Wish::default()).unwrap().is_none(), "no publisher");
+        assert!(
+            case.signer_with(&[], Wish::default()).unwrap().is_none(),
+            "no publisher"
+        );
         let signer = case.signer_with(&[], PUBLISHER).unwrap().unwrap();
         let file = case.pe("app.exe");
         let before = fs::read(&file).unwrap();
         let said = case.sign(&signer, &file);
-        let hint = said.find("\nhint: it is").map_or(said.len(), |it| it + 1);
+        let hint = said.find("\nhint: `sign.windows.command`").map_or(said.len(), |it| it + 1);
         expected.assert_eq(&said[..hint]);
         if !said.starts_with("signed") {
             assert_eq!(fs::read(&file).unwrap(), before, "as it was");
@@ -204,14 +239,14 @@ fn a_command_of_ones_own() {
         &mut case,
         "SIGN && mv \"$1.s\" \"$1\"",
         expect![[r#"
-            error: signature on app.exe: it carries no timestamp
+            error: signature on app.exe could not be made: it carries no timestamp
         "#]],
     );
     check(
         &mut case,
         "true",
         expect![[r#"
-            error: signature on app.exe: it carries no signature
+            error: signature on app.exe could not be made: it carries no signature
         "#]],
     );
     check(
@@ -259,8 +294,14 @@ fn signtool_is_not_here() {
     let store = WindowsIdentity::Store("0".repeat(40));
     for identity in [store, WindowsIdentity::Azure(azure)] {
         case.config.sign.windows.identity = identity;
-        let error = case.signer_with(&[], PUBLISHER).err().map(|it| format!("{it:#}"));
+        let error = case
+            .signer_with(&[], PUBLISHER)
+            .err()
+            .map(|it| format!("{it:#}"));
         let expected = "signtool is neither on PATH nor in a Windows SDK that is installed\nhint: ";
-        assert!(error.as_ref().is_some_and(|it| it.starts_with(expected)), "{error:?}");
+        assert!(
+            error.as_ref().is_some_and(|it| it.starts_with(expected)),
+            "{error:?}"
+        );
     }
 }

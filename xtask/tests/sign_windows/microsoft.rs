@@ -67,13 +67,16 @@ fn leaf(case: &Case) -> Certificate {
 
 fn check(case: &Case, expected: Expect) {
     let signer = case.signer_with(&[], PUBLISHER).unwrap().unwrap();
-    expected.assert_eq(&case.sign(&signer, &case.pe("app.exe")));
+    let said = case.sign(&signer, &case.pe("app.exe"));
+    expected.assert_eq(&said.replace(&leaf(case).thumbprint(), "[THUMBPRINT]"));
     case.is_clean(signer);
 }
 
 #[test]
 fn a_certificate_of_the_store_signs_by_its_thumbprint() {
-    let Some(calls) = with_signtool("store", &[]) else { return };
+    let Some(calls) = with_signtool("store", &[]) else {
+        return;
+    };
     expect![[r#"
         sign /fd sha256 /sha1 [THUMBPRINT] /d small …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
@@ -90,7 +93,9 @@ fn store() {
     let mut case = Case::new().unwrap();
     let thumbprint = leaf(&case).thumbprint().to_uppercase();
     case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
-    case.server.set(&Behaviour::failing(Trouble::Unavailable, 1)).unwrap();
+    case.server
+        .set(&Behaviour::failing(Trouble::Unavailable, 1))
+        .unwrap();
     check(
         &case,
         expect![[r#"
@@ -110,8 +115,13 @@ fn store() {
 
 #[test]
 fn azure_signs_by_its_library() {
-    let days = [BadDay::fails(1, "Unhandled exception: 503 (Service Unavailable)")];
-    let Some(calls) = with_signtool("azure", &days) else { return };
+    let days = [BadDay::fails(
+        1,
+        "Unhandled exception: 503 (Service Unavailable)",
+    )];
+    let Some(calls) = with_signtool("azure", &days) else {
+        return;
+    };
     expect![[r#"
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
@@ -130,7 +140,8 @@ fn azure() {
         case.root().join("metadata.json"),
     );
     fs::write(&dlib, "library").unwrap();
-    let account = r#"{"Endpoint": "e", "CodeSigningAccountName": "a", "CertificateProfileName": "p"}"#;
+    let account =
+        r#"{"Endpoint": "e", "CodeSigningAccountName": "a", "CertificateProfileName": "p"}"#;
     fs::write(&metadata, account).unwrap();
     case.config.sign.windows.identity = WindowsIdentity::Azure(Azure { dlib, metadata });
     // Its library reads the secret from the environment, which no other process gets.
@@ -160,7 +171,8 @@ fn liar() {
     check(
         &case,
         expect![[r#"
-            error: signature on app.exe: it carries no signature
+            error: signature on app.exe could not be made: it carries no signature
+            hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
         "#]],
     );
 }

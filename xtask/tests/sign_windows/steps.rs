@@ -56,7 +56,7 @@ impl Reporter for Facts {
 }
 
 /// Files in a folder, as a step leaves them.
-fn done<T>(folder: PathBuf, step: &str, output: T) -> Done<T> {
+pub fn done<T>(folder: PathBuf, step: &str, output: T) -> Done<T> {
     let cache = StatCache::open(PathBuf::new(), true, xtask::engine::exec::quiet);
     Done {
         step: step.to_owned(),
@@ -67,9 +67,12 @@ fn done<T>(folder: PathBuf, step: &str, output: T) -> Done<T> {
 }
 
 impl Case {
-    fn release(&self, wish: SigningWish) -> Release {
+    pub fn release(&self, wish: SigningWish) -> Release {
         let probes = Probes::open(PathBuf::new());
-        let (target, redactor) = ("x86_64-pc-windows-msvc".parse().unwrap(), Redactor::default());
+        let (target, redactor) = (
+            "x86_64-pc-windows-msvc".parse().unwrap(),
+            Redactor::default(),
+        );
         let (config, state) = (self.config.clone(), self.state());
         Release::new(config, target, wish, &state, &probes, &redactor).unwrap()
     }
@@ -78,12 +81,14 @@ impl Case {
     fn signed_release(&self, variables: &[(&str, &str)]) -> Release {
         let mut release = self.release(SigningWish::Any);
         let secrets = Secrets::of(Redactor::default(), variables);
-        release.find_windows_signer(&self.state(), secrets, false).unwrap();
+        release
+            .find_windows_signer(&self.state(), secrets, false)
+            .unwrap();
         release
     }
 
     /// The step's output, with what it said.
-    fn step<S: Step>(&self, step: &S) -> (S::Output, Staging, String) {
+    pub fn step<S: Step>(&self, step: &S) -> (S::Output, Staging, String) {
         let facts = Facts::default();
         let events = Events::new(vec![Box::new(facts.clone())]);
         let out = Staging::create(&self.root().join("staging"), S::ID).unwrap();
@@ -110,7 +115,11 @@ impl Case {
         self.pe("sidecar/x/lib/no-suffix");
         let theirs = self.pe("sidecar/x/lib/python3.dll");
         self.sign(&self.signer("other"), &theirs);
-        fs::write(self.root().join("sidecar/x/lib/fake.dll"), "MZ, but no more\n").unwrap();
+        fs::write(
+            self.root().join("sidecar/x/lib/fake.dll"),
+            "MZ, but no more\n",
+        )
+        .unwrap();
         fs::write(self.root().join("sidecar/x/data.txt"), "data\n").unwrap();
         let frozen = serde_json::from_value(json!({
             "name": "x",
@@ -126,7 +135,12 @@ impl Case {
 }
 
 fn leaf(case: &Case) -> String {
-    case.pki.identity("leaf").p12_modern.to_str().unwrap().to_owned()
+    case.pki
+        .identity("leaf")
+        .p12_modern
+        .to_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
@@ -140,7 +154,10 @@ fn every_program_of_the_stage_is_signed() {
     let step = SignCode::new(&release, app.clone(), std::slice::from_ref(&sidecar));
     let (code, out, said) = case.step(&step);
     assert_eq!(code.sidecars[0].executable, "sidecars/x/x.exe");
-    let certificate = &case.read(&out.path().join("small.exe"))[0].fingerprint.clone().unwrap();
+    let certificate = &case.read(&out.path().join("small.exe"))[0]
+        .fingerprint
+        .clone()
+        .unwrap();
     expect![[r#"
         signature: Authenticode by Practice Publisher (certificate [HASH]), timestamp by Practice Timestamps, 5 files
         left alone, signed by others: sidecars/x/lib/python3.dll (Practice Other Publisher)
@@ -155,10 +172,19 @@ fn every_program_of_the_stage_is_signed() {
         ("sidecars/x/lib/python3.dll", "Practice Other Publisher"),
     ] {
         let read = case.read(&out.path().join(name));
-        let [signed] = &*read else { panic!("{name}: {read:?}") };
-        assert_eq!((signed.signer.as_deref(), &*signed.problems), (Some(signer), &[][..]), "{name}");
+        let [signed] = &*read else {
+            panic!("{name}: {read:?}")
+        };
+        assert_eq!(
+            (signed.signer.as_deref(), &*signed.problems),
+            (Some(signer), &[][..]),
+            "{name}"
+        );
     }
-    assert_eq!(fs::read(out.path().join("sidecars/x/lib/python3.dll")).unwrap(), before);
+    assert_eq!(
+        fs::read(out.path().join("sidecars/x/lib/python3.dll")).unwrap(),
+        before
+    );
     // A step never changes another step's files.
     app.copy_to("small.exe", &case.root().join("copy")).unwrap();
     assert!(case.read(&case.root().join("copy")).is_empty());
@@ -168,7 +194,9 @@ fn every_program_of_the_stage_is_signed() {
 
 fn count(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
-    entries.map(|it| if it.is_dir() { count(&it) } else { 1 }).sum()
+    entries
+        .map(|it| if it.is_dir() { count(&it) } else { 1 })
+        .sum()
 }
 
 #[test]
@@ -194,14 +222,26 @@ fn installers_are_signed_before_they_are_hashed() {
     assert_eq!(inside.file, None);
     assert_eq!(Some(&inside.key_id), read[0].fingerprint.as_ref());
     // The updater's signature is over the signed bytes.
-    let kinds: Vec<_> = signed.installers[0].signatures.iter().map(|it| it.kind.as_str()).collect();
+    let kinds: Vec<_> = signed.installers[0]
+        .signatures
+        .iter()
+        .map(|it| it.kind.as_str())
+        .collect();
     assert_eq!(kinds, ["authenticode", "minisign", "tauri-updater"]);
     let signature = fs::read_to_string(out.path().join("setup.exe.minisig")).unwrap();
     let key = release.signer.as_ref().unwrap().public_key().line();
     let key = minisign::PublicKey::from_base64(&key).unwrap();
     let signature = minisign::SignatureBox::from_string(&signature).unwrap();
     let bytes = fs::read(out.path().join("setup.exe")).unwrap();
-    minisign::verify(&key, &signature, std::io::Cursor::new(bytes), true, false, false).unwrap();
+    minisign::verify(
+        &key,
+        &signature,
+        std::io::Cursor::new(bytes),
+        true,
+        false,
+        false,
+    )
+    .unwrap();
 }
 
 #[test]
@@ -217,10 +257,17 @@ fn a_fingerprint_holds_key_and_policy_but_no_server() {
         format!("{step} {}", signer.identity_input(case).unwrap())
     };
     let first = parameters(&case, &p12);
-    assert!(first.starts_with(r#"{"description":"Small","timestamp":"rfc3161","url":null} "#), "{first}");
+    assert!(
+        first.starts_with(r#"{"description":"Small","timestamp":"rfc3161","url":null} "#),
+        "{first}"
+    );
     case.config.sign.windows.timestamp_servers = vec!["http://127.0.0.1:9".to_owned()];
     assert_eq!(parameters(&case, &p12), first, "servers decide nothing");
-    assert_ne!(parameters(&case, other.to_str().unwrap()), first, "another certificate");
+    assert_ne!(
+        parameters(&case, other.to_str().unwrap()),
+        first,
+        "another certificate"
+    );
     case.config.sign.windows.timestamp = xtask::config::Timestamping::None;
     assert_ne!(parameters(&case, &p12), first, "no timestamp");
 }
@@ -251,7 +298,9 @@ fn without_a_certificate_the_release_says_what_is_missing() {
     let mut release = case.release(SigningWish::Any);
     release.strict = true;
     let secrets = Secrets::of(Redactor::default(), &[]);
-    let error = release.find_windows_signer(&case.state(), secrets, false).unwrap_err();
+    let error = release
+        .find_windows_signer(&case.state(), secrets, false)
+        .unwrap_err();
     expect![[r#"
         --release wants a certificate that signs for Windows, but none is configured
         hint: export WIN_CSC_LINK and WIN_CSC_KEY_PASSWORD, or see "Windows" in docs/signing.md for other ways"#]]
@@ -287,7 +336,9 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     ];
     let shown = |release: &Release| {
         let rows = windows::plan(release, &files).unwrap();
-        let rows = plan::cells(&rows).into_iter().map(|it| it.join(" | ") + "\n");
+        let rows = plan::cells(&rows)
+            .into_iter()
+            .map(|it| it.join(" | ") + "\n");
         rows.collect::<String>()
     };
     let release = case.signed_release(&variables);

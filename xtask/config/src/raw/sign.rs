@@ -79,8 +79,8 @@ fn gpg_passphrase() -> String {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Windows {
-    /// What signs. `auto` takes `command` if there is one, else `signtool` on Windows and
-    /// `osslsigncode` elsewhere.
+    /// What signs. `auto` takes what the identity wants; for a file that is `osslsigncode`, and on
+    /// Windows `signtool` if that is not there or the file has no password.
     pub tool: WindowsTool,
     /// A program that signs a file in place, with its arguments; `%1` stands for the file. It makes
     /// the timestamp, too.

@@ -14,7 +14,7 @@ use crate::{engine::event::Level, sign::hands::Hands};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// No pause is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// An answer that takes longer is none.
+/// An answer of a server that takes longer is none.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(60);
 /// Less than this is no attempt.
 const SHORTEST_ATTEMPT: Duration = Duration::from_secs(1);
@@ -35,13 +35,26 @@ pub enum Trouble {
 pub struct Patience {
     until: Instant,
     total: Duration,
+    /// The longest that one attempt may take.
+    longest: Duration,
 }
 
 impl Patience {
     /// From now on.
     pub fn new(hands: &impl Hands, total: Duration) -> Self {
         let until = hands.now() + total;
-        Self { until, total }
+        let longest = LONGEST_ATTEMPT;
+        Self {
+            until,
+            total,
+            longest,
+        }
+    }
+
+    /// For what people have a part in, such as a touch on a token: one attempt may take longer.
+    #[must_use]
+    pub fn for_people(self, longest: Duration) -> Self {
+        Self { longest, ..self }
     }
 
     fn left(&self, hands: &impl Hands) -> Duration {
@@ -51,7 +64,7 @@ impl Patience {
     /// How long one attempt may take, so that each of so many places gets its turn twice.
     fn share(&self, places: usize) -> Duration {
         let turns = u32::try_from(places * 2).unwrap_or(u32::MAX).max(1);
-        (self.total / turns).clamp(SHORTEST_ATTEMPT, LONGEST_ATTEMPT)
+        (self.total / turns).clamp(SHORTEST_ATTEMPT, self.longest)
     }
 }
 
@@ -135,26 +148,77 @@ pub enum Meaning {
 /// Words that mean that nothing will be better next time, and what to say then. They go first: a
 /// program that cannot read its key may complain of much else.
 const LASTING: &[(&str, &str)] = &[
-    ("wrong password", "the password does not open the certificate's file"),
-    ("mac verify failure", "the password does not open the certificate's file"),
-    ("pfx password is not correct", "the password does not open the certificate's file"),
-    ("network password is not correct", "the password does not open the certificate's file"),
-    ("pin incorrect", "the PIN is wrong; a token locks itself after a few wrong ones"),
-    ("pin locked", "the token has locked itself after too many wrong PINs"),
+    (
+        "wrong password",
+        "the password does not open the certificate's file",
+    ),
+    (
+        "mac verify failure",
+        "the password does not open the certificate's file",
+    ),
+    (
+        "pfx password is not correct",
+        "the password does not open the certificate's file",
+    ),
+    (
+        "network password is not correct",
+        "the password does not open the certificate's file",
+    ),
+    (
+        "pin incorrect",
+        "the PIN is wrong; a token locks itself after a few wrong ones",
+    ),
+    (
+        "pin locked",
+        "the token has locked itself after too many wrong PINs",
+    ),
     ("login failed", "the token refuses the login"),
-    ("unable to load module", "the token's library cannot be loaded"),
-    ("no matching initialized token", "there is no token of that name"),
+    (
+        "unable to load module",
+        "the token's library cannot be loaded",
+    ),
+    (
+        "no matching initialized token",
+        "there is no token of that name",
+    ),
     ("private key was not found", "the token has no such key"),
-    ("failed to load private key", "the private key cannot be used"),
-    ("key values mismatch", "the private key is not the one of the certificate"),
-    ("no private key is available", "the certificate has no private key on this machine"),
-    ("failed to extract pkcs#12", "the certificate's file is no PKCS#12 file"),
-    ("failed to read pkcs#12", "the certificate's file cannot be read"),
-    ("failed to read key or certificates", "the key or its certificates cannot be read"),
-    ("no certificates were found", "there is no such certificate with a private key in the store"),
+    (
+        "failed to load private key",
+        "the private key cannot be used",
+    ),
+    (
+        "key values mismatch",
+        "the private key is not the one of the certificate",
+    ),
+    (
+        "no private key is available",
+        "the certificate has no private key on this machine",
+    ),
+    (
+        "failed to extract pkcs#12",
+        "the certificate's file is no PKCS#12 file",
+    ),
+    (
+        "failed to read pkcs#12",
+        "the certificate's file cannot be read",
+    ),
+    (
+        "failed to read key or certificates",
+        "the key or its certificates cannot be read",
+    ),
+    (
+        "no certificates were found",
+        "there is no such certificate with a private key in the store",
+    ),
     ("certificate has expired", "the certificate has expired"),
-    ("unsupported input file type", "this kind of file carries no such signature"),
-    ("file format cannot be signed", "this kind of file carries no such signature"),
+    (
+        "unsupported input file type",
+        "this kind of file carries no such signature",
+    ),
+    (
+        "file format cannot be signed",
+        "this kind of file carries no such signature",
+    ),
     ("invalid option", "the program does not know an option"),
     ("unknown option", "the program does not know an option"),
     ("access is denied", "access is denied"),
@@ -162,7 +226,10 @@ const LASTING: &[(&str, &str)] = &[
     ("no space left", "the disk is full"),
     ("status code: 401", "the service refuses the credentials"),
     ("status code: 403", "the service refuses the credentials"),
-    ("authenticationfailed", "the service refuses the credentials"),
+    (
+        "authenticationfailed",
+        "the service refuses the credentials",
+    ),
 ];
 
 /// Words that mean that it may be better next time.
@@ -182,7 +249,10 @@ const PASSING: &[(&str, &str)] = &[
     ("bad gateway", "bad gateway"),
     ("service unavailable", "it is not available"),
     ("too many requests", "too many requests"),
-    ("could not be reached", "it cannot be reached, or answers wrongly"),
+    (
+        "could not be reached",
+        "it cannot be reached, or answers wrongly",
+    ),
     ("not enough data", "its answer is cut off"),
     // WinHTTP's, as signtool prints them: time-out, name, connection, connection broken off.
     ("80072ee2", "no answer in time"),
@@ -193,8 +263,14 @@ const PASSING: &[(&str, &str)] = &[
 
 /// Words of a server that is none, or does not want us.
 const REFUSED: &[(&str, &str)] = &[
-    ("unexpected content type", "its answer is no timestamp but a page"),
-    ("failed to convert timestamp reply", "its answer is no timestamp"),
+    (
+        "unexpected content type",
+        "its answer is no timestamp but a page",
+    ),
+    (
+        "failed to convert timestamp reply",
+        "its answer is no timestamp",
+    ),
     ("timestamping failed", "it made no timestamp"),
 ];
 

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use fs_err as fs;
 
-use super::{Outcome, Signer, Wish, identity::{Key, for_services}};
+use super::{
+    Outcome, Signer, Wish,
+    identity::{Key, for_services},
+};
 use crate::{
     config::Config,
     engine::event::Level,

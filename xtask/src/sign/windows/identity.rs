@@ -15,7 +15,10 @@ use crate::{
         files::{hex, write_atomically},
         secret::Secret,
     },
-    sign::{hands::Hands, secrets::{Pkcs12, Secrets}},
+    sign::{
+        hands::Hands,
+        secrets::{Pkcs12, Secrets},
+    },
 };
 
 /// What the command line says of signing.
@@ -108,7 +111,10 @@ impl Key {
                  AZURE_CLIENT_SECRET, or `az login`, give access to it",
                 account.metadata.display()
             ),
-            Self::Command(words) => format!("it is `sign.windows.command`: {}", words.join(" ")),
+            Self::Command(words) => format!(
+                "`sign.windows.command` signs the file in place, and makes the timestamp: {}",
+                words.join(" ")
+            ),
         }
     }
 
@@ -145,9 +151,9 @@ impl Signer {
     /// The key's file cannot be opened, or a file that is named cannot be read.
     pub fn identity_input(&self, hands: &impl Hands) -> Result<String> {
         Ok(match &self.key {
-            Key::File(..) | Key::Pkcs11(_) => {
-                self.certificate(hands)?.context("the certificate is not known")?
-            }
+            Key::File(..) | Key::Pkcs11(_) => self
+                .certificate(hands)?
+                .context("the certificate is not known")?,
             Key::Store(thumbprint) => format!("store {thumbprint}"),
             Key::Azure(account) => {
                 let metadata = fs::read(&account.metadata)?;
@@ -183,7 +189,9 @@ impl Signer {
         });
         let known = known.context("a signature without a certificate")?;
         self.remember(&file.bytes, &known)?;
-        Ok(Some(self.certificate.get_or_init(|| known).fingerprint.clone()))
+        Ok(Some(
+            self.certificate.get_or_init(|| known).fingerprint.clone(),
+        ))
     }
 
     /// What is known of the certificate without using the key.

@@ -1,6 +1,10 @@
 //! Which program signs, and how one attempt of it goes.
 
-use std::{path::{Path, PathBuf}, process::Command, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Result, anyhow, bail};
 use fs_err as fs;
@@ -36,8 +40,7 @@ impl Tool {
     /// What the configuration says; else what fits the identity, and then the machine.
     pub(super) fn choose(config: &WindowsSigning, key: &Key, wish: Wish) -> Result<Self> {
         let has_osslsigncode = || which::which(osslsigncode::PROGRAM).is_ok();
-        let wants_argument =
-            matches!(key, Key::File(file) if !file.password.expose().is_empty());
+        let wants_argument = matches!(key, Key::File(file) if !file.password.expose().is_empty());
         let tool = match (config.tool, key) {
             (_, Key::Command(words)) => return Ok(Self::Command(words.clone())),
             (WindowsTool::Auto, Key::Pkcs11(_)) => WindowsTool::Osslsigncode,
@@ -150,7 +153,9 @@ impl Signer {
                 _ => bail!("osslsigncode has no access to {}", self.identity_text()),
             };
             let command = osslsigncode::sign(key, &self.label, file, into);
-            let password = password.map(|it| it.expose().to_owned()).unwrap_or_default();
+            let password = password
+                .map(|it| it.expose().to_owned())
+                .unwrap_or_default();
             return Ok(hands.exec(command).stdin(password));
         }
         // These sign in place.
@@ -215,10 +220,14 @@ impl Signer {
             }
             Tool::Command(_) => return Ok(()),
         };
-        hands.exec(command).timeout(limit).checked().map_err(|error| {
-            fs::remove_file(into).ok();
-            trouble(error)
-        })?;
+        hands
+            .exec(command)
+            .timeout(limit)
+            .checked()
+            .map_err(|error| {
+                fs::remove_file(into).ok();
+                trouble(error)
+            })?;
         Ok(())
     }
 

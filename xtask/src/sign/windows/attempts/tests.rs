@@ -43,18 +43,25 @@ fn check(servers: &[&str], seconds: u64, answers: &str, expected: Expect) {
     let places: Vec<String> = servers.iter().map(|&it| it.to_owned()).collect();
     let patience = Patience::new(&clock, Duration::from_secs(seconds));
     let mut answers = answers.split(' ').cycle();
-    let outcome = attempt(&clock, "timestamp on a", &places, 0, patience, |_, limit| {
-        Err(match answers.next() {
-            Some("ok") => return Ok(()),
-            Some("slow") => {
-                *clock.waited.borrow_mut() += limit;
-                Trouble::Passing(format!("no answer in {limit:?}"))
-            }
-            Some("bad") => Trouble::Here("HTTP status 404".to_owned()),
-            Some("key") => Trouble::Lasting(anyhow!("the password is wrong")),
-            _ => Trouble::Passing("connection refused".to_owned()),
-        })
-    });
+    let outcome = attempt(
+        &clock,
+        "timestamp on a",
+        &places,
+        0,
+        patience,
+        |_, limit| {
+            Err(match answers.next() {
+                Some("ok") => return Ok(()),
+                Some("slow") => {
+                    *clock.waited.borrow_mut() += limit;
+                    Trouble::Passing(format!("no answer in {limit:?}"))
+                }
+                Some("bad") => Trouble::Here("HTTP status 404".to_owned()),
+                Some("key") => Trouble::Lasting(anyhow!("the password is wrong")),
+                _ => Trouble::Passing("connection refused".to_owned()),
+            })
+        },
+    );
     let end = match outcome {
         Ok((number, ())) => format!("by {}\n", places[number]),
         Err(error) => format!("error: {error:#}\n"),
