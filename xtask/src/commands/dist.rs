@@ -185,7 +185,7 @@ fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCo
         if let Some(step) = explain {
             print(&explained(
                 &session,
-                &pipeline::steps(&release.config),
+                &pipeline::steps(&release.config, target.os),
                 step,
             )?)?;
         }
@@ -295,7 +295,7 @@ fn open(
         wish.signing.allow_secret_in_args,
     )?;
     release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
-    let steps = pipeline::steps(&release.config);
+    let steps = pipeline::steps(&release.config, target.os);
     let jobs = wish.jobs.map_or_else(processors, usize::from);
     let session = Session::open(Options {
         root: world.root.clone(),

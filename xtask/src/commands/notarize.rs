@@ -211,7 +211,8 @@ fn only_waits(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Reported>().is_some_and(|it| it.status.is_some())
 }
 
-fn no_login() -> String {
+/// Says that nobody is configured who may ask Apple, and how to change that.
+pub(crate) fn no_login() -> String {
     "nobody can ask Apple: there is no API key\n\
      hint: make one in App Store Connect (Users and Access, Integrations), and export its id as \
      APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH"

@@ -130,12 +130,12 @@ impl One<'_, '_> {
         }
         let Signing { config, sidecars, .. } = self.signing;
         let items = plan::plan(path, config, sidecars)?;
-        for (index, item) in items.into_iter().enumerate() {
+        for item in items {
             if let Entitlements::NoLibraryValidation(why) = &item.entitlements {
                 let key = format!("entitlement of {}", item.name);
                 outcome.facts.push((key, format!("{NO_LIBRARY_VALIDATION}: {why}")));
             }
-            let place = outcome.files.len() + index;
+            let place = outcome.files.len();
             if item.kind == Kind::Bundle && item.path == path {
                 // The last moment at which a file in it may change.
                 order::refresh(path)?;

@@ -63,6 +63,25 @@ impl Item {
     }
 }
 
+/// Code, and the file with its entitlements.
+pub struct Named {
+    /// Which code, by its path in the app.
+    pub glob: String,
+    /// The property list.
+    pub file: PathBuf,
+}
+
+/// All files with entitlements that the configuration names.
+pub fn named(config: &AppleSigning) -> Vec<Named> {
+    let own = config.entitlements.iter().map(|file| ("", file));
+    let others = config.files.iter().map(|it| (&*it.path, &it.entitlements));
+    let named = own.chain(others).map(|(glob, file)| Named {
+        glob: glob.to_owned(),
+        file: file.clone(),
+    });
+    named.collect()
+}
+
 /// All that is signed of what lies at `path`, in order. `sidecars` are the names of those that are
 /// configured: one of them beside the app's main executable is one file.
 ///

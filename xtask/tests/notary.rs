@@ -1,0 +1,288 @@
+//! Apple's notary: asked once, waited for in as many runs as it takes. With the real rcodesign, and
+//! with stand-ins for notarytool and stapler, against a notary on this machine.
+#![cfg(target_os = "linux")]
+
+#[path = "support/frozen.rs"]
+mod frozen;
+#[allow(dead_code, reason = "each test binary uses a part")]
+#[path = "support/mac.rs"]
+mod mac;
+#[allow(dead_code, reason = "each test binary uses a part")]
+#[path = "support/project.rs"]
+mod project;
+
+use expect_test::{Expect, expect};
+use fs_err as fs;
+use mac::Mac;
+use xtask_practice::{
+    notary::{Behaviour, Issue, Request, Trouble},
+    stand_ins::APPLE_PASSWORD,
+};
+
+/// With rcodesign, and as on macOS.
+fn both(test: impl Fn(&Mac)) {
+    let Some(mac) = Mac::new() else { return };
+    test(&mac);
+    let Some(mac) = Mac::new() else { return };
+    let mac = mac.with_apples_tools();
+    test(&mac);
+    mac.stand_ins.check().unwrap();
+}
+
+fn submissions_are(mac: &Mac, expected: usize) {
+    let all = mac.notary.submissions().unwrap();
+    assert_eq!(all.len(), expected, "{all:?}");
+}
+
+/// Only what a person reads first: without the commands and what they print.
+fn check(said: &str, expected: Expect) {
+    let is_chatter = |it: &&str| it.contains("   | ") || it.contains("  $ ");
+    let lines: Vec<_> = said.lines().filter(|it| !is_chatter(it)).collect();
+    expected.assert_eq(&(lines.join("\n") + "\n"));
+}
+
+#[test]
+fn accepted_and_stapled() {
+    both(|mac| {
+        let app = mac.signed_app();
+        let image = mac.signed_image();
+        mac.notary.set(&Behaviour::accepting().after(1)).unwrap();
+        let said = mac.said("notarize submit Practice.app Practice.dmg");
+        check(&said, expect![[r#""#]]);
+        for product in [&app, &image] {
+            let signed = mac.signature(product);
+            assert_eq!((signed.stapled, signed.problems), (Some(true), Vec::new()));
+        }
+        submissions_are(mac, 2);
+        // What carries the ticket is not submitted again, though its bytes are others now.
+        check(&mac.said("notarize submit Practice.app Practice.dmg"), expect![[r#""#]]);
+        submissions_are(mac, 2);
+        check(&mac.said("notarize status"), expect![[r#""#]]);
+        check(&mac.said("notarize resume"), expect![[r#""#]]);
+    });
+}
+
+#[test]
+fn a_killed_run_is_gone_on_with() {
+    both(|mac| {
+        let app = mac.signed_app();
+        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        mac.kill_when("notarize submit Practice.app", "\"submitted\"");
+        mac.notary.set(&Behaviour::accepting()).unwrap();
+        check(&mac.said("notarize status"), expect![[r#""#]]);
+        check(&mac.said("notarize resume"), expect![[r#""#]]);
+        submissions_are(mac, 1);
+        assert_eq!(mac.signature(&app).stapled, Some(true));
+    });
+}
+
+#[test]
+fn the_same_bytes_are_the_same_submission() {
+    both(|mac| {
+        let app = mac.signed_app();
+        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        mac.kill_when("notarize submit Practice.app", "\"submitted\"");
+        mac.notary.set(&Behaviour::accepting()).unwrap();
+        // Who knows nothing of `resume` types the same again.
+        let said = mac.said("notarize submit Practice.app");
+        assert!(said.contains("going on with that") && said.ends_with("exit 0\n"), "{said}");
+        submissions_are(mac, 1);
+        assert_eq!(mac.signature(&app).stapled, Some(true));
+    });
+}
+
+#[test]
+fn another_machine_goes_on() {
+    let Some(mac) = Mac::new() else { return };
+    mac.signed_app();
+    mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+    let said = mac.said("notarize submit Practice.app --timeout 1s");
+    assert!(said.ends_with("exit 75\n"), "{said}");
+    // Only the app and the state of the notary come along.
+    let other = Mac::new().unwrap();
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        fs::create_dir_all(to).unwrap();
+        let mut cp = std::process::Command::new("cp");
+        cp.arg("-a").arg(from.join(".")).arg(to);
+        project::read(cp);
+    };
+    copy(&mac.state().join("notary"), &other.state().join("notary"));
+    let elsewhere = other.project.root.join("unpacked/Practice.app");
+    copy(&mac.project.root.join("Practice.app"), &elsewhere);
+    let mut here = other;
+    for (name, value) in mac.notary.environment() {
+        here.project.set(name, value);
+    }
+    mac.notary.set(&Behaviour::accepting()).unwrap();
+    let ran = here.project.run("notarize resume");
+    check(&mac.shown(&ran), expect![[r#""#]]);
+    let ran = here.project.run("notarize resume unpacked/Practice.app");
+    check(&mac.shown(&ran), expect![[r#""#]]);
+    assert_eq!(here.signature(&elsewhere).stapled, Some(true));
+    submissions_are(&mac, 1);
+    submissions_are(&here, 0);
+}
+
+#[test]
+fn no_answer_in_time_has_an_exit_status_of_its_own() {
+    both(|mac| {
+        mac.signed_image();
+        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        let said = mac.said("notarize submit Practice.dmg --timeout 2s");
+        check(&said, expect![[r#""#]]);
+        assert!(mac.checkpoints()[0].contains("timed-out"));
+        let said = mac.said("notarize resume --timeout 1s");
+        assert!(said.ends_with("exit 75\n"), "{said}");
+        mac.notary.set(&Behaviour::accepting()).unwrap();
+        mac.project.succeed("notarize resume");
+        submissions_are(mac, 1);
+    });
+}
+
+#[test]
+fn a_rejection_is_a_table() {
+    both(|mac| {
+        mac.signed_app();
+        let issues = vec![
+            Issue::error("Practice.zip/Practice.app/Contents/MacOS/helper", "The binary is not signed."),
+            Issue {
+                severity: "warning".to_owned(),
+                architecture: None,
+                ..Issue::error("Practice.zip/Practice.app/Contents/Resources/a", "Something odd.")
+            },
+        ];
+        mac.notary.set(&Behaviour::rejecting(issues)).unwrap();
+        check(&mac.said("notarize submit Practice.app"), expect![[r#""#]]);
+        // The same bytes would be rejected again.
+        let said = mac.said("notarize submit Practice.app");
+        assert!(said.contains("The binary is not signed.") && said.ends_with("exit 1\n"), "{said}");
+        submissions_are(mac, 1);
+        check(&mac.said("notarize log"), expect![[r#""#]]);
+        let json: serde_json::Value = serde_json::from_str(&mac.project.succeed("notarize log --format json").stdout).unwrap();
+        assert_eq!(json["issues"][1]["severity"], "warning");
+        // Unless somebody says so.
+        mac.notary.set(&Behaviour::accepting()).unwrap();
+        mac.project.succeed("notarize submit --resubmit Practice.app");
+        submissions_are(mac, 2);
+    });
+}
+
+#[test]
+fn the_network_fails_while_it_waits() {
+    both(|mac| {
+        let image = mac.signed_image();
+        let troubles = [Trouble::Reset, Trouble::Unavailable];
+        let behaviour = troubles.iter().fold(Behaviour::accepting(), |so_far, it| {
+            so_far.trouble(Request::Status, *it, Some(1))
+        });
+        let behaviour = behaviour.trouble(Request::Ticket, Trouble::Drop, Some(1));
+        mac.notary.set(&behaviour).unwrap();
+        mac.project.succeed("notarize submit Practice.dmg");
+        submissions_are(mac, 1);
+        assert_eq!(mac.signature(&image).stapled, Some(true));
+    });
+}
+
+#[test]
+fn who_is_not_let_in_does_not_ask_again() {
+    both(|mac| {
+        mac.signed_image();
+        let status = Behaviour::accepting().trouble(Request::Status, Trouble::Unauthorized, None);
+        mac.notary.set(&status).unwrap();
+        check(&mac.said("notarize submit Practice.dmg"), expect![[r#""#]]);
+        let requests = mac.notary.requests().unwrap();
+        let asked = requests.iter().filter(|it| it.starts_with("status")).count();
+        assert_eq!(asked, 1, "{requests:?}");
+        // Who was not let in to submit has submitted nothing, and is told nothing else later.
+        let submit = Behaviour::accepting().trouble(Request::Submit, Trouble::Unauthorized, None);
+        mac.notary.set(&submit).unwrap();
+        mac.signed_app();
+        let said = mac.said("notarize submit Practice.app");
+        assert!(said.contains("Apple refuses the login") && said.ends_with("exit 1\n"), "{said}");
+        mac.notary.set(&Behaviour::accepting()).unwrap();
+        mac.project.succeed("notarize submit Practice.app Practice.dmg");
+        submissions_are(mac, 2);
+    });
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_tried_again() {
+    both(|mac| {
+        mac.signed_image();
+        let behaviour = Behaviour::accepting().trouble(Request::Submit, Trouble::BadGateway, Some(1));
+        mac.notary.set(&behaviour).unwrap();
+        mac.project.succeed("notarize submit Practice.dmg");
+        submissions_are(mac, 1);
+    });
+}
+
+#[test]
+fn a_run_killed_while_it_uploads_finds_its_submission() {
+    let Some(mac) = Mac::new() else { return };
+    let image = mac.signed_image();
+    let hangs = Behaviour::accepting().trouble(Request::Upload, Trouble::Hang, None);
+    mac.notary.set(&hangs).unwrap();
+    let mut child = mac.start(mac.project.command("notarize submit Practice.dmg"));
+    project::wait_for("the upload", || mac.notary.requests().unwrap().iter().any(|it| it == "upload: hang"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    mac.notary.set(&Behaviour::accepting()).unwrap();
+    // Nobody can know whether all of it arrived: it is waited for, until somebody says otherwise.
+    let said = mac.said("notarize submit Practice.dmg --timeout 1s");
+    assert!(said.contains("--resubmit") && said.ends_with("exit 75\n"), "{said}");
+    submissions_are(&mac, 1);
+    mac.project.succeed("notarize submit --resubmit Practice.dmg");
+    submissions_are(&mac, 2);
+    assert_eq!(mac.signature(&image).stapled, Some(true));
+}
+
+#[test]
+fn the_ticket_of_other_code_is_no_ticket() {
+    let Some(mac) = Mac::new() else { return };
+    mac.signed_image();
+    mac.notary.set(&Behaviour::accepting().with_other_ticket()).unwrap();
+    let said = mac.said("notarize submit Practice.dmg");
+    assert!(said.contains("ticket is for other code") && said.ends_with("exit 1\n"), "{said}");
+}
+
+#[test]
+fn what_is_not_signed_is_not_submitted() {
+    let Some(mac) = Mac::new() else { return };
+    mac.app();
+    check(&mac.said("notarize submit Practice.app"), expect![[r#""#]]);
+    let app = mac.signed_app();
+    fs::write(app.join("Contents/Resources/text.txt"), "another text\n").unwrap();
+    let said = mac.said("notarize submit Practice.app");
+    assert!(said.contains("does not hold") && said.ends_with("exit 1\n"), "{said}");
+    submissions_are(&mac, 0);
+}
+
+#[test]
+fn ways_to_log_in() {
+    let Some(mut mac) = Mac::new() else { return };
+    mac.signed_image();
+    let key = mac.pki.api_key();
+    let forget = |mac: &mut Mac| {
+        let names = ["APPLE_API_KEY", "APPLE_API_KEY_ID", "APPLE_API_ISSUER", "APPLE_API_KEY_PATH"];
+        mac.project.variables.retain(|it| !names.contains(&&*it.0));
+    };
+    forget(&mut mac);
+    check(&mac.said("notarize submit Practice.dmg"), expect![[r#""#]]);
+    mac.project.set("APPLE_ID", "somebody@example.org");
+    mac.project.set("APPLE_PASSWORD", APPLE_PASSWORD);
+    mac.project.set("APPLE_TEAM_ID", "TEAM");
+    check(&mac.said("notarize submit Practice.dmg"), expect![[r#""#]]);
+    // As electron-builder has it.
+    mac.project.set("APPLE_API_KEY_ID", key.id);
+    mac.project.set("APPLE_API_KEY", key.file.to_str().unwrap());
+    mac.project.set("APPLE_API_ISSUER", key.issuer);
+    mac.project.succeed("notarize submit Practice.dmg");
+    // The key itself, as a machine without files hands it over.
+    forget(&mut mac);
+    mac.signed_app();
+    mac.project.set("APPLE_API_KEY", key.id);
+    mac.project.set("APPLE_API_KEY_PATH", fs::read_to_string(&key.file).unwrap());
+    mac.project.set("APPLE_API_ISSUER", key.issuer);
+    mac.project.succeed("notarize submit Practice.app");
+    submissions_are(&mac, 2);
+}
