@@ -23,6 +23,8 @@ const DIRECTORIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1136
 const CDHASH: usize = 20;
 /// What belongs to a disk image's own description.
 const REP_SPECIFIC: u32 = 6;
+/// The last of the slots that directories have hashes for.
+const LAST_SPECIAL: u32 = raw::CSSLOT_LIBRARY_CONSTRAINT.0;
 
 /// What belongs to code beside its own pages, and is sealed with it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -79,6 +81,9 @@ fn inspect(
     };
     match blobs.get(raw::CSSLOT_SIGNATURESLOT).filter(|it| !it.contents().is_empty()) {
         None => signed.problems.push("ad-hoc: nobody vouches for it".to_owned()),
+        Some(message) if message.magic() != raw::CSMAGIC_BLOBWRAPPER => {
+            signed.problems.push("the signature is damaged".to_owned());
+        }
         Some(message) => vouched(&mut signed, &Message::parse(message.contents())?, main, &blobs, trust),
     }
     let ticket = blobs.get(raw::CSSLOT_TICKETSLOT).map(|it| it.contents());
@@ -157,7 +162,7 @@ fn wrong_hashes(
             }
         }
     }
-    for slot in 1..=header.n_special_slots.get(BE).max(REP_SPECIFIC) {
+    for slot in 1..=header.n_special_slots.get(BE).max(LAST_SPECIAL) {
         let expected = directory.special_hash(CsSlot(slot)).unwrap_or_default();
         let none = expected.iter().all(|it| *it == 0);
         let found = sealed(slot, blobs, seals);
@@ -194,6 +199,17 @@ fn seal_name(slot: u32) -> &'static str {
     }
 }
 
+/// Whether the part is one that something checks.
+fn is_known(blob: &CodeSignatureBlob<'_>) -> bool {
+    let is_directory = blob.magic() == raw::CSMAGIC_CODEDIRECTORY;
+    match blob.slot() {
+        raw::CSSLOT_SIGNATURESLOT | raw::CSSLOT_TICKETSLOT => true,
+        raw::CSSLOT_CODEDIRECTORY => is_directory,
+        it if it.is_alternate_codedirectory() => is_directory,
+        it => it.0 <= LAST_SPECIAL,
+    }
+}
+
 /// The parts of a signature.
 struct Blobs<'a>(Vec<CodeSignatureBlob<'a>>);
 
@@ -209,6 +225,7 @@ impl<'a> Blobs<'a> {
         let mut at = size_of::<raw::CsSuperBlob>() + index * size_of::<raw::CsBlobIndex>();
         for blob in &blobs {
             ensure!(blob.offset() as usize == at, "the signature has a gap");
+            ensure!(is_known(blob), "the signature has a part of an unknown kind");
             at += blob.data().len();
         }
         ensure!(signature.header().length.get(BE) as usize == at, "the signature has a gap");

@@ -3,7 +3,7 @@
 use std::{path::Path, time::SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use der::{Decode, Encode, asn1::ObjectIdentifier};
+use der::{Decode, Encode, Header, Reader as _, SliceReader, asn1::ObjectIdentifier};
 use ring::{digest, signature as ring_signature};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
@@ -153,10 +153,23 @@ impl Certificate {
 
     /// Fails unless this certificate's key signed `other`.
     pub fn check_issued(&self, other: &Self) -> Result<()> {
-        let signed = other.parsed.tbs_certificate.to_der()?;
+        let algorithm = &other.parsed.signature_algorithm;
+        // Only the inner one is signed (RFC 5280, section 4.1.1.2).
+        ensure!(
+            *algorithm == other.parsed.tbs_certificate.signature,
+            "the certificate of {} names two signature algorithms",
+            other.name()
+        );
         let signature = other.parsed.signature.as_bytes();
         let signature = signature.context("a signature of a broken number of bits")?;
-        self.check_signature(other.parsed.signature_algorithm.oid, None, &signed, signature)
+        self.check_signature(algorithm.oid, None, other.signed_part()?, signature)
+    }
+
+    /// What its issuer signed, in the bytes of the file: writing what was read might mend something.
+    fn signed_part(&self) -> Result<&[u8]> {
+        let mut reader = SliceReader::new(&self.der)?;
+        Header::decode(&mut reader)?;
+        Ok(reader.tlv_bytes()?)
     }
 
     /// Fails unless this certificate's key made the signature. CMS may name the key's algorithm

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{Finding, Fix, Needs, check};
+use super::{Finding, Fix, Needs, TOOLS, check};
 use crate::{
     engine::{
         event::{Event, Failure, Level},
@@ -38,6 +38,8 @@ pub struct Report {
     /// Everything that is needed.
     pub findings: Vec<Finding>,
     system: System,
+    /// The repository.
+    root: PathBuf,
 }
 
 impl Doctor<'_> {
@@ -46,6 +48,7 @@ impl Doctor<'_> {
         Report {
             findings: check(self.needs, &self.system, self.probes),
             system: self.system,
+            root: self.needs.root.clone(),
         }
     }
 
@@ -177,8 +180,10 @@ impl Report {
     /// The commands that install what is only recommended: apart, because they may fail.
     fn install_recommended(&self) -> Vec<Vec<String>> {
         let fine = self.findings.iter().filter(|it| it.problem.is_none());
-        self.system
-            .install(&packages(fine.filter_map(|it| it.fix.as_ref())))
+        let fixes: Vec<&Fix> = fine.filter_map(|it| it.fix.as_ref()).collect();
+        let mut commands = self.system.install(&packages(fixes.iter().copied()));
+        commands.extend(fixes.iter().filter_map(|it| it.cargo_install(&self.root)));
+        commands
     }
 
     fn install(&self) -> Vec<Vec<String>> {
@@ -206,15 +211,26 @@ impl Fix {
     fn packages(&self) -> Option<&[String]> {
         match self {
             Self::Packages(names) => Some(names),
-            Self::ByHand(_) => None,
+            Self::ByHand(_) | Self::Crate(..) => None,
         }
     }
 
     fn by_hand(&self) -> Option<&str> {
         match self {
-            Self::Packages(_) => None,
+            Self::Packages(_) | Self::Crate(..) => None,
             Self::ByHand(text) => Some(text),
         }
+    }
+
+    /// Without optimisation and debug information: it is compiled once, and run for moments.
+    fn cargo_install(&self, root: &Path) -> Option<Vec<String>> {
+        let Self::Crate(name, version) = self else {
+            return None;
+        };
+        let folder = root.join(TOOLS).display().to_string();
+        let words = ["cargo", "install", name, "--version", version, "--locked", "--debug"];
+        let more = ["--config", "profile.dev.debug=0", "--root", &folder];
+        Some(words.iter().chain(&more).map(|&it| it.to_owned()).collect())
     }
 }
 

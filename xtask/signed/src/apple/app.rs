@@ -30,6 +30,7 @@ struct Place {
     base: PathBuf,
     executable: PathBuf,
     info: Vec<u8>,
+    info_file: PathBuf,
 }
 
 /// What the signatures in an application or framework say.
@@ -94,7 +95,8 @@ impl Place {
                 .with_context(|| format!("{} is no bundle", bundle.display()))?;
             (current.clone(), current.join("Resources/Info.plist"), current)
         };
-        let info = fs::read(info)?;
+        let info_file = info;
+        let info = fs::read(&info_file)?;
         let parsed = Value::from_reader(std::io::Cursor::new(&info));
         let parsed = parsed.context("Info.plist is no property list")?;
         let name = parsed.as_dictionary().and_then(|it| it.get("CFBundleExecutable"));
@@ -104,6 +106,7 @@ impl Place {
             executable: programs.join(name),
             base,
             info,
+            info_file,
         })
     }
 }
@@ -122,7 +125,7 @@ fn everything(place: &Place) -> Result<BTreeSet<String>> {
                 if name != "_CodeSignature" {
                     folders.push(path);
                 }
-            } else if path != place.executable && !is_exempt(&name) {
+            } else if ![&place.executable, &place.info_file].contains(&&path) && !is_exempt(&name) {
                 found.insert(name);
             }
         }
@@ -132,10 +135,9 @@ fn everything(place: &Place) -> Result<BTreeSet<String>> {
 
 fn is_exempt(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
-    matches!(name, "Info.plist" | "PkgInfo" | "CodeResources")
+    matches!(name, "PkgInfo" | "CodeResources")
         || last == ".DS_Store"
         || name.ends_with(".lproj/locversion.plist")
-        || name == "Resources/Info.plist"
 }
 
 fn relative(base: &Path, path: &Path) -> String {

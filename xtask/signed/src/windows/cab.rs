@@ -43,7 +43,7 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
         "the cabinet's signature is not where its header says"
     );
     let message = Message::parse(&data[start..])?;
-    let signed = super::signed(Format::Cab, &message, trust, |algorithm| {
+    let signed = super::all(Format::Cab, &message, trust, |algorithm| {
         let mut hash = Context::new(algorithm);
         for part in HASHED {
             hash.update(&data[part]);
@@ -51,5 +51,5 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
         hash.update(&data[60..start]);
         Ok(hash.finish().as_ref().to_vec())
     })?;
-    Ok(Some(signed))
+    Ok(super::first(signed))
 }

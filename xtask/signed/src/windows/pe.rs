@@ -50,19 +50,19 @@ fn signatures<I: ImageNtHeaders>(data: &[u8], trust: &Trust) -> Result<Vec<Signe
                 && entry.certificate_type == WIN_CERT_TYPE_PKCS_SIGNED_DATA,
             "the table of certificates has an entry of an unknown kind"
         );
-        let mut one = signature(&image, entry.data, trust)?;
-        let sum = file.nt_headers().optional_header().check_sum();
-        if sum != 0 && sum != checksum(data, image.offsets().map_err(offset)?.check_sum) {
-            one.problems.push("the checksum in the header is wrong".to_owned());
-        }
-        signed.push(one);
+        signed.extend(signatures_of(&image, entry.data, trust)?);
+    }
+    let sum = file.nt_headers().optional_header().check_sum();
+    if sum != 0 && sum != checksum(data, image.offsets().map_err(offset)?.check_sum) {
+        let problem = "the checksum in the header is wrong";
+        signed.iter_mut().for_each(|it| it.problems.push(problem.to_owned()));
     }
     Ok(signed)
 }
 
-fn signature(image: &dyn PeTrait, entry: &[u8], trust: &Trust) -> Result<Signed> {
+fn signatures_of(image: &dyn PeTrait, entry: &[u8], trust: &Trust) -> Result<Vec<Signed>> {
     let message = Message::parse(entry)?;
-    super::signed(Format::Pe, &message, trust, |algorithm| {
+    super::all(Format::Pe, &message, trust, |algorithm| {
         let mut hash = Hash(Context::new(algorithm));
         authenticode_digest(image, &mut hash).map_err(offset)?;
         Ok(hash.0.finish().as_ref().to_vec())
