@@ -38,8 +38,6 @@ pub struct Report {
     /// Everything that is needed.
     pub findings: Vec<Finding>,
     system: System,
-    /// The repository.
-    root: PathBuf,
 }
 
 impl Doctor<'_> {
@@ -48,7 +46,6 @@ impl Doctor<'_> {
         Report {
             findings: check(self.needs, &self.system, self.probes),
             system: self.system,
-            root: self.needs.root.clone(),
         }
     }
 
@@ -115,7 +112,7 @@ impl Doctor<'_> {
             // In its own process group it could never read a password from the terminal.
             command.arg("-n");
         }
-        command.args(args);
+        command.args(args).current_dir(&self.needs.root);
         if self.probes.path() != std::env::var_os("PATH").as_deref() {
             command.env("PATH", self.probes.path().unwrap_or_default());
         }
@@ -182,7 +179,7 @@ impl Report {
         let fine = self.findings.iter().filter(|it| it.problem.is_none());
         let fixes: Vec<&Fix> = fine.filter_map(|it| it.fix.as_ref()).collect();
         let mut commands = self.system.install(&packages(fixes.iter().copied()));
-        commands.extend(fixes.iter().filter_map(|it| it.cargo_install(&self.root)));
+        commands.extend(fixes.iter().filter_map(|it| it.cargo_install()));
         commands
     }
 
@@ -223,14 +220,13 @@ impl Fix {
     }
 
     /// Without optimisation and debug information: it is compiled once, and run for moments.
-    fn cargo_install(&self, root: &Path) -> Option<Vec<String>> {
+    fn cargo_install(&self) -> Option<Vec<String>> {
         let Self::Crate(name, version) = self else {
             return None;
         };
-        let folder = root.join(TOOLS).display().to_string();
         let words = ["cargo", "install", name, "--version", version, "--locked", "--debug"];
-        let more = ["--config", "profile.dev.debug=0", "--root", &folder];
-        Some(words.iter().chain(&more).map(|&it| it.to_owned()).collect())
+        let more = ["--config", "profile.dev.debug=0", "--root", TOOLS];
+        Some(words.into_iter().chain(more).map(str::to_owned).collect())
     }
 }
 
