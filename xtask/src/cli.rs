@@ -60,8 +60,13 @@ pub enum Command {
     Status(OnTarget),
     /// Forget recorded steps, so that the next `dist` runs them again
     Clean(Clean),
-    /// Check every hash, size and signature of a release, offline
+    /// Check every hash, size and signature of a release, or the signatures of files; offline
     Verify(Verify),
+    /// Have Apple check what is signed for macOS, and follow what was submitted
+    #[command(subcommand)]
+    Notarize(Notarize),
+    /// Sign files, each in the way of its format; or show what a release would sign
+    Sign(Sign),
     /// Look for everything that `dist` needs, and say how to install what is missing
     Doctor(Doctor),
     /// Compare freezers and layouts of the sidecars
@@ -126,6 +131,11 @@ pub struct Signing {
     /// With --release: accept a checkout that differs from its commit
     #[arg(long, requires = "release")]
     pub allow_dirty: bool,
+
+    /// Hand a secret to a tool as an argument, where everybody on this machine can read it, if there
+    /// is no other way
+    #[arg(long)]
+    pub allow_secret_in_args: bool,
 }
 
 /// Which freezers will do.
@@ -229,8 +239,15 @@ pub struct Clean {
 /// Options of `verify`.
 #[derive(Args, Debug)]
 pub struct Verify {
-    /// The release folder, or its manifest.json; default: the release of this version and machine
-    pub release: Option<PathBuf>,
+    /// A release folder, or its manifest.json; or any files, to check what signs each of them.
+    /// Default: the release of this version and machine
+    #[arg(value_name = "RELEASE|FILE")]
+    pub what: Vec<PathBuf>,
+
+    /// A file with somebody to trust, besides those of the configuration: certificates, a list of
+    /// revoked ones, a minisign or an OpenPGP key; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub trust: Vec<PathBuf>,
 
     /// A file with a minisign public key to trust; may be repeated. Default: the configured one
     #[arg(long, value_name = "FILE")]
@@ -239,6 +256,119 @@ pub struct Verify {
     /// Refuse a release that is development-signed or unsigned
     #[arg(long)]
     pub require_release: bool,
+}
+
+/// What to do with Apple's notary.
+#[derive(Debug, Subcommand)]
+pub enum Notarize {
+    /// Submit apps and disk images, wait for the answer, and attach the ticket. What was submitted
+    /// already is only waited for. Exits with 75 if Apple has not answered in time
+    Submit(Submit),
+    /// Show what was submitted, and how it stands
+    Status(Notarized),
+    /// Show what Apple found
+    Log(NotaryLog),
+    /// Go on waiting for all that has no answer, or for these files. Exits with 75 if Apple has not
+    /// answered in time
+    Resume(Resume),
+}
+
+/// Whose submissions.
+#[derive(Args, Clone, Debug)]
+pub struct Notarized {
+    /// macos, or a Rust target triple
+    #[arg(long, value_name = "TARGET", default_value = "macos")]
+    pub target: String,
+}
+
+/// Options of `notarize submit`.
+#[derive(Args, Debug)]
+pub struct Submit {
+    /// Apps (.app) and disk images (.dmg), signed; also .pkg and .zip
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Whose submissions.
+    #[command(flatten)]
+    pub of: Notarized,
+
+    /// Submit also what was submitted before, in the same bytes
+    #[arg(long)]
+    pub resubmit: bool,
+
+    /// How long to wait for each answer, instead of sign.macos.notarize-timeout: 90s, 2h
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<std::time::Duration>,
+}
+
+/// Options of `notarize log`.
+#[derive(Args, Debug)]
+pub struct NotaryLog {
+    /// The id of the submission, or the name of the file; default: the last one that was decided
+    pub submission: Option<String>,
+
+    /// Whose submissions.
+    #[command(flatten)]
+    pub of: Notarized,
+}
+
+/// Options of `notarize resume`.
+#[derive(Args, Debug)]
+pub struct Resume {
+    /// What was submitted, where it lies elsewhere by now; default: all that has no answer
+    pub files: Vec<PathBuf>,
+
+    /// Whose submissions.
+    #[command(flatten)]
+    pub of: Notarized,
+
+    /// How long to wait for each answer, instead of sign.macos.notarize-timeout: 90s, 2h
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<std::time::Duration>,
+}
+
+/// Options of `sign`.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Sign {
+    /// What to do instead of signing files.
+    #[command(subcommand)]
+    pub command: Option<SignCommand>,
+
+    /// What to sign: programs, installers and libraries for Windows or macOS, apps, .deb, .rpm; what
+    /// holds no signature gets one beside it
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Let a tool have a secret as an argument, where it takes it in no other way: every user of the
+    /// machine can read it then
+    #[arg(long)]
+    pub allow_secret_in_args: bool,
+
+    /// Whose state to use; for Tauri's bundler
+    #[arg(long, hide = true, value_name = "TARGET")]
+    pub target: Option<String>,
+
+    /// For Tauri's bundler, which calls this for what it packs: says nothing but errors
+    #[arg(long, hide = true)]
+    pub for_bundler: bool,
+}
+
+impl Sign {
+    /// For which target.
+    pub fn on(&self) -> OnTarget {
+        OnTarget {
+            target: self.target.clone(),
+        }
+    }
+}
+
+/// What `sign` does besides signing files.
+#[derive(Debug, Subcommand)]
+pub enum SignCommand {
+    /// Show what a release would sign, in which order, with whose key, and why; touches nothing and
+    /// asks for no password
+    Plan(OnTarget),
 }
 
 /// Options of `doctor`.

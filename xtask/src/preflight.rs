@@ -20,7 +20,7 @@ use std::{fmt, path::Path};
 use semver::Version;
 
 use crate::{
-    config::Freezer,
+    config::{Freezer, LinuxSigning},
     engine::probe::Probes,
     target::{Os, Target},
     tools::{
@@ -102,6 +102,11 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
     findings.extend(look.unpackers());
     if needs.gpg {
         findings.push(look.program("gpg", "sign", Need::Gpg));
+    }
+    let LinuxSigning { deb, rpm } = needs.signed_packages;
+    if needs.gpg && host.os == Os::Linux && (deb || rpm) {
+        findings.push(look.program("gpgv", "sign", Need::Gpgv));
+        findings.extend(rpm.then(|| look.program("rpmsign", "sign", Need::Rpmsign)));
     }
     findings.push(look.program("git", "seal", Need::Git));
     findings.extend(needs.disk.as_deref().and_then(|it| look.disk(it)));

@@ -1,7 +1,10 @@
 //! What is released: the configuration, the target, the source and the identity that signs. Every
 //! step is made from it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -16,7 +19,8 @@ use crate::{
     },
     freeze::choice::Policy,
     manifest::Identity,
-    target::Target,
+    sign::{private, secrets::Secrets, windows},
+    target::{Os, Target},
     tools::{
         git::{self, Commit},
         minisign::{PublicKey, Signer},
@@ -78,6 +82,10 @@ pub struct Release {
     pub signer: Option<Signer>,
     /// The passphrase of the GPG key, if one is set.
     pub gpg_passphrase: Option<Secret>,
+    /// Who signs for Windows; none if nobody does, or the release is for something else.
+    pub windows: Option<windows::Signer>,
+    /// Where further secrets come from.
+    pub secrets: Secrets,
     /// Which freezers will do.
     pub freezing: Policy,
 }
@@ -97,18 +105,20 @@ impl Release {
     ) -> Result<Self> {
         let commit = git::head(&config.root, probes)?;
         let epoch = epoch(&commit)?;
-        let secret = |name: &str| {
-            let value = std::env::var(name).ok().filter(|it| !it.is_empty())?;
-            let secret = Secret::new(value);
-            redactor.add(&secret);
-            Some(secret)
-        };
-        for name in SECRET_VARIABLES {
-            secret(name);
+        let secrets = Secrets::new(redactor.clone());
+        // All are masked, whether this run needs them or not.
+        let configured = config.sign.secret_variables();
+        for name in SECRET_VARIABLES
+            .into_iter()
+            .chain(configured.iter().map(|it| &**it))
+        {
+            secrets.find(&[name]).ok();
         }
-        let (identity, signer) = identity(&config, wish, state, secret)?;
+        private::sweep(state)?;
+        let (identity, signer) = identity(&config, wish, state, &secrets)?;
         let gpg = config.sign.gpg.as_ref();
-        let gpg_passphrase = gpg.and_then(|it| secret(&it.passphrase_env));
+        let gpg_passphrase = gpg.map(|it| secrets.find(&[&it.passphrase_env]));
+        let gpg_passphrase = gpg_passphrase.transpose()?.flatten();
         let strict = wish == SigningWish::Release;
         Ok(Self {
             config,
@@ -119,8 +129,38 @@ impl Release {
             identity,
             signer,
             gpg_passphrase,
+            windows: None,
+            secrets,
             freezing: Policy::default(),
         })
+    }
+
+    /// Finds who signs for Windows, if the release is for it. `state` is where private files are kept
+    /// while tools need them.
+    ///
+    /// # Errors
+    /// Nobody does, but the release is to be published; or what is given cannot be used.
+    pub fn find_windows_signer(
+        &mut self,
+        state: &Path,
+        secrets: Secrets,
+        allow_secret_in_args: bool,
+    ) -> Result<()> {
+        if self.target.os != Os::Windows || self.identity == Identity::Unsigned {
+            return Ok(());
+        }
+        let wish = windows::Wish {
+            publisher: self.identity == Identity::Release,
+            allow_secret_in_args,
+        };
+        self.windows = windows::Signer::new(&self.config, secrets, state, wish)?;
+        ensure!(
+            !self.strict || self.windows.is_some(),
+            "--release wants a certificate that signs for Windows, but none is configured\n\
+             hint: export WIN_CSC_LINK and WIN_CSC_KEY_PASSWORD, or see \"Windows\" in \
+             docs/signing.md for other ways"
+        );
+        Ok(())
     }
 
     /// Who vouches for the release, for people.
@@ -144,6 +184,8 @@ impl Release {
     pub fn withheld(config: &Config) -> Vec<String> {
         let mut names: Vec<String> = SECRET_VARIABLES.map(str::to_owned).into();
         names.extend(config.sign.secret_variables());
+        let files: Vec<String> = names.iter().map(|it| format!("{it}_FILE")).collect();
+        names.extend(files);
         names
     }
 
@@ -165,11 +207,55 @@ impl Release {
             .map(|it| it.key.clone())
     }
 
+    /// The kinds of packages that the GPG key signs inside, and the key for each.
+    pub fn package_keys(&self) -> BTreeMap<String, String> {
+        let linux = self.config.sign.linux;
+        let kinds = [("deb", linux.deb), ("rpm", linux.rpm)];
+        let wanted = kinds
+            .into_iter()
+            .filter(|it| it.1 && self.target.os == Os::Linux);
+        let signed = wanted.filter_map(|it| Some((it.0.to_owned(), self.gpg_key()?)));
+        signed.collect()
+    }
+
     /// What a complete release would have besides, and why it is not there.
     pub fn gaps(&self) -> Vec<String> {
-        let unsigned = self.config.sign.gpg.is_some() && self.gpg_key().is_none();
-        let text = "SHA256SUMS.asc: the GPG key signs only what a release identity signs";
-        unsigned.then(|| text.to_owned()).into_iter().collect()
+        let mut gaps = self.gpg_gaps();
+        if self.target.os == Os::Windows && self.windows.is_none() {
+            gaps.push(self.not_signed_for_windows().to_owned());
+        }
+        gaps
+    }
+
+    fn gpg_gaps(&self) -> Vec<String> {
+        if self.config.sign.gpg.is_none() || self.gpg_key().is_some() {
+            return Vec::new();
+        }
+        let linux = self.config.sign.linux;
+        let here = self.target.os == Os::Linux;
+        let missing = [
+            ("SHA256SUMS.asc", true),
+            ("signature inside the deb", linux.deb && here),
+            ("signature inside the rpm", linux.rpm && here),
+        ];
+        let missing = missing.iter().filter(|it| it.1);
+        let why = "the GPG key signs only what a release identity signs";
+        missing.map(|it| format!("{}: {why}", it.0)).collect()
+    }
+
+    /// Why nothing is signed for Windows.
+    pub(crate) fn not_signed_for_windows(&self) -> &'static str {
+        use crate::config::WindowsIdentity;
+        match self.config.sign.windows.identity {
+            _ if self.identity == Identity::Unsigned => {
+                "not signed for Windows (Authenticode): --unsigned was given"
+            }
+            WindowsIdentity::File(_) => {
+                "not signed for Windows (Authenticode): no certificate is set"
+            }
+            _ => "not signed for Windows (Authenticode): the key signs only what a release identity \
+                  signs",
+        }
     }
 
     /// Refuses what must not be published. `recorded` says that steps were asked to be taken as
@@ -249,14 +335,14 @@ fn identity(
     config: &Config,
     wish: SigningWish,
     state: &Path,
-    secret: impl Fn(&str) -> Option<Secret>,
+    secrets: &Secrets,
 ) -> Result<(Identity, Option<Signer>)> {
     if wish == SigningWish::Unsigned {
         return Ok((Identity::Unsigned, None));
     }
     let names = &config.sign.minisign;
-    let password = secret(&names.password_env);
-    if let Some(key) = secret(&names.key_env) {
+    let password = secrets.find(&[&names.password_env])?;
+    if let Some(key) = secrets.key(&names.key_env)? {
         let signer = Signer::from_text(&key, password.as_ref())
             .with_context(|| format!("the key in {}", names.key_env))?;
         matches_published_key(config, &signer)?;

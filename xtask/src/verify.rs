@@ -5,8 +5,12 @@
 
 mod contents;
 mod files;
+mod inside;
+mod loose;
 mod report;
+mod scratch;
 mod signatures;
+mod trusted;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,10 +20,14 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
-pub use self::report::{Report, Row, Table};
 use self::{
     files::{Found, parallel},
     signatures::Keys,
+};
+pub use self::{
+    inside::{CodeTrust, Mark},
+    loose::verify_files,
+    report::{Report, Row, Table},
 };
 use crate::{
     manifest::{
@@ -37,6 +45,9 @@ pub struct Trust {
     pub public_keys: Vec<PublicKey>,
     /// A file with the publisher's exported OpenPGP key; without it `.asc` files are not checked.
     pub gpg_key: Option<PathBuf>,
+    /// Whose code signatures count, from `--trust` or the configuration. Where nobody is named, only
+    /// the manifest says who must have signed.
+    pub code: CodeTrust,
     /// The least identity that will do.
     pub require: Identity,
 }
@@ -47,6 +58,7 @@ impl Default for Trust {
         Self {
             public_keys: Vec::new(),
             gpg_key: None,
+            code: CodeTrust::default(),
             require: Identity::Unsigned,
         }
     }
@@ -108,6 +120,14 @@ pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     signatures::of_release(&release, &mut report)?;
     report.conclude(&manifest, &keys);
     Ok(report)
+}
+
+/// What the signatures inside of a file say; none if it has none.
+///
+/// # Errors
+/// It cannot be read, or what is there is no signature at all.
+pub fn marks(file: &Path, trust: &Trust) -> Result<Vec<Mark>> {
+    inside::look(file, &file.display().to_string(), trust)
 }
 
 fn folder_of(path: &Path) -> Result<&Path> {

@@ -39,6 +39,7 @@ pub(super) fn sign(cx: &mut Resolver<'_>, dist: &raw::Dist) -> Option<Sign> {
             deb: raw.linux.deb,
             rpm: raw.linux.rpm,
         },
+        sidecar_hashes: raw.sidecar_hashes,
     };
     secrets_stay_out(cx, dist, &sign.secret_variables());
     Some(sign)

@@ -35,7 +35,7 @@ use super::{
 };
 use gathered::{Gather, Gathered};
 
-pub use end::{Reported, Stopped, failure};
+pub use end::{EndsWith, Reported, Stopped, failure};
 pub use options::{Hashes, Options};
 pub use task::Task;
 
@@ -158,7 +158,7 @@ impl Session {
                 seconds,
                 failure,
             });
-            Reported(name).into()
+            Reported::of(name, &error).into()
         })
     }
 

@@ -143,6 +143,11 @@ impl Context<'_> {
         &self.session.root
     }
 
+    /// The folder with everything that is kept of the target.
+    pub fn state(&self) -> &Path {
+        &self.session.state
+    }
+
     /// A folder that survives between runs, for what only saves time: deleting it is harmless.
     pub fn cache(&self, name: &str) -> Result<PathBuf> {
         let path = self.session.state.join("cache").join(name);

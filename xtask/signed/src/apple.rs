@@ -77,6 +77,7 @@ fn inspect(
         timestamp: None,
         hardened_runtime: Some(directory.header().flags.get(BE).contains(raw::CS_RUNTIME)),
         stapled: Some(false),
+        intact: problems.is_empty(),
         problems,
     };
     match blobs.get(raw::CSSLOT_SIGNATURESLOT).filter(|it| !it.contents().is_empty()) {
@@ -113,6 +114,7 @@ fn vouched(
     signed.signer = verdict.signer.as_ref().map(|it| it.name());
     signed.fingerprint = verdict.signer.as_ref().map(|it| it.fingerprint());
     signed.timestamp = verdict.timestamp;
+    signed.intact &= verdict.fits;
     signed.problems.extend(verdict.problems);
     let named = message.signed_attribute(DIRECTORIES).unwrap_or_default();
     for other in blobs.directories().filter(|it| it.slot() != raw::CSSLOT_CODEDIRECTORY) {

@@ -56,6 +56,8 @@ pub struct Verdict {
     pub signer: Option<Certificate>,
     /// The timestamp, if there is one.
     pub timestamp: Option<Timestamp>,
+    /// Whether the signer's key made the signature over this content; says nothing of who that is.
+    pub fits: bool,
     /// What is wrong; empty if nothing.
     pub problems: Vec<String>,
 }
@@ -155,6 +157,7 @@ impl Message {
         if let Err(error) = self.check_signature(signer, content) {
             problems.push(format!("{error:#}"));
         }
+        let fits = signer.is_some() && problems.is_empty();
         let timestamp = match self.timestamp(trust) {
             Ok(it) => it,
             Err(error) => {
@@ -186,6 +189,7 @@ impl Message {
         Verdict {
             signer: signer.cloned(),
             timestamp,
+            fits,
             problems,
         }
     }

@@ -39,9 +39,10 @@ pub enum Format {
 /// Whose signatures count, and when.
 #[derive(Clone, Debug)]
 pub struct Trust {
-    /// Certificates that a chain may end in: roots, or the expected publisher's own.
+    /// Certificates that a chain may end in: roots, or the expected publisher's own. Without any, a
+    /// chain is followed as far as it came along, and where it ends is not looked at.
     pub anchors: Vec<Certificate>,
-    /// Certificates that a timestamp's chain may end in.
+    /// Certificates that a timestamp's chain may end in; the same goes for these.
     pub timestamp_anchors: Vec<Certificate>,
     /// Serial numbers that an issuer revoked.
     pub revoked: Vec<chain::Revoked>,
@@ -64,6 +65,9 @@ pub struct Signed {
     pub hardened_runtime: Option<bool>,
     /// Whether Apple's notarization ticket is attached; none where there is no such thing.
     pub stapled: Option<bool>,
+    /// Whether these are the bytes that the owner of the certificate's key signed: whoever that is,
+    /// and whether or not anybody trusts the certificate today.
+    pub intact: bool,
     /// Why the signature must not be believed; empty if it is good.
     pub problems: Vec<String>,
 }

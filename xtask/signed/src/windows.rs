@@ -50,8 +50,10 @@ fn signed(
     let verdict = message.check(content, CODE_SIGNING, trust);
     let mut problems = verdict.problems;
     let actual = digest::algorithm(claimed.message_digest.digest_algorithm.oid).and_then(hash);
+    let is_same = |it: &Vec<u8>| it == claimed.message_digest.digest.as_bytes();
+    let intact = verdict.fits && actual.as_ref().is_ok_and(is_same);
     match actual {
-        Ok(it) if it == claimed.message_digest.digest.as_bytes() => {}
+        Ok(it) if is_same(&it) => {}
         Ok(_) => problems.insert(0, "the file is not the one that was signed".to_owned()),
         Err(error) => problems.insert(0, format!("{error:#}")),
     }
@@ -62,6 +64,7 @@ fn signed(
         timestamp: verdict.timestamp,
         hardened_runtime: None,
         stapled: None,
+        intact,
         problems,
     })
 }

@@ -24,6 +24,7 @@ use crate::{
     pipeline,
     release::{Release, SigningWish},
     report,
+    sign::secrets::Secrets,
     steps::seal::Sealed,
     target::Target,
 };
@@ -88,7 +89,7 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(error) if error.is::<Stopped>() => (ExitCode::SUCCESS, None),
         Err(error) if error.is::<Interrupted>() => (ExitCode::from(INTERRUPTED), Some(error)),
-        Err(error) => (ExitCode::FAILURE, Some(error)),
+        Err(error) => (status_of(&error), Some(error)),
     };
     let ok = failure.is_none();
     let next = match &failure {
@@ -110,6 +111,12 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         next,
     });
     Ok(code)
+}
+
+/// What the process ends with after this error.
+pub(super) fn status_of(error: &anyhow::Error) -> ExitCode {
+    let reported = error.downcast_ref::<Reported>().and_then(|it| it.status);
+    reported.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 pub(super) fn plan(world: &World, options: &Plan) -> Result<ExitCode> {
@@ -282,6 +289,11 @@ fn open(
     let warnings = config.warnings.clone();
     let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
     release.freezing = wish.freezing;
+    release.find_windows_signer(
+        &state,
+        Secrets::new(redactor.clone()),
+        wish.signing.allow_secret_in_args,
+    )?;
     release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
     let steps = pipeline::steps(&release.config);
     let jobs = wish.jobs.map_or_else(processors, usize::from);
@@ -358,6 +370,10 @@ fn resume_command(wish: &Wish, target: &Target, config: Option<&Path>) -> String
         (wish.signing.release, "--release"),
         (wish.signing.unsigned, "--unsigned"),
         (wish.signing.allow_dirty, "--allow-dirty"),
+        (
+            wish.signing.allow_secret_in_args,
+            "--allow-secret-in-args",
+        ),
         (wish.freezing.no_fallback, "--no-fallback"),
         // The recorded fallback still stands if the run stops before the sidecar is done.
         (wish.freezing.retry_fallback, "--retry-fallback"),

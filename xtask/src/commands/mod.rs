@@ -4,6 +4,8 @@ mod clean;
 mod dist;
 mod doctor;
 mod freeze;
+mod notarize;
+mod sign;
 mod status;
 mod test;
 mod verify;
@@ -168,7 +170,9 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Status(on) => status::status(&world, &target(&on)?),
         Command::Clean(options) => clean::clean(&world, &options),
         Command::Verify(options) => verify::verify(&world, &options),
+        Command::Sign(options) => sign::sign(&world, &options),
         Command::Doctor(options) => doctor::doctor(&world, &options),
+        Command::Notarize(options) => notarize::notarize(&world, &options),
         Command::Freeze(options) => freeze::freeze(&world, &options),
         Command::Test(options) => test::test(&world, &options),
         Command::Config => print(&format!(

@@ -1,59 +1,34 @@
-//! `verify`: checks a finished release.
+//! `verify`: checks a finished release, or files by themselves.
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::{World, print};
 use crate::{
     cli::Verify,
-    manifest::Identity,
+    config::Config,
+    manifest::{Identity, MANIFEST_NAME},
     report,
+    sign::format::Format,
     target::Target,
     tools::minisign::PublicKey,
-    verify::{self, Trust},
+    verify::{self, Report, Trust},
 };
 
 pub(super) fn verify(world: &World, options: &Verify) -> Result<ExitCode> {
-    // A release can be checked anywhere: without a repository's configuration nothing is trusted
+    // Anything can be checked anywhere: without a repository's configuration nothing is trusted
     // but what the command line names.
     let config = world.config();
-    let release = match (&options.release, &config) {
-        (Some(release), _) => release.clone(),
-        (None, Ok(config)) => {
-            let version = config.product.version.to_string();
-            config.release.dir.join(version).join(Target::host().name)
-        }
-        (None, Err(_)) => return config.map(|_| ExitCode::FAILURE),
+    let trust = trust(config.as_ref().ok(), options)?;
+    let checked = match &*options.what {
+        [] => verify::verify(&own_release(&config?), &trust)?,
+        [one] if is_release(one) => verify::verify(one, &trust)?,
+        files => loose(files, options, &trust)?,
     };
-    let mut files = options.key.clone();
-    let mut gpg_key = None;
-    if let Ok(config) = &config {
-        if files.is_empty() {
-            files.extend(config.sign.minisign.public_key.clone());
-        }
-        gpg_key = config
-            .sign
-            .gpg
-            .as_ref()
-            .and_then(|it| it.public_key.clone());
-    }
-    let mut public_keys = Vec::new();
-    for file in files {
-        let text = fs_err::read_to_string(&file)?;
-        public_keys.push(PublicKey::parse(&text).with_context(|| file.display().to_string())?);
-    }
-    let require = if options.require_release {
-        Identity::Release
-    } else {
-        Identity::Unsigned
-    };
-    let trust = Trust {
-        public_keys,
-        gpg_key,
-        require,
-    };
-    let checked = verify::verify(&release, &trust)?;
     match world.global.format {
         report::Format::Json => print(&format!("{}\n", serde_json::to_string(&checked)?))?,
         _ => print(&checked.render(&report::table))?,
@@ -63,4 +38,55 @@ pub(super) fn verify(world: &World, options: &Verify) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn own_release(config: &Config) -> PathBuf {
+    let version = config.product.version.to_string();
+    config.release.dir.join(version).join(Target::host().name)
+}
+
+/// Whether it is to be looked at as a whole: what does not exist is a release that is missed.
+fn is_release(path: &Path) -> bool {
+    let is_app = || Format::of(path).is_ok_and(|it| it == Format::App);
+    let manifest = path.file_name().is_some_and(|it| it == MANIFEST_NAME);
+    !path.exists() || manifest || (path.is_dir() && !is_app())
+}
+
+fn loose(files: &[PathBuf], options: &Verify, trust: &Trust) -> Result<Report> {
+    ensure!(
+        !options.require_release,
+        "--require-release is for a release: a file by itself has no manifest that would say"
+    );
+    if let Some(folder) = files.iter().find(|it| is_release(it)) {
+        ensure!(folder.exists(), "{} does not exist", folder.display());
+        ensure!(
+            !folder.is_dir(),
+            "{} is a folder: check one release at a time, without other files",
+            folder.display()
+        );
+    }
+    verify::verify_files(files, trust)
+}
+
+fn trust(config: Option<&Config>, options: &Verify) -> Result<Trust> {
+    let mut trust = Trust::default();
+    if options.require_release {
+        trust.require = Identity::Release;
+    }
+    for file in &options.trust {
+        trust.add_file(file)?;
+    }
+    let mut keys = options.key.clone();
+    if let Some(config) = config {
+        trust.add_configured(config)?;
+        if keys.is_empty() && trust.public_keys.is_empty() {
+            keys.extend(config.sign.minisign.public_key.clone());
+        }
+    }
+    for file in keys {
+        let text = fs_err::read_to_string(&file)?;
+        let key = PublicKey::parse(&text).with_context(|| file.display().to_string())?;
+        trust.public_keys.push(key);
+    }
+    Ok(trust)
 }

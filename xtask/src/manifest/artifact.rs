@@ -85,6 +85,8 @@ pub enum SignatureKind {
     Apple,
     /// Inside an rpm package.
     Rpm,
+    /// Inside a Debian package: a member `_gpgorigin`.
+    Deb,
 }
 
 impl SignatureKind {
@@ -97,6 +99,7 @@ impl SignatureKind {
             Self::Authenticode => "authenticode",
             Self::Apple => "apple",
             Self::Rpm => "rpm",
+            Self::Deb => "deb",
         }
     }
 }

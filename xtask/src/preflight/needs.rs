@@ -6,7 +6,7 @@ use semver::Version;
 
 use super::toolchain;
 use crate::{
-    config::{BundleKind, Config, Freezer, PackageManager, PythonVersion, TauriCli},
+    config::{BundleKind, Config, Freezer, LinuxSigning, PackageManager, PythonVersion, TauriCli},
     target::{Os, Target},
 };
 
@@ -33,6 +33,8 @@ pub struct Needs {
     pub bundle: Vec<BundleKind>,
     /// Whether something is signed with OpenPGP.
     pub gpg: bool,
+    /// Whether packages of Linux are signed inside.
+    pub signed_packages: LinuxSigning,
     /// Whether the tests of the release are to run too, such as the start of the app.
     pub for_tests: bool,
     /// Where room is needed. Only for `doctor`, because asking runs a process.
@@ -89,6 +91,7 @@ impl Needs {
                 Os::Macos => config.bundle.macos.clone(),
             },
             gpg: config.sign.gpg.is_some(),
+            signed_packages: config.sign.linux,
             for_tests: false,
             disk: None,
         }

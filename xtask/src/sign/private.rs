@@ -3,8 +3,9 @@
 //! the next run removes.
 
 use std::{
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use anyhow::{Context as _, Result};
@@ -12,7 +13,10 @@ use fs_err as fs;
 
 use crate::engine::processes;
 
-/// The folder of one process. It and all in it are removed when this is dropped.
+/// Its name in the state folder.
+const FOLDER: &str = "private";
+
+/// A folder of this process. It and all in it are removed when this is dropped.
 #[derive(Debug)]
 pub struct Private {
     path: PathBuf,
@@ -24,12 +28,21 @@ impl Private {
     /// # Errors
     /// The disk's.
     pub fn new(state: &Path) -> Result<Self> {
-        let all = state.join("private");
-        sweep(&all)?;
-        let path = all.join(std::process::id().to_string());
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        sweep(state)?;
+        let all = state.join(FOLDER);
         fs::create_dir_all(&all)?;
-        create_folder(&path).with_context(|| format!("cannot make {}", path.display()))?;
-        Ok(Self { path })
+        loop {
+            // Several parts of a run may have one at a time; a process of the same id may have left
+            // one long ago.
+            let number = MADE.fetch_add(1, Ordering::Relaxed);
+            let path = all.join(format!("{}-{number}", std::process::id()));
+            match create_folder(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(e).with_context(|| format!("cannot make {}", path.display())),
+            }
+        }
     }
 
     /// Writes a file that only this user may read.
@@ -72,17 +85,69 @@ fn create_folder(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// Removes the folders of processes that are gone.
-fn sweep(all: &Path) -> Result<()> {
-    let Ok(entries) = fs::read_dir(all) else {
+/// Removes the folders of processes that are gone. Every run begins with it: secrets must not lie
+/// about until the next signature.
+///
+/// # Errors
+/// The disk's.
+pub fn sweep(state: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(state.join(FOLDER)) else {
         return Ok(());
     };
     for entry in entries {
         let path = entry?.path();
-        let pid = path.file_name().and_then(|it| it.to_str()?.parse::<u32>().ok());
-        if pid.is_none_or(|it| it == std::process::id() || !processes::is_alive(it)) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let pid = name.split('-').next().and_then(|it| it.parse::<u32>().ok());
+        if pid.is_none_or(|it| !processes::is_alive(it)) {
             fs::remove_dir_all(&path)?;
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn nobody_else_can_read_it_and_nothing_stays() {
+        let state = tempfile::tempdir().unwrap();
+        let (one, two) = (Private::new(state.path()), Private::new(state.path()));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        let file = one.file("pin", b"1234").unwrap();
+        assert_eq!((mode(one.path()), mode(&file)), (0o700, 0o600));
+        assert!(one.file("pin", b"1234").is_err(), "never over another");
+        drop(two);
+        assert_eq!(
+            fs::read(&file).unwrap(),
+            b"1234",
+            "the other one is its own"
+        );
+        drop(one);
+        let left = fs::read_dir(state.path().join(FOLDER)).unwrap().count();
+        assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_goes() {
+        let state = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let own = state
+            .path()
+            .join(format!("private/{}-0", std::process::id()));
+        let gone = state.path().join(format!("private/{}-0", child.id()));
+        for folder in [&own, &gone] {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(folder.join("pin"), "1234").unwrap();
+        }
+        sweep(state.path()).unwrap();
+        assert_eq!((own.exists(), gone.exists()), (true, false));
+    }
 }

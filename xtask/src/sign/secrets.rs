@@ -2,6 +2,7 @@
 //! file that a variable names; a person at a terminal. Never the command line.
 
 use std::{
+    collections::BTreeMap,
     io::IsTerminal as _,
     path::{Path, PathBuf},
 };
@@ -17,6 +18,12 @@ use crate::{
 /// A variable after whose name this stands holds the path of a file with the secret, as container
 /// systems hand secrets over.
 const FILE: &str = "_FILE";
+
+/// The same, where a peer has had it for long: Tauri's keys.
+const PATH: &str = "_PATH";
+
+/// Longer than the path of any file that a person would name.
+const LONGEST_PATH: usize = 1024;
 
 /// Looks for secrets. Every one that is found is masked in all output from then on.
 pub struct Secrets {
@@ -49,6 +56,17 @@ impl Secrets {
         }
     }
 
+    /// Of these variables alone, with nobody to ask.
+    pub fn of(redactor: Redactor, variables: &[(&str, &str)]) -> Self {
+        let owned = |it: &(&str, &str)| (it.0.to_owned(), it.1.to_owned());
+        let variables: BTreeMap<_, _> = variables.iter().map(owned).collect();
+        Self {
+            redactor,
+            variables: Box::new(move |name| variables.get(name).cloned()),
+            interactive: false,
+        }
+    }
+
     /// The first of these variables that is set, itself or as the file that `<name>_FILE` names.
     ///
     /// # Errors
@@ -58,15 +76,41 @@ impl Secrets {
             if let Some(value) = (self.variables)(name) {
                 return Ok(Some(self.keep(value)));
             }
-            let variable = format!("{name}{FILE}");
-            if let Some(path) = (self.variables)(&variable) {
-                let text = fs_err::read_to_string(&path).with_context(|| variable.clone())?;
-                // Editors and `echo` end a file with a line break that is no part of the secret.
-                let text = text.trim_end_matches(['\r', '\n']).to_owned();
-                return Ok(Some(self.keep(text)));
+            if let Some(found) = self.in_file(&format!("{name}{FILE}"))? {
+                return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    /// The text of a key: the variable holds it or names its file, as `<name>_FILE` and
+    /// `<name>_PATH` may.
+    ///
+    /// # Errors
+    /// A file that is named cannot be read.
+    pub fn key(&self, name: &str) -> Result<Option<Secret>> {
+        let found = match self.find(&[name])? {
+            None => return self.in_file(&format!("{name}{PATH}")),
+            Some(found) => found,
+        };
+        // Tauri's own command line takes either, too. A key has more than one line, or is longer
+        // than a path may be.
+        let value = found.expose();
+        if value.len() < LONGEST_PATH && Path::new(value).is_file() {
+            let text = fs_err::read_to_string(value).with_context(|| name.to_owned())?;
+            return Ok(Some(self.keep(text)));
+        }
+        Ok(Some(found))
+    }
+
+    fn in_file(&self, variable: &str) -> Result<Option<Secret>> {
+        let Some(path) = (self.variables)(variable) else {
+            return Ok(None);
+        };
+        let text = fs_err::read_to_string(&path).with_context(|| variable.to_owned())?;
+        // Editors and `echo` end a file with a line break that is no part of the secret.
+        let text = text.trim_end_matches(['\r', '\n']).to_owned();
+        Ok(Some(self.keep(text)))
     }
 
     /// Like [`Self::find`]; where there is none, a person is asked.
@@ -80,7 +124,7 @@ impl Secrets {
         let name = names.first().copied().unwrap_or_default();
         if !self.interactive {
             bail!(
-                "{what} is missing\n\
+                "{what} is not set\n\
                  hint: export it as {name}, or name a file that holds it in {name}{FILE}"
             );
         }
@@ -142,4 +186,90 @@ fn content(value: &str) -> Result<Vec<u8>> {
 fn looks_like_a_path(value: &str) -> bool {
     let ends = [".p12", ".pfx"].iter().any(|it| value.ends_with(it));
     ends || value.starts_with("file://") || value.starts_with("./") || value.contains('\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(variables: &[(&str, &str)]) -> String {
+        let secrets = Secrets::of(Redactor::default(), variables);
+        let configured = CertificateFile {
+            env: "WIN_CSC_LINK".to_owned(),
+            password_env: "WIN_CSC_KEY_PASSWORD".to_owned(),
+        };
+        match secrets.pkcs12(&configured) {
+            Ok(None) => "none".to_owned(),
+            Ok(Some(it)) => {
+                let bytes = String::from_utf8_lossy(&it.bytes).into_owned();
+                format!("{bytes} with {:?} from {}", it.password.expose(), it.from)
+            }
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_a_path_or_base64() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.p12");
+        fs_err::write(&file, "binary").unwrap();
+        let (path, url) = (file.to_str().unwrap(), format!("file://{}", file.display()));
+        let check = |variables: &[(&str, &str)], expected: &str| {
+            assert_eq!(found(variables), expected, "{variables:?}");
+        };
+        check(&[], "none");
+        let good = "binary with \"\" from WIN_CSC_LINK";
+        check(&[("WIN_CSC_LINK", path)], good);
+        check(&[("WIN_CSC_LINK", &url)], good);
+        check(&[("WIN_CSC_LINK", "YmluYXJ5")], good);
+        check(&[("WIN_CSC_LINK", "Ymlu\n  YXJ5\n")], good);
+        check(
+            &[("WIN_CSC_LINK", "data:application/x-pkcs12;base64,YmluYXJ5")],
+            good,
+        );
+        check(
+            &[("CSC_LINK", path), ("CSC_KEY_PASSWORD", "words")],
+            "binary with \"words\" from CSC_LINK",
+        );
+        check(
+            &[
+                ("WIN_CSC_LINK", path),
+                ("CSC_LINK", "eA=="),
+                ("CSC_KEY_PASSWORD", "words"),
+            ],
+            good,
+        );
+        let none = folder.path().join("none.p12").display().to_string();
+        let expected = format!("WIN_CSC_LINK: there is no file {none}");
+        check(&[("WIN_CSC_LINK", &none)], &expected);
+        let expected = "WIN_CSC_LINK: it is neither a file nor base64";
+        check(&[("WIN_CSC_LINK", "no base64!")], expected);
+    }
+
+    #[test]
+    fn a_secret_may_lie_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pin");
+        fs_err::write(&file, "12 34\r\n").unwrap();
+        let redactor = Redactor::default();
+        let (file, none) = (file.to_str().unwrap(), folder.path().join("none"));
+        let variables = [("PIN_FILE", file), ("KEY_PATH", file), ("OTHER", file)];
+        let variables = [&variables[..], &[("BAD_FILE", none.to_str().unwrap())]].concat();
+        let secrets = Secrets::of(redactor.clone(), &variables);
+        let exposed = |it: Option<Secret>| it.map(|it| it.expose().to_owned());
+        let pin = secrets.find(&["MISSING", "PIN"]).unwrap();
+        assert_eq!(exposed(pin).as_deref(), Some("12 34"));
+        for name in ["KEY", "OTHER"] {
+            let key = exposed(secrets.key(name).unwrap()).unwrap();
+            assert_eq!(key.trim_end(), "12 34", "{name}");
+        }
+        assert_eq!(redactor.redact("the PIN is 12 34"), "the PIN is ***");
+        let error = format!("{:#}", secrets.find(&["BAD"]).unwrap_err());
+        assert!(error.starts_with("BAD_FILE: "), "{error}");
+        let error = secrets
+            .require("the PIN", &["MISSING"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("export it as MISSING"), "{error}");
+    }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::inside::Finished as Packed;
 use super::{
-    copy,
+    authenticode, copy,
     frontend::Web,
     link_to,
     sign_code::{Code, FOLDERS},
@@ -31,6 +31,7 @@ use crate::{
     },
     manifest::Content,
     release::Release,
+    sign::order::HASHES,
     target::{Os, Target},
     tools::{deb, node, tauri, unpack, versions},
 };
@@ -46,6 +47,9 @@ pub struct Bundle<'r> {
     target: Target,
     code: Done<Code>,
     web: Option<Done<Web>>,
+    /// How it is signed for Windows; none if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticode: Option<authenticode::Policy>,
 }
 
 /// The bundler's packages.
@@ -86,6 +90,7 @@ impl<'r> Bundle<'r> {
             target: release.target.clone(),
             code: code.clone(),
             web,
+            authenticode: authenticode::Policy::of(release),
         }
     }
 
@@ -94,6 +99,11 @@ impl<'r> Bundle<'r> {
         let code = &self.code.output;
         let files = code.sidecars.iter().filter(|it| it.folder.is_none());
         files.map(|it| &it.name).chain(&code.external)
+    }
+
+    /// Whether the hashes of the sidecars are among what is shipped.
+    fn has_hashes(&self) -> bool {
+        self.code.artifacts.iter().any(|it| it.path == HASHES)
     }
 
     /// The sidecars that are bundled as resources: their folders.
@@ -125,6 +135,14 @@ impl<'r> Bundle<'r> {
                 config["bundle"]["resources"][from] = folder.as_str().into();
             }
         }
+        if self.has_hashes() {
+            let from = binaries.join(HASHES).to_string_lossy().into_owned();
+            if self.target.os == Os::Macos {
+                config["bundle"]["macOS"]["files"][format!("Resources/{HASHES}")] = from.into();
+            } else {
+                config["bundle"]["resources"][from] = HASHES.into();
+            }
+        }
         if let Some(web) = &self.web {
             config["build"]["frontendDist"] = web.folder.to_string_lossy().into();
         }
@@ -139,7 +157,14 @@ impl<'r> Bundle<'r> {
         staging::remove(&work)?;
         let began = now_at(&work)?;
         let binaries = work.join("binaries");
-        let merged = self.config(&binaries);
+        let mut merged = self.config(&binaries);
+        let signer = authenticode::signer(self.release);
+        let call = signer.map(|it| it.call_for_bundler(config, &self.target, &work));
+        let call = call.transpose()?;
+        if let Some(call) = &call {
+            let call = serde_json::json!({ "cmd": call.program, "args": call.args });
+            merged["bundle"]["windows"]["signCommand"] = call;
+        }
         let bundling = tauri::Bundling {
             cli: &config.bundle.cli,
             app: &config.app.dir,
@@ -147,6 +172,7 @@ impl<'r> Bundle<'r> {
             kind,
             config: &merged,
             triple: (!self.target.is_host()).then_some(&*self.target.triple),
+            signs: signer.is_some(),
         };
         let code = &self.code.output;
         for name in std::iter::once(&code.host).chain(&code.others) {
@@ -157,7 +183,19 @@ impl<'r> Bundle<'r> {
             self.code.copy_to(&self.target.exe(name), &into)?;
         }
         self.copy_folders(kind, &binaries)?;
-        let finished = self.keeping_the_manifest(cx, bundling.command()?)?;
+        if self.has_hashes() {
+            self.code.copy_to(HASHES, &binaries.join(HASHES))?;
+        }
+        let host = match signer {
+            Some(signer) => {
+                let host = bundling.release().join(&code.host);
+                Some(authenticode::stamp(signer, cx, &host, kind)?)
+            }
+            None => None,
+        };
+        let mut command = bundling.command()?;
+        command.envs(call.into_iter().flat_map(|it| it.env));
+        let finished = self.keeping_the_manifest(cx, command)?;
         let output = format!(
             "{}\n{}",
             String::from_utf8_lossy(&finished.stdout),
@@ -178,6 +216,7 @@ impl<'r> Bundle<'r> {
             scratch: work.join("inside"),
             began,
             times,
+            host,
         };
         let looked = self.look_inside(cx, &packed)?;
         if let Some(gap) = &looked.gap {
@@ -253,14 +292,16 @@ impl<'r> Bundle<'r> {
     /// A list of resources cannot be joined with a map, and the sidecars need a map: a list has no
     /// place to say where something goes.
     fn refuse_listed_resources(&self) -> Result<()> {
-        if self.folders().next().is_none() || self.target.os == Os::Macos {
-            return Ok(());
-        }
+        let what = match self.folders().next() {
+            _ if self.target.os == Os::Macos => return Ok(()),
+            Some(_) => "a sidecar with the folder layout needs",
+            None if self.has_hashes() => "`sign.sidecar-hashes` needs",
+            None => return Ok(()),
+        };
         for (file, config) in self.configurations()? {
             ensure!(
                 !config["bundle"]["resources"].is_array(),
-                "`bundle.resources` of {} is a list, but a sidecar with the folder layout needs it \
-                 to be a map\n\
+                "`bundle.resources` of {} is a list, but {what} it to be a map\n\
                  hint: write {{ \"path\": \"path\" }} for each entry",
                 self.release.relative(&file)
             );
@@ -346,7 +387,8 @@ impl Step for Bundle<'_> {
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let config = &self.release.config;
-        let mut inputs = Inputs::new().file(&config.tauri.file);
+        let inputs = Inputs::new().file(&config.tauri.file);
+        let mut inputs = authenticode::inputs(self.release, cx, inputs)?;
         match &config.bundle.cli {
             // The bundler's version stands in the lock file.
             TauriCli::NodeModule(dir) => {

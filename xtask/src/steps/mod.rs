@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod archive;
+mod authenticode;
 pub mod bundle;
 pub mod frontend;
 pub mod seal;

@@ -1,20 +1,26 @@
 //! `sign-code`: copies host and sidecars and signs the copies, where the target's executables
 //! carry signatures. On Linux they do not: installers and archives are signed instead.
+//!
+//! For Windows, every executable and library is signed that is not signed already, wherever it lies
+//! in a sidecar's folder.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{app::Host, copy, link_to, sidecar::Frozen};
+use super::{app::Host, authenticode, copy, link_to, sidecar::Frozen};
 use crate::{
     binary,
     engine::{
+        event::Level,
+        files::{hash_file, hex},
         fingerprint::Inputs,
         staging::Staging,
         step::{Context, Done, Step},
     },
     release::Release,
+    sign::order::{self, Unsigned},
     target::{Os, Target},
 };
 
@@ -23,12 +29,20 @@ pub const FOLDERS: &str = "sidecars";
 
 /// All executables of the product.
 #[derive(Serialize)]
-pub struct SignCode {
+pub struct SignCode<'r> {
+    #[serde(skip)]
+    release: &'r Release,
     target: Target,
     app: Done<Host>,
     sidecars: Vec<Done<Program>>,
+    /// Whether the hashes of the sidecars are shipped in a file.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hashes: bool,
     /// Executables that something else built and the Tauri configuration names: name and file.
     external: Vec<(String, PathBuf)>,
+    /// How it is signed for Windows; none if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticode: Option<authenticode::Policy>,
 }
 
 /// The executables as they are shipped.
@@ -74,25 +88,69 @@ impl Program {
     }
 }
 
-impl SignCode {
+impl<'r> SignCode<'r> {
     /// The step over the built host and all frozen sidecars.
-    pub fn new(release: &Release, app: Done<Host>, sidecars: &[Done<Frozen>]) -> Self {
+    pub fn new(release: &'r Release, app: Done<Host>, sidecars: &[Done<Frozen>]) -> Self {
         Self {
+            release,
             target: release.target.clone(),
             app,
             sidecars: sidecars.iter().map(Program::of).collect(),
+            hashes: release.config.sign.sidecar_hashes,
             external: external(release),
+            authenticode: authenticode::Policy::of(release),
         }
+    }
+}
+
+impl SignCode<'_> {
+    /// What the sidecars are before anybody signs them.
+    fn unsigned(&self, out: &Staging) -> Result<Vec<Unsigned>> {
+        let mut unsigned = Vec::new();
+        for sidecar in &self.sidecars {
+            let files = sidecar.artifacts.iter().filter(|it| it.link.is_none());
+            for artifact in files {
+                let path = place(&sidecar.output, &artifact.path);
+                unsigned.push(Unsigned::new(&path, &artifact.sha256)?);
+            }
+        }
+        for (name, _) in &self.external {
+            let name = self.target.exe(name);
+            let hash = hex(&hash_file(&out.file(&name)?)?);
+            unsigned.push(Unsigned::new(&name, &hash)?);
+        }
+        Ok(unsigned)
+    }
+
+    /// Nobody may have taken a hash too early; the right ones are written down.
+    fn check_order(&self, cx: &Context, out: &Staging, unsigned: &[Unsigned]) -> Result<()> {
+        let host = &self.app.output;
+        let hosts: Vec<String> = std::iter::once(&host.main)
+            .chain(&host.others)
+            .cloned()
+            .collect();
+        for warning in order::check(out.path(), &hosts, unsigned)? {
+            cx.note(Level::Warning, warning);
+        }
+        if self.hashes {
+            order::write(out.path(), unsigned.iter().map(|it| it.path.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a file of a sidecar lies beside the host: one file next to it, a folder in [`FOLDERS`].
+fn place(sidecar: &Program, path: &str) -> String {
+    match sidecar.folder {
+        Some(_) => format!("{FOLDERS}/{path}"),
+        None => path.to_owned(),
     }
 }
 
 /// Copies a sidecar to where it will lie beside the host: one file next to it, a folder in
 /// [`FOLDERS`].
 fn add(sidecar: &Done<Program>, out: &Staging) -> Result<Program> {
-    let place = |path: &str| match sidecar.output.folder {
-        Some(_) => format!("{FOLDERS}/{path}"),
-        None => path.to_owned(),
-    };
+    let place = |path: &str| place(&sidecar.output, path);
     let mut program = sidecar.output.clone();
     program.executable = place(&program.executable);
     program.folder = program.folder.as_deref().map(place);
@@ -112,7 +170,7 @@ fn add(sidecar: &Done<Program>, out: &Staging) -> Result<Program> {
 }
 
 /// What `externalBin` names besides the configured sidecars, and that is there for the target.
-fn external(release: &Release) -> Vec<(String, PathBuf)> {
+pub(crate) fn external(release: &Release) -> Vec<(String, PathBuf)> {
     let config = &release.config;
     let mut found = Vec::new();
     for path in &config.tauri.external_bin {
@@ -127,14 +185,15 @@ fn external(release: &Release) -> Vec<(String, PathBuf)> {
     found
 }
 
-impl Step for SignCode {
+impl Step for SignCode<'_> {
     const ID: &'static str = "sign-code";
     const VERSION: u32 = 1;
     type Output = Code;
 
-    fn inputs(&self, _: &Context) -> Result<Inputs> {
+    fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let files = self.external.iter().map(|(_, file)| file);
-        Ok(files.fold(Inputs::new(), Inputs::file))
+        let inputs = files.fold(Inputs::new(), Inputs::file);
+        authenticode::inputs(self.release, cx, inputs)
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Code> {
@@ -150,12 +209,17 @@ impl Step for SignCode {
             binary::check(source, &self.target, &format!("externalBin {name}"))?;
             copy(source, &out.file(self.target.exe(name))?)?;
         }
+        let unsigned = self.unsigned(out)?;
         if self.target.os == Os::Linux {
             cx.fact(
                 "signature",
                 "none inside: ELF executables carry no signature",
             );
         }
+        if let Some(signer) = authenticode::signer(self.release) {
+            authenticode::sign_all(signer, cx, out)?;
+        }
+        self.check_order(cx, out, &unsigned)?;
         Ok(Code {
             host: host.main.clone(),
             others: host.others.clone(),

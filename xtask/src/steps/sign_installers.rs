@@ -1,10 +1,16 @@
-//! `sign-installers`: signs each installer with minisign, in the forms of minisign and of Tauri's
+//! `sign-installers`: signs packages inside where that is configured, those for Windows and Linux'
+//! own; then each installer, as it is now, with minisign, in the forms of minisign and of Tauri's
 //! updater.
+
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::bundle::{Installer, Installers};
+use super::{
+    authenticode,
+    bundle::{Installer, Installers},
+};
 use crate::{
     engine::{
         fingerprint::Inputs,
@@ -13,7 +19,8 @@ use crate::{
     },
     manifest::{Identity, SignatureKind, SignatureRef},
     release::Release,
-    tools::minisign,
+    sign::linux,
+    tools::{minisign, versions},
 };
 
 /// All installers, to be signed.
@@ -25,7 +32,13 @@ pub struct SignInstallers<'r> {
     public_key: Option<String>,
     version: String,
     epoch: i64,
+    /// The keys for packages of each kind that are signed inside.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    package_keys: BTreeMap<String, String>,
     installers: Done<Installers>,
+    /// How they are signed for Windows; none if they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticode: Option<authenticode::Policy>,
 }
 
 /// Installers with their signatures beside them.
@@ -40,7 +53,7 @@ pub struct Signed {
 pub struct SignedInstaller {
     /// What is signed.
     pub installer: Installer,
-    /// Files in the stage folder.
+    /// Inside of it, and in files of the stage folder.
     pub signatures: Vec<SignatureRef>,
 }
 
@@ -53,8 +66,34 @@ impl<'r> SignInstallers<'r> {
             public_key: release.signer.as_ref().map(|it| it.public_key().line()),
             version: release.config.product.version.to_string(),
             epoch: release.epoch,
+            package_keys: release.package_keys(),
             installers,
+            authenticode: authenticode::Policy::of(release),
         }
+    }
+}
+
+impl SignInstallers<'_> {
+    /// Signs the file itself, where its kind is signed.
+    fn sign_inside(
+        &self,
+        cx: &Context,
+        installer: &Installer,
+        file: &Path,
+    ) -> Result<Vec<SignatureRef>> {
+        let Some(fingerprint) = self.package_keys.get(&installer.kind) else {
+            return Ok(Vec::new());
+        };
+        let key = linux::Key {
+            fingerprint,
+            passphrase: self.release.gpg_passphrase.as_ref(),
+        };
+        let signature = linux::sign(cx, &key, cx.state(), file)?;
+        cx.fact(
+            &format!("signature inside {}", installer.kind),
+            format!("OpenPGP key {fingerprint}"),
+        );
+        Ok(vec![signature])
     }
 }
 
@@ -63,8 +102,15 @@ impl Step for SignInstallers<'_> {
     const VERSION: u32 = 1;
     type Output = Signed;
 
-    fn inputs(&self, _: &Context) -> Result<Inputs> {
-        Ok(Inputs::new())
+    fn inputs(&self, cx: &Context) -> Result<Inputs> {
+        let mut inputs = Inputs::new();
+        if !self.package_keys.is_empty() {
+            inputs = inputs.tool("gpg", cx.probe(&versions::gpg())?.version);
+        }
+        if self.package_keys.contains_key("rpm") {
+            inputs = inputs.tool("rpmsign", cx.probe(&versions::rpmsign())?.version);
+        }
+        authenticode::inputs(self.release, cx, inputs)
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Signed> {
@@ -73,7 +119,13 @@ impl Step for SignInstallers<'_> {
         for installer in &self.installers.output.installers {
             let name = &installer.file;
             self.installers.copy_to(name, &out.file(name)?)?;
-            let signatures = sign(self.release, out, name, Some(&self.version), &FORMS)?;
+            let mut signatures = self.sign_inside(cx, installer, &out.file(name)?)?;
+            if let Some(signer) = authenticode::signer(self.release) {
+                signatures.extend(authenticode::sign_one(signer, cx, out, name)?);
+            }
+            // Only now: these signatures cover those inside.
+            let beside = sign(self.release, out, name, Some(&self.version), &FORMS)?;
+            signatures.extend(beside);
             installers.push(SignedInstaller {
                 installer: installer.clone(),
                 signatures,

@@ -22,17 +22,60 @@ pub fn sign_cmd(
     file: &Path,
     signature: &Path,
 ) -> (Command, Vec<u8>) {
+    detach(key, passphrase, file, signature, &["--armor"])
+}
+
+/// Like [`sign_cmd`], for a signature that goes into a package: without armor.
+pub fn sign_bytes_cmd(
+    key: &str,
+    passphrase: Option<&Secret>,
+    file: &Path,
+    signature: &Path,
+) -> (Command, Vec<u8>) {
+    let digest = ["--digest-algo", "SHA256"];
+    detach(key, passphrase, file, signature, &digest)
+}
+
+fn detach(
+    key: &str,
+    passphrase: Option<&Secret>,
+    file: &Path,
+    signature: &Path,
+    form: &[&str],
+) -> (Command, Vec<u8>) {
     let mut command = Command::new("gpg");
     command.args(["--batch", "--yes", "--no-tty"]);
     if passphrase.is_some() {
         command.args(["--pinentry-mode", "loopback", "--passphrase-fd", "0"]);
     }
-    command
-        .args(["--local-user", key, "--armor", "--output"])
-        .arg(signature);
+    command.args(["--local-user", key]).args(form);
+    command.arg("--output").arg(signature);
     command.args(["--detach-sign", "--"]).arg(file);
     let stdin = passphrase.map(|words| format!("{}\n", words.expose()).into_bytes());
     (command, stdin.unwrap_or_default())
+}
+
+/// Writes the public key to stdout, for [`keyring`].
+pub fn export_cmd(key: &str) -> Command {
+    let mut command = Command::new("gpg");
+    command.args(["--batch", "--no-tty", "--armor", "--export", key]);
+    command
+}
+
+/// Lists what the public half of a key says of itself; [`user_id`] reads it.
+pub fn list_cmd(key: &str) -> Command {
+    let mut command = Command::new("gpg");
+    let options = ["--batch", "--no-tty", "--no-auto-check-trustdb"];
+    command
+        .args(options)
+        .args(["--with-colons", "--list-keys", key]);
+    command
+}
+
+/// Whose key it is, in the answer to [`list_cmd`] (GnuPG's doc/DETAILS).
+pub fn user_id(listed: &str) -> Option<String> {
+    let line = listed.lines().find(|it| it.starts_with("uid:"))?;
+    line.split(':').nth(9).map(str::to_owned)
 }
 
 /// Checks `signature` over `file` with the keys in `keyring`, a file that holds [`keyring`]'s
@@ -52,6 +95,41 @@ pub fn signed_by(output: &str) -> Option<String> {
         .lines()
         .find_map(|line| line.strip_prefix("[GNUPG:] VALIDSIG "))?;
     valid.split_whitespace().last().map(str::to_owned)
+}
+
+/// Whose good signature it is, in `gpgv`'s status lines: the user id of the key.
+pub fn signer_name(output: &str) -> Option<String> {
+    let good = output
+        .lines()
+        .find_map(|line| line.strip_prefix("[GNUPG:] GOODSIG "))?;
+    good.split_once(' ').map(|(_, name)| name.to_owned())
+}
+
+/// Fails unless the bytes are one OpenPGP signature and nothing else (RFC 4880, section 4.2): gpg
+/// overlooks what follows.
+///
+/// # Errors
+/// They are not.
+pub fn check_packet(signature: &[u8]) -> Result<()> {
+    const SIGNATURE: u8 = 2;
+    let &[tag, first, second, ..] = signature else {
+        return Err(anyhow!("no OpenPGP signature"));
+    };
+    let long = usize::from(first) << 8 | usize::from(second);
+    let (kind, size) = match tag {
+        // The old form: two bits for how long the length is.
+        0x80..0xc0 => match tag & 3 {
+            0 => (tag >> 2 & 15, 2 + usize::from(first)),
+            1 => (tag >> 2 & 15, 3 + long),
+            _ => (0, 0),
+        },
+        0xc0.. if first < 192 => (tag & 63, 2 + usize::from(first)),
+        0xc0.. if first < 224 => (tag & 63, 3 + long - (192 << 8) + 192),
+        _ => (0, 0),
+    };
+    let one = kind == SIGNATURE && size == signature.len();
+    ensure!(one, "not exactly one OpenPGP signature");
+    Ok(())
 }
 
 /// A public key as gpgv reads it: without armor. Takes what `gpg --export` wrote, armored or not.

@@ -3,17 +3,25 @@
 
 pub mod appimage;
 pub mod cargo;
+pub mod codesign;
 pub mod deb;
+pub mod debsigs;
 pub mod git;
 pub mod gpg;
 pub mod inside;
 pub mod minisign;
 pub mod node;
+pub mod notarytool;
 pub mod nuitka;
+pub mod osslsigncode;
 pub mod packages;
 pub mod pyinstaller;
 pub mod python;
+pub mod rcodesign;
 pub mod rpm;
+pub mod rpmsign;
+pub mod security;
+pub mod signtool;
 pub mod tauri;
 pub mod unpack;
 pub mod versions;

@@ -33,6 +33,8 @@ pub enum Need {
     Objcopy,
     Ccache,
     Gpg,
+    Gpgv,
+    Rpmsign,
     Xvfb,
     Xauth,
     DbusSession,
@@ -96,6 +98,8 @@ const TABLE: &[Row] = table! {
     Objcopy       "objcopy"                           "binutils"               "binutils"              ""           ""
     Ccache        "ccache"                            "ccache"                 "ccache"                "ccache"     ""
     Gpg           "GnuPG"                             "gnupg"                  "gnupg2"                "gnupg"      "GnuPG.GnuPG"
+    Gpgv          "gpgv"                              "gpgv"                   "gnupg2"                "gnupg"      "GnuPG.GnuPG"
+    Rpmsign       "rpmsign"                           "rpm"                    "rpm-sign"              "rpm"        ""
     Xvfb          "Xvfb with xvfb-run"                "xvfb"                   "xorg-x11-server-Xvfb"  ""           ""
     Xauth         "xauth"                             "xauth"                  "xorg-x11-xauth"        ""           ""
     DbusSession   "dbus-run-session"                  "dbus"                   "dbus-daemon"           ""           ""

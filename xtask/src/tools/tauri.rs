@@ -37,6 +37,9 @@ pub struct Bundling<'a> {
     pub config: &'a serde_json::Value,
     /// The target triple, unless it is the host's.
     pub triple: Option<&'a str>,
+    /// Whether it has files signed by the command that the configuration names. The host is then
+    /// signed already, and must not be changed any more.
+    pub signs: bool,
 }
 
 /// Which command line it is: `tauri-cli 2.12.5`; none if it cannot say.
@@ -59,7 +62,8 @@ pub fn kind_name(kind: BundleKind) -> String {
 }
 
 impl Bundling<'_> {
-    /// The command. It signs nothing: that is a step of its own, after the bytes are final.
+    /// The command. It signs nothing, unless it is asked to: that is a step of its own, after the bytes
+    /// are final.
     pub fn command(&self) -> Result<Command> {
         let mut command = match self.cli {
             TauriCli::NodeModule(dir) => {
@@ -75,13 +79,12 @@ impl Bundling<'_> {
                 command
             }
         };
-        command.args([
-            "bundle",
-            "--ci",
-            "--no-sign",
-            "--bundles",
-            &kind_name(self.kind),
-        ]);
+        let signing = match self.signs {
+            true => "--no-binary-patching",
+            false => "--no-sign",
+        };
+        let kind = kind_name(self.kind);
+        command.args(["bundle", "--ci", signing, "--bundles", &kind]);
         command
             .arg("--config")
             .arg(serde_json::to_string(self.config)?);

@@ -91,6 +91,11 @@ pub fn tauri(words: &[String]) -> Probe {
     probe
 }
 
+/// What signs RPM packages.
+pub fn rpmsign() -> Probe {
+    Probe::new("rpmsign", ["--version"])
+}
+
 /// What reads RPM packages.
 pub fn rpm() -> Probe {
     Probe::new("rpm", ["--version"])

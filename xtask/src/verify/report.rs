@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::signatures::Keys;
+use super::{
+    inside::{self, Mark},
+    signatures::Keys,
+};
 use crate::manifest::{Artifact, Identity, Manifest};
 
 /// One comparison.
@@ -35,6 +38,11 @@ pub struct Report {
     pub signed: String,
     /// The manifest's files, for the table of a good release.
     pub artifacts: Vec<Artifact>,
+    /// Every signature that was looked at.
+    pub marks: Vec<Mark>,
+    /// How many files were looked at that belong to no release.
+    #[serde(skip)]
+    pub(super) loose: usize,
 }
 
 /// Lays out a table: its head, its rows.
@@ -48,6 +56,8 @@ impl Report {
             notes: Vec::new(),
             signed: String::new(),
             artifacts: Vec::new(),
+            marks: Vec::new(),
+            loose: 0,
         }
     }
 
@@ -63,11 +73,17 @@ impl Report {
 
     /// What is wrong, or if nothing is, the files; then the notes and one line that sums up.
     pub fn render(&self, table: Table<'_>) -> String {
-        let mut text = if self.ok() {
-            self.files(table)
-        } else {
-            self.differences(table)
-        };
+        let mut parts = Vec::new();
+        if self.ok() && self.loose == 0 {
+            parts.push(self.files(table));
+        }
+        if (self.ok() || self.loose > 0) && !self.marks.is_empty() {
+            parts.push(self.signatures(table));
+        }
+        if !self.ok() {
+            parts.push(self.differences(table));
+        }
+        let mut text = parts.join("\n");
         for note in &self.notes {
             text.push_str(&format!("note: {note}\n"));
         }
@@ -85,6 +101,7 @@ impl Report {
                 self.count(),
                 self.signed
             ),
+            _ if self.loose > 0 => format!("NOT verified: {wrong} of {all} checks failed"),
             _ => format!(
                 "NOT verified: {wrong} of {all} checks failed in {}",
                 self.folder.display()
@@ -102,6 +119,22 @@ impl Report {
         });
     }
 
+    /// Adds a signature to the table.
+    pub(super) fn mark(&mut self, mark: Mark) {
+        self.marks.push(mark);
+    }
+
+    /// Adds what is wrong with a signature, or that nothing is.
+    pub(super) fn check_mark(&mut self, mark: &Mark, check: &str) {
+        const GOOD: &str = "good signature";
+        if mark.problems.is_empty() {
+            self.check(&mark.file, check, GOOD, GOOD);
+        }
+        for problem in &mark.problems {
+            self.check(&mark.file, check, GOOD, problem);
+        }
+    }
+
     pub(super) fn note(&mut self, text: String) {
         self.notes.push(text);
     }
@@ -109,6 +142,7 @@ impl Report {
     pub(super) fn absorb(&mut self, part: Self) {
         self.rows.extend(part.rows);
         self.notes.extend(part.notes);
+        self.marks.extend(part.marks);
     }
 
     /// Adds who vouches, and what a reader might overlook.
@@ -146,7 +180,7 @@ impl Report {
     }
 
     fn count(&self) -> String {
-        match self.artifacts.len() {
+        match self.artifacts.len().max(self.loose) {
             1 => "1 file".to_owned(),
             n => format!("{n} files"),
         }
@@ -163,6 +197,11 @@ impl Report {
         };
         let rows: Vec<_> = self.wrong().map(row).collect();
         table(&["file", "check", "expected", "actual"], &rows)
+    }
+
+    fn signatures(&self, table: Table<'_>) -> String {
+        let rows: Vec<_> = self.marks.iter().map(Mark::cells).collect();
+        table(&inside::COLUMNS, &rows)
     }
 
     fn files(&self, table: Table<'_>) -> String {

@@ -1,11 +1,13 @@
 //! Who signed, and whether they signed this.
 
-use std::{path::PathBuf, time::SystemTime};
-
 use anyhow::{Result, anyhow, bail, ensure};
 use fs_err as fs;
 
-use super::{Release, Report, Trust};
+use super::{
+    Release, Report, Trust,
+    inside::{self, Mark},
+    scratch::Scratch,
+};
 use crate::{
     engine::exec,
     manifest::{
@@ -17,6 +19,30 @@ use crate::{
         minisign::{PublicKey, Signature},
     },
 };
+
+impl Release<'_> {
+    /// A signature of minisign's, for the table.
+    fn mark(&self, file: &str, kind: SignatureKind, key: &str, good: bool) -> Mark {
+        let signer = format!("{} key", self.manifest.signing.identity.as_str());
+        Mark::plain(
+            file,
+            kind.as_str(),
+            good.then_some(signer),
+            Some(key.to_owned()),
+        )
+    }
+}
+
+impl Trust {
+    /// Whether somebody is named whose code signatures of this kind count.
+    fn names_authority(&self, kind: SignatureKind) -> bool {
+        match kind {
+            SignatureKind::Authenticode => !self.code.windows.is_empty(),
+            SignatureKind::Apple => !self.code.apple.is_empty(),
+            _ => true,
+        }
+    }
+}
 
 /// The keys whose signatures count.
 pub(super) struct Keys {
@@ -76,7 +102,7 @@ impl Keys {
     }
 }
 
-/// The detached signatures of one artifact; a signature inside it becomes a note.
+/// The signatures of one artifact, beside it and inside.
 pub(super) fn of_artifact(
     release: &Release<'_>,
     artifact: &Artifact,
@@ -87,10 +113,6 @@ pub(super) fn of_artifact(
     for signature in &artifact.signatures {
         let kind = signature.kind;
         let Some(file) = &signature.file else {
-            let (path, kind) = (&artifact.path, kind.as_str());
-            report.note(format!(
-                "{path}: the {kind} signature inside was not looked at"
-            ));
             continue;
         };
         if !release.has(file) || !release.has(&artifact.path) {
@@ -109,8 +131,54 @@ pub(super) fn of_artifact(
                 );
                 Ok(())
             });
+        report.mark(release.mark(&artifact.path, kind, &signature.key_id, outcome.is_ok()));
         add(report, file, kind.as_str(), outcome);
     }
+    of_inside(release, artifact, report)
+}
+
+/// The signatures inside of an artifact: each that the manifest names must be there, good, and of
+/// whom it names.
+fn of_inside(release: &Release<'_>, artifact: &Artifact, report: &mut Report) -> Result<()> {
+    let path = &artifact.path;
+    let named = artifact.signatures.iter().filter(|it| it.file.is_none());
+    let named: Vec<_> = named.collect();
+    if !release.has(path) || named.is_empty() {
+        return Ok(());
+    }
+    let marks = match inside::look(&release.folder.join(path), path, release.trust) {
+        Ok(marks) => marks,
+        Err(error) => {
+            report.check(path, "signature inside", "readable", &format!("{error:#}"));
+            return Ok(());
+        }
+    };
+    for signature in named {
+        let kind = signature.kind;
+        let by_gpg = matches!(kind, SignatureKind::Rpm | SignatureKind::Deb);
+        for mark in &marks {
+            report.check_mark(mark, kind.as_str());
+        }
+        if by_gpg && release.trust.gpg_key.is_none() && !marks.is_empty() {
+            let text = format!("{path}: the signature inside was not checked, no GPG key given");
+            report.note(text);
+            continue;
+        }
+        let by = marks.iter().find_map(|it| it.fingerprint.as_deref());
+        let by = by.unwrap_or("nobody");
+        report.check(
+            path,
+            &format!("{} signer", kind.as_str()),
+            &signature.key_id,
+            by,
+        );
+        if !by_gpg && !release.trust.names_authority(kind) {
+            report.note(format!(
+                "{path}: no authority is trusted for it (--trust): only the manifest says who signed"
+            ));
+        }
+    }
+    marks.into_iter().for_each(|it| report.mark(it));
     Ok(())
 }
 
@@ -122,7 +190,10 @@ pub(super) fn of_release(release: &Release<'_>, report: &mut Report) -> Result<(
             && release.has(signature)
         {
             let kind = SignatureKind::Minisign;
-            let outcome = check_minisign(release, file, signature, kind, &mut None).map(drop);
+            let outcome = check_minisign(release, file, signature, kind, &mut None);
+            let by = outcome.as_deref().unwrap_or_default();
+            report.mark(release.mark(file, kind, by, outcome.is_ok()));
+            let outcome = outcome.map(drop);
             add(report, signature, kind.as_str(), outcome);
         }
     }
@@ -138,7 +209,7 @@ pub(super) fn of_release(release: &Release<'_>, report: &mut Report) -> Result<(
     Ok(())
 }
 
-fn add(report: &mut Report, file: &str, kind: &str, outcome: Result<()>) {
+pub(super) fn add(report: &mut Report, file: &str, kind: &str, outcome: Result<()>) {
     let actual = outcome.err().map(|e| format!("{e:#}"));
     report.check(
         file,
@@ -203,7 +274,7 @@ fn check_gpg(
         return Ok(());
     };
     let scratch = Scratch::new()?;
-    let ring = scratch.0.join("key.gpg");
+    let ring = scratch.path().join("key.gpg");
     fs::write(&ring, gpg::keyring(&fs::read(exported)?)?)?;
     // gpgv takes what begins with a dash for an option.
     let folder = std::path::absolute(release.folder)?;
@@ -217,6 +288,8 @@ fn check_gpg(
         .as_ref()
         .map(|key| key.fingerprint.as_str());
     let (expected, actual) = (expected.unwrap_or("a key"), by.as_deref());
+    let signer = by.is_some().then(|| gpg::signer_name(&output)).flatten();
+    report.mark(Mark::plain(file, "gpg", signer, by.clone()));
     report.check(
         signature,
         "gpg",
@@ -224,24 +297,4 @@ fn check_gpg(
         actual.unwrap_or("bad signature, or another key"),
     );
     Ok(())
-}
-
-/// A folder that nobody else can have put there, and that is gone afterwards.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self> {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        let name = format!("xtask-verify-{}-{}", std::process::id(), now.as_nanos());
-        let path = std::env::temp_dir().join(name);
-        // Fails if there is one, also if it is a link.
-        fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
-    }
 }

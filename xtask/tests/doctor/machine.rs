@@ -12,7 +12,7 @@ use expect_test::Expect;
 use semver::Version;
 use tempfile::TempDir;
 use xtask::{
-    config::{Freezer, PackageManager},
+    config::{Freezer, LinuxSigning, PackageManager},
     engine::{
         event::{Event, Events, Reporter, Stamped},
         exec::{Exec, quiet},
@@ -55,6 +55,10 @@ impl Machine {
             }],
             bundle: Vec::new(),
             gpg: true,
+            signed_packages: LinuxSigning {
+                deb: false,
+                rpm: false,
+            },
             for_tests: false,
             disk: None,
             root,

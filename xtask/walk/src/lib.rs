@@ -13,10 +13,12 @@
 mod cache;
 mod git;
 mod rules;
+mod search;
 mod stored;
 mod walk;
 
 pub use cache::{Hash, Stat, StatCache, hash_file, hex, write_atomically, write_durably};
 pub use git::Ask;
-pub use rules::is_glob;
+pub use rules::{glob_matches, is_glob};
+pub use search::contains;
 pub use walk::{Found, Tree, digest, walk_all};

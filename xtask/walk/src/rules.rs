@@ -134,6 +134,16 @@ fn read(file: &Path, top: Option<&Path>, follow: bool) -> Patterns {
     patterns.ok().flatten().unwrap_or_default()
 }
 
+/// Whether a pattern of `.gitignore` matches a file's path, which is relative to where the pattern
+/// begins and has `/` on every platform.
+pub fn glob_matches(glob: &str, path: &str) -> bool {
+    let place = Place {
+        path: path.as_bytes(),
+        is_dir: false,
+    };
+    Globs::new(&[glob.to_owned()]).matches(place)
+}
+
 /// Whether a pattern of `.gitignore` is well formed. Git takes any, but one that is not matches
 /// nothing.
 pub fn is_glob(text: &str) -> bool {

@@ -22,6 +22,9 @@ pub(crate) struct Sign {
     pub macos: Macos,
     /// Signatures inside of Linux' packages.
     pub linux: Linux,
+    /// Ship `sidecars.sha256` among the app's resources: the SHA-256 of each sidecar as it is after
+    /// signing. A hash that the host has compiled in would be that of one before.
+    pub sidecar_hashes: bool,
 }
 
 /// See [`Sign::minisign`].
@@ -76,8 +79,8 @@ fn gpg_passphrase() -> String {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Windows {
-    /// What signs. `auto` takes `command` if there is one, else `signtool` on Windows and
-    /// `osslsigncode` elsewhere.
+    /// What signs. `auto` takes what the identity wants; for a file that is `osslsigncode`, and on
+    /// Windows `signtool` if that is not there or the file has no password.
     pub tool: WindowsTool,
     /// A program that signs a file in place, with its arguments; `%1` stands for the file. It makes
     /// the timestamp, too.

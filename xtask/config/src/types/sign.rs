@@ -20,6 +20,8 @@ pub struct Sign {
     pub macos: AppleSigning,
     /// Signatures inside of Linux' packages.
     pub linux: LinuxSigning,
+    /// Whether a file with the hashes of the signed sidecars is shipped among the resources.
+    pub sidecar_hashes: bool,
 }
 
 /// The minisign key, which signs updates.

@@ -10,7 +10,37 @@ pub struct Stopped;
 
 /// A step failed and its failure was already reported.
 #[derive(Clone, Debug)]
-pub struct Reported(pub String);
+pub struct Reported {
+    /// The step.
+    pub step: String,
+    /// What the process ends with, if that says more than that something failed.
+    pub status: Option<u8>,
+}
+
+impl Reported {
+    /// That a step failed with this error.
+    pub(super) fn of(step: String, error: &anyhow::Error) -> Self {
+        let status = error.downcast_ref::<EndsWith>().map(|it| it.status);
+        Self { step, status }
+    }
+}
+
+/// A failure that is told to programs by an exit status of its own.
+#[derive(Clone, Debug)]
+pub struct EndsWith {
+    /// The exit status.
+    pub status: u8,
+    /// What went wrong, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for EndsWith {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for EndsWith {}
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,7 +50,7 @@ impl fmt::Display for Stopped {
 
 impl fmt::Display for Reported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {} failed", self.0)
+        write!(f, "step {} failed", self.step)
     }
 }
 

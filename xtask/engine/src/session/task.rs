@@ -61,6 +61,6 @@ impl Session {
             seconds,
             failure,
         });
-        Err(Reported(step).into())
+        Err(Reported::of(step, &error).into())
     }
 }

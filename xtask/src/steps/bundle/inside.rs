@@ -49,6 +49,8 @@ pub(super) struct Finished<'a> {
     pub(super) began: SystemTime,
     /// What the times inside were, if the package has others by now.
     pub(super) times: Times,
+    /// The SHA-256 of the host that the bundler was given, if it was to leave it as it was.
+    pub(super) host: Option<String>,
 }
 
 /// What is said of a package.
@@ -103,8 +105,8 @@ impl<'a> Bundle<'a> {
     }
 
     /// The files of the release as a package of this kind holds them.
-    fn expected(&self, kind: BundleKind) -> Result<Vec<Expected>> {
-        let code = &self.code.output;
+    fn expected(&self, finished: &Finished) -> Result<Vec<Expected>> {
+        let (kind, code) = (finished.kind, &self.code.output);
         let (programs, resources) = self.places(kind);
         let program = |name: &str, sha256: String, is_required| Expected {
             path: format!("{programs}{name}"),
@@ -118,7 +120,10 @@ impl<'a> Bundle<'a> {
             is_program: true,
             is_required,
         };
-        let host = hex(&Sha256::digest(self.host(kind)?));
+        let host = match &finished.host {
+            Some(given) => given.clone(),
+            None => hex(&Sha256::digest(self.host(kind)?)),
+        };
         let mut expected = vec![program(&code.host, host, true)];
         for name in self.beside().map(|it| self.target.exe(it)) {
             let sha256 = self.code.artifact(&name)?.sha256.clone();
@@ -194,7 +199,7 @@ struct Look<'a> {
 impl Look<'_> {
     /// The package's programs, once all that must be in it is, and is what was built.
     fn contents(&self) -> Result<Vec<Content>> {
-        let expected = self.bundle.expected(self.finished.kind)?;
+        let expected = self.bundle.expected(self.finished)?;
         let paths: Vec<&str> = expected.iter().map(|it| &*it.path).collect();
         let (mut contents, mut known) = (Vec::new(), BTreeSet::new());
         for it in &expected {

@@ -1,0 +1,68 @@
+//! The ways in which tools write a value that they were given: as it is, in base64, in a URL.
+
+use ct_codecs::{Base64, Base64NoPadding, Base64UrlSafe, Base64UrlSafeNoPadding, Encoder as _};
+
+/// A shorter text in base64 is also found by chance, and masks what is harmless.
+const SHORTEST: usize = 8;
+
+/// The value and all of its forms, in no order.
+pub(super) fn of(value: &str) -> Vec<String> {
+    let mut forms = base64(value.as_bytes());
+    forms.extend((0..3).flat_map(|offset| inside(value.as_bytes(), offset)));
+    forms.retain(|it| it.len() >= SHORTEST);
+    forms.push(value.to_owned());
+    // What a URL may hold as it is (RFC 3986, section 2.3). Forms of HTML write a space as `+`, and `~` escaped; some programs leave `/` as it is.
+    for (plain, space) in [("-._~", "%20"), ("-._~/", "%20"), ("-._*", "+")] {
+        let upper = escaped(value, plain.as_bytes(), space);
+        forms.push(lower_hex(&upper));
+        forms.push(upper);
+    }
+    forms
+}
+
+fn base64(bytes: &[u8]) -> Vec<String> {
+    let forms = [
+        Base64::encode_to_string(bytes),
+        Base64NoPadding::encode_to_string(bytes),
+        Base64UrlSafe::encode_to_string(bytes),
+        Base64UrlSafeNoPadding::encode_to_string(bytes),
+    ];
+    forms.into_iter().flatten().collect()
+}
+
+/// How base64 shows the bytes where `offset` others come before them and more follow, such as
+/// `user:password`: without the signs that hold bits of both.
+fn inside(bytes: &[u8], offset: usize) -> Vec<String> {
+    let all = [&[0; 2][..offset], bytes].concat();
+    // A sign has six bits.
+    let (from, to) = ((offset * 8).div_ceil(6), all.len() * 8 / 6);
+    let forms = [
+        Base64NoPadding::encode_to_string(&all),
+        Base64UrlSafeNoPadding::encode_to_string(&all),
+    ];
+    let cut = |it: String| it.get(from..to).map(str::to_owned);
+    forms.into_iter().flatten().filter_map(cut).collect()
+}
+
+/// Percent-encoded, but for letters, digits and `plain`.
+fn escaped(value: &str, plain: &[u8], space: &str) -> String {
+    let mut text = String::new();
+    for &byte in value.as_bytes() {
+        match byte {
+            b' ' => text.push_str(space),
+            _ if byte.is_ascii_alphanumeric() || plain.contains(&byte) => text.push(byte.into()),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// The same with `%2f` for `%2F`.
+fn lower_hex(escaped: &str) -> String {
+    let mut parts = escaped.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (digits, rest) = part.split_at(2);
+        text + "%" + &digits.to_ascii_lowercase() + rest
+    })
+}

@@ -1,0 +1,341 @@
+//! `notarize`: what Apple is asked to check, outside of the pipeline: submitted from any system,
+//! followed from any run.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{INTERRUPTED, World, dist::status_of, print};
+use crate::{
+    cli::{Notarize, NotaryLog, Resume, Submit},
+    engine::{
+        event::Event,
+        exec::{Interrupted, Log},
+        paste::pasteable,
+        secret::Redactor,
+        select::Selection,
+        session::{Hashes, Options, Reported, Session, Task},
+        staging,
+        step::Context,
+    },
+    release::Release,
+    report,
+    sign::{
+        hands::Loose,
+        notary::{
+            Notarized, Notary,
+            checkpoint::{Checkpoint, Status},
+            client::Client,
+            log,
+            package::Package,
+        },
+        private::Private,
+        secrets::Secrets,
+    },
+    target::Target,
+};
+
+pub(super) fn notarize(world: &World, options: &Notarize) -> Result<ExitCode> {
+    match options {
+        Notarize::Submit(options) => submit(world, options),
+        Notarize::Status(of) => status(world, &of.target.parse()?),
+        Notarize::Log(options) => show_log(world, options),
+        Notarize::Resume(options) => resume(world, options),
+    }
+}
+
+/// One thing to do, with its name.
+struct Job<'j> {
+    name: String,
+    why: String,
+    work: Box<dyn Fn(&Notary) -> Result<String> + 'j>,
+}
+
+fn submit(world: &World, options: &Submit) -> Result<ExitCode> {
+    let target = options.of.target.parse()?;
+    let files = from_here(&options.files)?;
+    let work = |file: PathBuf| {
+        let again = options.resubmit;
+        let name = shown(&file);
+        Job {
+            name: name.clone(),
+            why: "it was asked for".to_owned(),
+            work: Box::new(move |notary| {
+                Ok(match notary.notarize(&file, true, again)? {
+                    Notarized::Already => "it carries Apple's ticket already".to_owned(),
+                    Notarized::Now(id) => format!("accepted as {id}; the ticket is attached"),
+                })
+            }),
+        }
+    };
+    let jobs = files.into_iter().map(work).collect();
+    let resume = resume_command(&options.of.target, &options.files, options.timeout);
+    run(world, &target, options.timeout, &resume, jobs)
+}
+
+fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
+    let target: Target = options.of.target.parse()?;
+    let state = world.state(&target);
+    let mut jobs = Vec::new();
+    for file in from_here(&options.files)? {
+        let package = Package::of(&file, &state)?;
+        let known = Checkpoint::read(&state, &package.sha256)?.with_context(|| {
+            format!(
+                "{} was never submitted in these bytes\n\
+                 hint: cargo xtask notarize submit {0}",
+                file.display()
+            )
+        })?;
+        jobs.push(going_on(known, Some(file)));
+    }
+    if options.files.is_empty() {
+        let all = Checkpoint::all(&state)?.into_iter();
+        let open = all.filter(|it| it.status.is_open() || it.status == Status::Accepted);
+        jobs.extend(open.map(|it| going_on(it, None)));
+    }
+    if jobs.is_empty() {
+        return print("nothing waits for an answer of Apple's\n");
+    }
+    let again = resume_command(&options.of.target, &options.files, options.timeout);
+    run(world, &target, options.timeout, &again, jobs)
+}
+
+/// Waits for one submission, and attaches the ticket to what was submitted, if that is there.
+fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
+    let why = format!("{} at {}", checkpoint.status, checkpoint.submitted);
+    let name = checkpoint.file.clone();
+    let work = move |notary: &Notary| {
+        let mut checkpoint = checkpoint.clone();
+        if checkpoint.id.is_none() {
+            checkpoint.id = notary.client.find_by_name(notary.hands, &checkpoint.file)?;
+            checkpoint.id().with_context(|| {
+                format!("Apple knows no {}: submit it again with `cargo xtask notarize submit`", checkpoint.file)
+            })?;
+        }
+        notary.answered(&mut checkpoint)?;
+        let remembered = checkpoint.product.as_ref().map(|it| notary.root.join(it));
+        let Some(product) = file.clone().or(remembered) else {
+            return Ok("accepted; `cargo xtask dist` attaches the ticket".to_owned());
+        };
+        if !product.exists() {
+            return Ok(format!(
+                "accepted, but {} is not here: attach the ticket with `cargo xtask notarize resume FILE`",
+                product.display()
+            ));
+        }
+        if checkpoint.status == Status::Stapled {
+            return Ok("accepted; the ticket is attached".to_owned());
+        }
+        let package = Package::of(&product, notary.state)?;
+        if package.sha256 != checkpoint.sha256 {
+            bail!(
+                "{} is not what was submitted any more: it was changed or signed again since\n\
+                 hint: cargo xtask notarize submit {0}",
+                product.display()
+            );
+        }
+        drop(package);
+        notary.staple(&mut checkpoint, &product)?;
+        Ok(format!("accepted as {}; the ticket is attached", checkpoint.id()?))
+    };
+    Job {
+        name,
+        why,
+        work: Box::new(work),
+    }
+}
+
+/// Does one after the other, also where one fails.
+fn run(
+    world: &World,
+    target: &Target,
+    timeout: Option<Duration>,
+    resume: &str,
+    jobs: Vec<Job>,
+) -> Result<ExitCode> {
+    let started = Instant::now();
+    let config = world.config()?;
+    let state = world.state(target);
+    let events = world.events();
+    let redactor = Redactor::default();
+    let session = open(world, target, &redactor, resume, &events, &jobs)?;
+    let private = Private::new(&state)?;
+    let secrets = Secrets::new(redactor);
+    let client = Client::find(&config.sign.macos, &secrets, &private)?;
+    let client = client.with_context(no_login)?;
+    let mut worst: Option<anyhow::Error> = None;
+    for job in &jobs {
+        let work = |cx: &Context| {
+            (job.work)(&Notary {
+                hands: cx,
+                client: &client,
+                state: &state,
+                root: &world.root,
+                timeout: timeout.unwrap_or(config.sign.macos.notarize_timeout),
+                resume,
+            })
+        };
+        let task = Task {
+            name: format!("notarize:{}", job.name),
+            why: job.why.clone(),
+            log: format!("notarize-{}", staging::file_name(&job.name)),
+            resume: resume.to_owned(),
+        };
+        match session.task(&task, work) {
+            Ok(()) => {}
+            Err(error) if error.is::<Interrupted>() => {
+                worst = Some(error);
+                break;
+            }
+            // What failed outright is worse than what only has no answer.
+            Err(error) if worst.as_ref().is_none_or(only_waits) => worst = Some(error),
+            Err(_) => {}
+        }
+    }
+    session.close();
+    let (ok, seconds) = (worst.is_none(), started.elapsed().as_secs_f64());
+    let next = (!ok).then(|| resume.to_owned());
+    events.emit(Event::RunFinished { ok, seconds, next });
+    Ok(match &worst {
+        None => ExitCode::SUCCESS,
+        Some(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
+        Some(error) => status_of(error),
+    })
+}
+
+fn only_waits(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Reported>().is_some_and(|it| it.status.is_some())
+}
+
+fn no_login() -> String {
+    "nobody can ask Apple: there is no API key\n\
+     hint: make one in App Store Connect (Users and Access, Integrations), and export its id as \
+     APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH"
+        .to_owned()
+}
+
+fn open(
+    world: &World,
+    target: &Target,
+    redactor: &Redactor,
+    command: &str,
+    events: &crate::engine::event::Events,
+    jobs: &[Job],
+) -> Result<Session> {
+    let config = world.config()?;
+    let state = world.state(target);
+    let withheld = Release::withheld(&config);
+    let session = Session::open(Options {
+        root: world.root.clone(),
+        state: state.clone(),
+        target: target.triple.clone(),
+        steps: Vec::new(),
+        command: command.to_owned(),
+        events: events.clone(),
+        selection: Selection::default(),
+        plan: false,
+        jobs: 1,
+        hashes: Hashes::read(&state, false),
+        timeout: config.limits.step_timeout,
+        probes: world.probes().withhold(withheld.clone()),
+        withheld,
+        redactor: redactor.clone(),
+        interrupted: world.interrupted.clone(),
+        at_commit: None,
+    })?;
+    events.emit(Event::RunStarted {
+        command: command.to_owned(),
+        target: target.name.clone(),
+        steps: jobs.iter().map(|it| format!("notarize:{}", it.name)).collect(),
+        jobs: 1,
+        logs: state.join("logs"),
+    });
+    Ok(session)
+}
+
+/// What to type to go on waiting. A submission is not repeated.
+fn resume_command(target: &str, files: &[PathBuf], timeout: Option<Duration>) -> String {
+    let mut command = Command::new("cargo");
+    command.args(["xtask", "notarize", "resume"]);
+    if target != "macos" {
+        command.args(["--target", target]);
+    }
+    if let Some(timeout) = timeout {
+        let time = humantime::format_duration(timeout).to_string();
+        command.args(["--timeout", &time.replace(' ', "")]);
+    }
+    command.args(files);
+    pasteable(&command, Path::new(""))
+}
+
+/// Paths on the command line begin where the user is; commands run at the repository's top.
+fn from_here(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let full = |it: &PathBuf| fs_err::canonicalize(it).with_context(|| it.display().to_string());
+    files.iter().map(full).collect()
+}
+
+fn shown(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn status(world: &World, target: &Target) -> Result<ExitCode> {
+    let all = Checkpoint::all(&world.state(target))?;
+    if world.is_json() {
+        return print(&format!("{}\n", serde_json::to_string(&all)?));
+    }
+    if all.is_empty() {
+        return print("nothing was submitted to Apple from here\n");
+    }
+    let row = |it: &Checkpoint| {
+        let id = it.id.clone().unwrap_or_else(|| "-".to_owned());
+        vec![it.file.clone(), it.submitted.clone(), it.status.to_string(), id]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    let mut text = report::table(&["file", "submitted", "status", "submission"], &rows);
+    if all.iter().any(|it| it.status.is_open()) {
+        text += "\nnext: cargo xtask notarize resume\n";
+    }
+    print(&text)
+}
+
+fn show_log(world: &World, options: &NotaryLog) -> Result<ExitCode> {
+    let target = options.of.target.parse()?;
+    let state = world.state(&target);
+    let all = Checkpoint::all(&state)?;
+    let wanted = options.submission.as_deref();
+    let fits = |it: &&Checkpoint| match wanted {
+        Some(name) => it.id.as_deref() == Some(name) || it.file == name,
+        None => !it.status.is_open(),
+    };
+    let known = all.iter().rfind(fits);
+    let kept = known.map(|it| it.log(&state)).filter(|it| it.is_file());
+    let found = match kept {
+        Some(file) => serde_json::from_str(&fs_err::read_to_string(file)?)?,
+        None => {
+            let id = match known {
+                Some(known) => known.id()?,
+                // Also one that was submitted elsewhere.
+                None => wanted.context("nothing that was submitted from here is decided yet")?,
+            };
+            ask_for_log(world, &state, id)?
+        }
+    };
+    print(&match world.is_json() {
+        true => format!("{}\n", serde_json::to_string(&found)?),
+        false => log::table(&found),
+    })
+}
+
+fn ask_for_log(world: &World, state: &Path, id: &str) -> Result<serde_json::Value> {
+    let config = world.config()?;
+    let exec = world.exec(state, crate::engine::event::Events::default(), Release::withheld(&config));
+    let private = Private::new(state)?;
+    let secrets = Secrets::new(exec.redactor.clone());
+    let client = Client::find(&config.sign.macos, &secrets, &private)?;
+    let log = Log::at(state.join("logs/notarize-log.log"));
+    client.with_context(no_login)?.log(&Loose { exec, log }, id)
+}

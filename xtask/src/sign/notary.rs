@@ -1,0 +1,302 @@
+//! Apple's notary, whose answer may take seconds or days. What is submitted is remembered in a file
+//! before the wait begins: whoever comes later, in another run or on another machine that got the
+//! file, goes on waiting for the same answer. The same bytes are never submitted twice unless somebody
+//! says so.
+//!
+//! | module | its one noun |
+//! |---|---|
+//! | [`checkpoint`] | what is known of a submission |
+//! | [`package`] | the file that is uploaded |
+//! | [`client`] | who asks Apple |
+//! | [`log`] | what Apple found |
+
+pub mod checkpoint;
+pub mod client;
+pub mod log;
+pub mod package;
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use xtask_signed::{Trust, apple};
+
+use self::{
+    checkpoint::{Checkpoint, Status},
+    client::{Answer, Client, Trouble},
+    package::Package,
+};
+use super::hands::Hands;
+use crate::engine::{
+    event::Level,
+    exec::Interrupted,
+    session::EndsWith,
+};
+
+/// The exit status of a run that ends before Apple has answered: try again later (`EX_TEMPFAIL` of
+/// `sysexits.h`).
+pub const NOT_ANSWERED: u8 = 75;
+/// Waits between two questions; the last one is kept.
+const POLLS: [u64; 6] = [2, 4, 8, 15, 20, 30];
+/// Waits before an upload that broke off is tried again, and before a ticket is asked for again that is
+/// not to be had yet.
+const UPLOADS: [u64; 3] = [2, 10, 30];
+const TICKETS: [u64; 6] = [2, 5, 10, 20, 40, 60];
+
+/// What asking the notary needs.
+pub struct Notary<'a> {
+    /// Runs the tools.
+    pub hands: &'a dyn Hands,
+    /// Who asks.
+    pub client: &'a Client,
+    /// The target's folder of state.
+    pub state: &'a Path,
+    /// The repository: what lies in it is remembered relative to it.
+    pub root: &'a Path,
+    /// How long one run waits for one answer.
+    pub timeout: Duration,
+    /// What to type to go on waiting.
+    pub resume: &'a str,
+}
+
+/// What came of a product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notarized {
+    /// It carried a ticket before.
+    Already,
+    /// Apple accepted the submission of this id, and its ticket is attached.
+    Now(String),
+}
+
+impl Notary<'_> {
+    /// Has Apple check an app or a disk image, and attaches the ticket. `kept` says whether the product
+    /// stays where it is, so that another command finds it there.
+    ///
+    /// # Errors
+    /// Apple rejects it, or has not answered ([`NOT_ANSWERED`]), or cannot be asked.
+    pub fn notarize(&self, product: &Path, kept: bool, again: bool) -> Result<Notarized> {
+        if is_stapled(product)? && !again {
+            return Ok(Notarized::Already);
+        }
+        let package = Package::of(product, self.state)?;
+        let mut checkpoint = self.submitted(product, &package, kept, again)?;
+        drop(package);
+        self.answered(&mut checkpoint)?;
+        self.staple(&mut checkpoint, product)?;
+        Ok(Notarized::Now(checkpoint.id()?.to_owned()))
+    }
+
+    /// The submission of these bytes: the one that there is, or a new one.
+    fn submitted(&self, product: &Path, package: &Package, kept: bool, again: bool) -> Result<Checkpoint> {
+        let known = Checkpoint::read(self.state, &package.sha256)?.filter(|_| !again);
+        if let Some(mut known) = known {
+            if known.status == Status::Rejected {
+                bail!(self.rejection(&known)?);
+            }
+            if known.id.is_none() {
+                known.id = self.client.find_by_name(self.hands, &known.file)?;
+                known.status = Status::Submitted;
+            }
+            if let Some(id) = &known.id {
+                let text = format!("these bytes were submitted at {} as {id}: going on with that", known.submitted);
+                self.hands.note(Level::Info, text);
+                known.save(self.state)?;
+                return Ok(known);
+            }
+        }
+        let product = kept.then(|| self.remembered(product)).transpose()?;
+        let tool = self.client.name();
+        let mut checkpoint = Checkpoint::new(&package.name, &package.sha256, tool, product);
+        checkpoint.save(self.state)?;
+        checkpoint.id = Some(self.upload(&checkpoint, package)?);
+        checkpoint.status = Status::Submitted;
+        checkpoint.save(self.state)?;
+        Ok(checkpoint)
+    }
+
+    fn remembered(&self, product: &Path) -> Result<PathBuf> {
+        let full = fs_err::canonicalize(product)?;
+        let root = fs_err::canonicalize(self.root)?;
+        Ok(full.strip_prefix(&root).map_or(full.clone(), Path::to_owned))
+    }
+
+    /// Uploads; again if that broke off. Whoever is killed here leaves a checkpoint without an id.
+    fn upload(&self, checkpoint: &Checkpoint, package: &Package) -> Result<String> {
+        let mut waits = UPLOADS.iter();
+        loop {
+            match self.client.submit(self.hands, &package.path)? {
+                Ok(uploaded) => return Ok(uploaded.id),
+                Err(Trouble::Passing(error)) => match waits.next() {
+                    Some(wait) => {
+                        let text = format!("the upload broke off; it is tried again in {wait} s");
+                        self.hands.note(Level::Warning, text);
+                        self.hands.pause(Duration::from_secs(*wait))?;
+                    }
+                    None => {
+                        checkpoint.forget(self.state)?;
+                        return Err(error.context(format!("{} cannot be uploaded", package.name)));
+                    }
+                },
+                Err(Trouble::Final(error)) => {
+                    checkpoint.forget(self.state)?;
+                    return Err(error.context(format!("{} cannot be submitted", package.name)));
+                }
+            }
+        }
+    }
+
+    /// Waits for Apple's answer to a submission.
+    ///
+    /// # Errors
+    /// See [`Self::notarize`].
+    pub fn answered(&self, checkpoint: &mut Checkpoint) -> Result<()> {
+        if matches!(checkpoint.status, Status::Accepted | Status::Stapled) {
+            return Ok(());
+        }
+        let id = checkpoint.id()?.to_owned();
+        let started = Instant::now();
+        let mut waits = POLLS.iter().map(|it| Duration::from_secs(*it));
+        let mut wait = Duration::ZERO;
+        loop {
+            let last = match self.client.ask(self.hands, &id) {
+                Ok(Answer::Accepted) => return self.now(checkpoint, Status::Accepted),
+                Ok(Answer::Rejected) => {
+                    self.now(checkpoint, Status::Rejected)?;
+                    self.keep_log(checkpoint)?;
+                    bail!(self.rejection(checkpoint)?);
+                }
+                Ok(Answer::Waits) => "Apple has not decided",
+                Err(Trouble::Final(error)) if error.is::<Interrupted>() => return Err(error),
+                Err(Trouble::Final(error)) => {
+                    return Err(error.context(format!("submission {id} of {}", checkpoint.file)));
+                }
+                Err(Trouble::Passing(_)) => "Apple could not be asked, the network or its servers failed",
+            };
+            let left = self.timeout.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                self.now(checkpoint, Status::TimedOut)?;
+                bail!(self.not_answered(checkpoint, last));
+            }
+            wait = waits.next().unwrap_or(wait);
+            self.hands.pause(wait.min(left))?;
+        }
+    }
+
+    fn now(&self, checkpoint: &mut Checkpoint, status: Status) -> Result<()> {
+        checkpoint.status = status;
+        checkpoint.save(self.state)
+    }
+
+    fn not_answered(&self, checkpoint: &Checkpoint, last: &str) -> EndsWith {
+        let waited = humantime::format_duration(Duration::from_secs(self.timeout.as_secs()));
+        let id = checkpoint.id.as_deref().unwrap_or_default();
+        EndsWith {
+            status: NOT_ANSWERED,
+            text: format!(
+                "Apple has not answered within {waited}: {last}\n\
+                 submission {id} of {}, submitted at {}, is remembered: nothing is submitted again\n\
+                 hint: go on waiting with `{}`\n\
+                 hint: it has been hours, and Apple's system status shows no trouble? Then submit again \
+                 with `cargo xtask notarize submit --resubmit FILE`",
+                checkpoint.file, checkpoint.submitted, self.resume
+            ),
+        }
+    }
+
+    fn keep_log(&self, checkpoint: &Checkpoint) -> Result<()> {
+        let log = self.client.log(self.hands, checkpoint.id()?)?;
+        let text = serde_json::to_string_pretty(&log)? + "\n";
+        Ok(fs_err::write(checkpoint.log(self.state), text)?)
+    }
+
+    /// Says what Apple found.
+    fn rejection(&self, checkpoint: &Checkpoint) -> Result<anyhow::Error> {
+        let file = checkpoint.log(self.state);
+        if !file.is_file() {
+            self.keep_log(checkpoint)?;
+        }
+        let text = fs_err::read_to_string(&file)?;
+        let found = log::table(&serde_json::from_str(&text).context("Apple's log is no JSON")?);
+        Ok(anyhow::anyhow!(
+            "Apple rejected {} (submission {}):\n{found}\n\
+             hint: what to do about each: https://developer.apple.com/documentation/security/resolving-common-notarization-issues\n\
+             hint: Apple's whole log: {}",
+            checkpoint.file,
+            checkpoint.id()?,
+            file.display()
+        ))
+    }
+
+    /// Attaches the ticket, which comes a while after the answer.
+    ///
+    /// # Errors
+    /// There is no ticket, or it is for other code.
+    pub fn staple(&self, checkpoint: &mut Checkpoint, product: &Path) -> Result<()> {
+        let mut waits = TICKETS.iter();
+        loop {
+            match self.client.staple(self.hands, product) {
+                Ok(()) => break,
+                Err(Trouble::Final(error)) if error.is::<Interrupted>() => return Err(error),
+                Err(Trouble::Final(error)) => return Err(error.context(no_ticket(product))),
+                Err(Trouble::Passing(error)) => match waits.next() {
+                    Some(wait) => self.hands.pause(Duration::from_secs(*wait))?,
+                    None => {
+                        let hint = format!("hint: Apple accepted it; attach the ticket later with `{}`", self.resume);
+                        return Err(error.context(format!("{}\n{hint}", no_ticket(product))));
+                    }
+                },
+            }
+        }
+        ensure!(
+            is_stapled(product)?,
+            "{} ended well, but there is no ticket in {}",
+            self.client.name(),
+            product.display()
+        );
+        self.now(checkpoint, Status::Stapled)
+    }
+}
+
+fn no_ticket(product: &Path) -> String {
+    format!("Apple's ticket cannot be attached to {}", product.display())
+}
+
+/// Whether Apple's ticket for just this code is attached.
+///
+/// # Errors
+/// It is not signed, or the signature does not hold: Apple would reject it.
+pub fn is_stapled(product: &Path) -> Result<bool> {
+    let trust = Trust {
+        anchors: Vec::new(),
+        timestamp_anchors: Vec::new(),
+        revoked: Vec::new(),
+        now: SystemTime::now(),
+    };
+    let signed = match product.is_dir() {
+        true => Some(apple::app::inspect(product, &trust)?.own),
+        false => {
+            let data = fs_err::read(product)?;
+            if !apple::dmg::is_one(&data) {
+                // A .zip or a .pkg: what is in it is Apple's to judge.
+                return Ok(false);
+            }
+            apple::dmg::inspect(&data, &trust)?.map(|it| it.signed)
+        }
+    };
+    let signed = signed.with_context(|| {
+        format!(
+            "{} is not signed\nhint: sign it first: `cargo xtask sign {0}`",
+            product.display()
+        )
+    })?;
+    ensure!(
+        signed.problems.is_empty(),
+        "the signature of {} does not hold: {}\n\
+         hint: sign it again: `cargo xtask sign {0}`",
+        product.display(),
+        signed.problems.join("; ")
+    );
+    Ok(signed.stapled == Some(true))
+}

@@ -1,0 +1,331 @@
+//! Authenticode: one file after another is signed, timestamped and looked at, and only what is good
+//! in all respects takes the file's place.
+//!
+//! Signature and timestamp are made by separate attempts. So a timestamp server that is down costs no
+//! second use of the key (a touch on a token, a call that a cloud service counts), and is known by its
+//! name. Afterwards the file itself is read: tools exit with 0 when a timestamp is worth nothing.
+
+pub mod attempts;
+mod bundler;
+mod check;
+pub mod found;
+mod identity;
+mod plan;
+mod tool;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use fs_err as fs;
+use xtask_signed::Timestamp;
+
+use self::{
+    attempts::{Patience, Trouble, attempt},
+    found::Before,
+    identity::Key,
+    tool::Tool,
+};
+use super::{hands::Hands, private::Private, secrets::Secrets};
+use crate::{
+    config::{Config, Timestamping, WindowsSigning},
+    engine::event::Level,
+    tools::osslsigncode::Label,
+};
+
+pub use bundler::{Call, sign_for_bundler};
+pub use identity::Wish;
+pub use plan::plan;
+
+/// How long a signature may take: a token waits for a finger, a service for an approval.
+const TOUCH: Duration = Duration::from_secs(300);
+
+/// Signs files with the configured key.
+pub struct Signer {
+    config: WindowsSigning,
+    key: Key,
+    tool: Tool,
+    label: Label,
+    secrets: Secrets,
+    /// Where private files are kept while they are needed, and what is known of certificates.
+    state: PathBuf,
+    private: OnceLock<Private>,
+    /// The timestamp server that answered last: after an outage the next file begins with it.
+    answered: AtomicUsize,
+    /// Counts the files, to name their folders.
+    files: AtomicUsize,
+    certificate: OnceLock<identity::Known>,
+    /// What a bundler starts to sign; none for this program.
+    program: Option<PathBuf>,
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was signed.
+    Signed(Made),
+    /// It carries somebody else's signature over just these bytes, and keeps it.
+    Foreign(String),
+    /// It carries this identity's signature already, and keeps it.
+    Already(Made),
+}
+
+/// A signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The signer's common name.
+    pub signer: String,
+    /// SHA-256 of the certificate, in hex.
+    pub fingerprint: String,
+    /// None if nobody vouches for the time.
+    pub timestamp: Option<Timestamp>,
+    /// What was wrong with an older signature in its place; none if there was none.
+    pub replaced: Option<String>,
+}
+
+/// What would become of a file, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Whether it would be signed.
+    pub signs: bool,
+    /// For people.
+    pub why: String,
+}
+
+impl Signer {
+    /// With the identity that the configuration or the environment gives; none if there is none.
+    ///
+    /// # Errors
+    /// What is given cannot be read, the tool is missing, or it would take a secret as an argument.
+    pub fn new(
+        config: &Config,
+        secrets: Secrets,
+        state: &Path,
+        wish: Wish,
+    ) -> Result<Option<Self>> {
+        let signing = config.sign.windows.clone();
+        let Some(key) = Key::find(&signing.identity, &secrets, wish)? else {
+            return Ok(None);
+        };
+        let tool = Tool::choose(&signing, &key, wish)?;
+        let description = signing.description.clone();
+        Ok(Some(Self {
+            label: Label {
+                description: description.or_else(|| Some(config.product.name.clone())),
+                url: signing.url.clone(),
+            },
+            config: signing,
+            key,
+            tool,
+            secrets,
+            state: state.to_owned(),
+            private: OnceLock::new(),
+            answered: AtomicUsize::new(0),
+            files: AtomicUsize::new(0),
+            certificate: OnceLock::new(),
+            program: None,
+        }))
+    }
+
+    /// Whether somebody vouches for the time.
+    pub fn timestamping(&self) -> Timestamping {
+        self.config.timestamp
+    }
+
+    /// What Windows shows of the program.
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// Signs a file in place, unless it is signed already.
+    ///
+    /// # Errors
+    /// What failed, where, and what to do. The file is then as it was.
+    pub fn sign(&self, hands: &impl Hands, file: &Path) -> Result<Outcome> {
+        let name = name_of(file);
+        let ours = self.certificate(hands)?;
+        let replaced = match Before::of(file).with_context(|| name.clone())? {
+            Before::Unsigned => None,
+            Before::Broken(why) => Some(why),
+            Before::Intact(found) => {
+                let is_ours = found.fingerprint == ours && ours.is_some();
+                let made = Made::of(&found);
+                match (is_ours, self.lacks_timestamp(&found)) {
+                    (false, _) => return Ok(Outcome::Foreign(made.signer)),
+                    (true, false) => return Ok(Outcome::Already(made)),
+                    (true, true) => Some("it had no timestamp".to_owned()),
+                }
+            }
+        };
+        if let Some(why) = &replaced {
+            let text = format!("{name}: the signature in it is replaced: {why}");
+            hands.note(Level::Warning, text);
+        }
+        let patience = Patience::new(hands, self.config.patience);
+        let made = self.make(hands, file, patience)?;
+        Ok(Outcome::Signed(Made { replaced, ..made }))
+    }
+
+    /// Signs a file in place, also if it is signed: something in it was changed on purpose.
+    ///
+    /// # Errors
+    /// Like [`Self::sign`].
+    pub fn sign_anew(&self, hands: &impl Hands, file: &Path) -> Result<Made> {
+        let patience = Patience::new(hands, self.config.patience);
+        self.make(hands, file, patience)
+    }
+
+    /// What [`Self::sign`] would do. Changes nothing and asks nobody.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is of another kind.
+    pub fn intent(&self, file: &Path) -> Result<Intent> {
+        let (signs, why) = match Before::of(file)? {
+            Before::Unsigned => (true, "it has no signature".to_owned()),
+            Before::Broken(why) => (true, format!("its signature is replaced: {why}")),
+            Before::Intact(found) => {
+                let signer = found.signer.clone().unwrap_or_default();
+                let known = self.known()?.map(|it| &*it.fingerprint);
+                match known.is_some() && found.fingerprint.as_deref() == known {
+                    false => (false, format!("it carries the signature of {signer}")),
+                    true if self.lacks_timestamp(&found) => {
+                        (true, "its signature has no timestamp".to_owned())
+                    }
+                    true => (false, "it carries this signature already".to_owned()),
+                }
+            }
+        };
+        Ok(Intent { signs, why })
+    }
+
+    fn lacks_timestamp(&self, found: &xtask_signed::Signed) -> bool {
+        self.config.timestamp == Timestamping::Rfc3161 && found.timestamp.is_none()
+    }
+
+    /// Signs copies in a private folder; the last one takes the file's place.
+    fn make(&self, hands: &impl Hands, file: &Path, patience: Patience) -> Result<Made> {
+        let name = name_of(file);
+        let folder = self.folder()?;
+        let signed = folder.join("signed").join(&*name);
+        let what = format!("signature on {name}");
+        let tool = [self.tool.name().to_owned()];
+        attempt(
+            hands,
+            &what,
+            &tool,
+            0,
+            patience.for_people(TOUCH),
+            |_, limit| self.sign_into(hands, file, &signed, limit),
+        )
+        .map_err(|error| self.explained(error, &what))?;
+        let explained = |error| self.explained(error, &what);
+        let (made, done) = if self.timestamp_apart() {
+            // What is wrong with the certificate is no timestamp server's fault.
+            check::signature(self, &signed, Timestamping::None).map_err(explained)?;
+            let stamped = folder.join("stamped").join(&*name);
+            (self.stamp(hands, &signed, &stamped, patience)?, stamped)
+        } else {
+            (check::file(self, hands, &signed).map_err(explained)?, signed)
+        };
+        put(&done, file)?;
+        fs::remove_dir_all(folder)?;
+        Ok(made)
+    }
+
+    /// Whether the timestamp is made by an attempt of its own.
+    fn timestamp_apart(&self) -> bool {
+        self.config.timestamp == Timestamping::Rfc3161 && !matches!(self.tool, Tool::Command(_))
+    }
+
+    /// Asks one server after another, until one gives a timestamp that is worth something.
+    fn stamp(
+        &self,
+        hands: &impl Hands,
+        signed: &Path,
+        into: &Path,
+        patience: Patience,
+    ) -> Result<Made> {
+        let what = format!("timestamp on {}", name_of(signed));
+        let servers = &self.config.timestamp_servers;
+        let first = self.answered.load(Ordering::Relaxed) % servers.len().max(1);
+        let asked = attempt(hands, &what, servers, first, patience, |server, limit| {
+            self.stamp_into(hands, server, signed, into, limit)?;
+            check::file(self, hands, into).map_err(|error| Trouble::Here(format!("{error:#}")))
+        });
+        let (answered, made) = asked.with_context(|| {
+            "no timestamp, and a signature without one ends with its certificate\n\
+             hint: run the same command again later, name other servers in \
+             `sign.windows.timestamp-servers`, raise `sign.windows.patience`, or accept it with \
+             `timestamp = \"none\"`"
+        })?;
+        self.answered.store(answered, Ordering::Relaxed);
+        Ok(made)
+    }
+
+    /// A new folder that only this user may enter, for the copies of one file.
+    fn folder(&self) -> Result<PathBuf> {
+        let number = self.files.fetch_add(1, Ordering::Relaxed);
+        let folder = self.private()?.path().join(format!("file-{number}"));
+        fs::create_dir_all(folder.join("signed"))?;
+        fs::create_dir_all(folder.join("stamped"))?;
+        Ok(folder)
+    }
+
+    fn private(&self) -> Result<&Private> {
+        if let Some(made) = self.private.get() {
+            return Ok(made);
+        }
+        let made = Private::new(&self.state)?;
+        Ok(self.private.get_or_init(|| made))
+    }
+
+    /// A failure of the key says where the key comes from.
+    fn explained(&self, error: anyhow::Error, what: &str) -> anyhow::Error {
+        if error.is::<crate::engine::exec::Interrupted>() {
+            return error;
+        }
+        let mut hint = self.key.hint();
+        if error.to_string().contains("trusted") {
+            hint += "; `sign.windows.trust` says whom it must lead to";
+        }
+        anyhow!("{error:#}\nhint: {hint}").context(format!("{what} could not be made"))
+    }
+}
+
+impl Made {
+    fn of(found: &xtask_signed::Signed) -> Self {
+        Self {
+            signer: found.signer.clone().unwrap_or_default(),
+            fingerprint: found.fingerprint.clone().unwrap_or_default(),
+            timestamp: found.timestamp.clone(),
+            replaced: None,
+        }
+    }
+}
+
+fn name_of(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// Puts a finished copy in the file's place, with the file's own mode: tools give theirs another.
+fn put(done: &Path, file: &Path) -> Result<()> {
+    // Of a link, what it leads to.
+    let file = fs::canonicalize(file)?;
+    let mode = fs::metadata(&file)?.permissions();
+    // Beside it, so that a full disk or a crash leaves the old file or the new one.
+    let beside = file.with_file_name(format!(".{}.signed", name_of(&file)));
+    let moved = fs::copy(done, &beside)
+        .and_then(|_| fs::set_permissions(&beside, mode))
+        .and_then(|()| fs::rename(&beside, &file));
+    if moved.is_err() {
+        fs::remove_file(&beside).ok();
+    }
+    Ok(moved?)
+}

@@ -1,0 +1,83 @@
+//! What would be signed for Windows, without opening a key.
+
+use anyhow::Result;
+
+use super::{Signer, found::Before};
+use crate::{
+    release::Release,
+    sign::plan::{Action, File, Identity, Role, Row},
+};
+
+/// A line for each file that carries such a signature; the others have none.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn plan(release: &Release, files: &[File]) -> Result<Vec<Row>> {
+    let files = files.iter().filter(|it| it.format.is_windows());
+    match &release.windows {
+        Some(signer) => files.map(|it| signer.row(it)).collect(),
+        None => files.map(|it| unsigned(release, it)).collect(),
+    }
+}
+
+/// Where nobody signs, others may have.
+fn unsigned(release: &Release, file: &File) -> Result<Row> {
+    let before = file.path.as_deref().map(Before::of).transpose()?;
+    Ok(match before {
+        Some(Before::Intact(found)) => {
+            let signer = found.signer.unwrap_or_default();
+            let why = format!("it carries the signature of {signer}");
+            Row::leave(step(file), file, Action::LeaveAlone, &why)
+        }
+        _ => {
+            let why = release.not_signed_for_windows();
+            Row::leave(step(file), file, Action::CannotSign, why)
+        }
+    })
+}
+
+impl Signer {
+    fn row(&self, file: &File) -> Result<Row> {
+        let intent = match &file.path {
+            Some(path) => self.intent(path)?,
+            None => super::Intent {
+                signs: true,
+                why: "it is not built yet".to_owned(),
+            },
+        };
+        Ok(match intent.signs {
+            true => {
+                let identity = self.identity()?;
+                Row::sign(step(file), file, identity, self.tool_name(), &intent.why)
+            }
+            false => Row::leave(step(file), file, Action::LeaveAlone, &intent.why),
+        })
+    }
+
+    /// Who signs, as far as that is known without using the key.
+    ///
+    /// # Errors
+    /// A file with a certificate cannot be read.
+    pub fn identity(&self) -> Result<Identity> {
+        let known = self.known()?;
+        Ok(match known {
+            Some(known) => Identity {
+                name: known.name.clone(),
+                fingerprint: known.fingerprint.clone(),
+            },
+            None => Identity {
+                name: self.identity_text(),
+                fingerprint: String::new(),
+            },
+        })
+    }
+}
+
+/// The step that signs it.
+fn step(file: &File) -> &'static str {
+    match file.role {
+        Role::Loose => "sign",
+        Role::Installer => "sign-installers",
+        _ => "sign-code",
+    }
+}

@@ -1,0 +1,117 @@
+//! Apple's `notarytool` and `stapler`, by way of `xcrun` (their manual pages). A password would be
+//! an argument of theirs; an API key is a file, and a keychain profile a name.
+
+use std::{ffi::OsString, path::Path, process::Command};
+
+use serde::Deserialize;
+
+/// How it calls what may pass: the system's name for network errors, and the server's own.
+const TRANSIENT: [&str; 8] = [
+    "NSURLErrorDomain",
+    "appears to be offline",
+    "network connection was lost",
+    "request timed out",
+    "HTTP status code: 429",
+    "HTTP status code: 5",
+    "deadlineExceeded",
+    "connection refused",
+];
+
+/// What it prints of a submission.
+#[derive(Debug, Deserialize)]
+pub struct Submission {
+    /// By which Apple knows it.
+    pub id: String,
+    /// The name of the file.
+    #[serde(default)]
+    pub name: String,
+    /// `In Progress`, `Accepted`, `Invalid`, `Rejected`.
+    #[serde(default)]
+    pub status: String,
+    /// When it was submitted.
+    #[serde(default, rename = "createdDate")]
+    pub created: String,
+}
+
+#[derive(Deserialize)]
+struct History {
+    history: Vec<Submission>,
+}
+
+fn command(verb: &str, login: &[OsString]) -> Command {
+    let mut command = Command::new("xcrun");
+    command.args(["notarytool", verb]).args(login);
+    command
+}
+
+/// The arguments that name a key of App Store Connect.
+pub fn api_key(file: &Path, id: &str, issuer: &str) -> Vec<OsString> {
+    let words: [OsString; 6] = [
+        "--key".into(),
+        file.into(),
+        "--key-id".into(),
+        id.into(),
+        "--issuer".into(),
+        issuer.into(),
+    ];
+    words.into()
+}
+
+/// The arguments that name what `notarytool store-credentials` keeps.
+pub fn profile(name: &str, keychain: Option<&str>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["--keychain-profile".into(), name.into()];
+    if let Some(keychain) = keychain {
+        words.extend(["--keychain".into(), keychain.into()]);
+    }
+    words
+}
+
+/// Uploads a file and does not wait.
+pub fn submit_cmd(login: &[OsString], file: &Path) -> Command {
+    let mut command = command("submit", login);
+    command.args(["--output-format", "json"]).arg(file);
+    command
+}
+
+/// Asks how a submission stands.
+pub fn info_cmd(login: &[OsString], id: &str) -> Command {
+    let mut command = command("info", login);
+    command.args(["--output-format", "json", id]);
+    command
+}
+
+/// Prints Apple's log of a submission, which is JSON.
+pub fn log_cmd(login: &[OsString], id: &str) -> Command {
+    let mut command = command("log", login);
+    command.arg(id);
+    command
+}
+
+/// Prints the last submissions.
+pub fn history_cmd(login: &[OsString]) -> Command {
+    let mut command = command("history", login);
+    command.args(["--output-format", "json"]);
+    command
+}
+
+/// Attaches Apple's ticket.
+pub fn staple_cmd(path: &Path) -> Command {
+    let mut command = Command::new("xcrun");
+    command.args(["stapler", "staple"]).arg(path);
+    command
+}
+
+/// A submission in what [`submit_cmd`] or [`info_cmd`] printed.
+pub fn submission(stdout: &[u8]) -> Option<Submission> {
+    serde_json::from_slice(stdout).ok()
+}
+
+/// Those in what [`history_cmd`] printed.
+pub fn history(stdout: &[u8]) -> Vec<Submission> {
+    serde_json::from_slice::<History>(stdout).map_or_else(|_| Vec::new(), |it| it.history)
+}
+
+/// Whether what it printed speaks of something that may pass.
+pub fn is_transient(printed: &[String]) -> bool {
+    printed.iter().any(|line| TRANSIENT.iter().any(|it| line.contains(it)))
+}

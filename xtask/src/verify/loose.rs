@@ -1,0 +1,180 @@
+//! Files by themselves, such as an installer that somebody downloaded: what they carry inside, and
+//! what lies beside them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use fs_err as fs;
+
+use super::{
+    Report, Trust,
+    inside::{self, Mark},
+    scratch::Scratch,
+    signatures,
+};
+use crate::{
+    engine::exec,
+    sign::format::Format,
+    tools::{gpg, minisign::Signature},
+};
+
+/// Checks every signature of these files. One that nobody signed is as wrong as one whose signature
+/// is bad.
+///
+/// # Errors
+/// One of them does not exist, or a trusted key cannot be read.
+pub fn verify_files(files: &[PathBuf], trust: &Trust) -> Result<Report> {
+    let mut report = Report::new(Path::new(""));
+    for file in files {
+        let there = file.exists();
+        ensure!(there, "{} does not exist", file.display());
+        check(file, trust, &mut report)?;
+    }
+    let trusted = !trust.is_nobody();
+    if !trusted {
+        let text = "nobody is trusted: whose signatures these are is not compared with anything; \
+                    name certificates and keys with --trust";
+        report.note(text.to_owned());
+    }
+    report.signed = match trusted {
+        true => "signed by whom you trust".to_owned(),
+        false => "signed by whomever the table names".to_owned(),
+    };
+    report.loose = files.len();
+    Ok(report)
+}
+
+fn check(file: &Path, trust: &Trust, report: &mut Report) -> Result<()> {
+    let name = file.display().to_string();
+    let format = Format::of(file)?;
+    let mut marks = match inside::look(file, &name, trust) {
+        Ok(marks) => marks,
+        Err(error) => {
+            report.check(&name, "signature inside", "readable", &format!("{error:#}"));
+            vec![Mark::plain(&name, format.name(), None, None)]
+        }
+    };
+    for mark in &marks {
+        report.check_mark(mark, "signature inside");
+    }
+    if matches!(format, Format::Deb | Format::Rpm) && !marks.is_empty() && trust.gpg_key.is_none() {
+        let text = format!("{name}: the signature inside was not checked, no GPG key given");
+        report.note(text);
+    }
+    if file.is_file() {
+        marks.extend(beside(file, &name, trust, report)?);
+    }
+    if marks.is_empty() {
+        report.check(&name, "signature", "signed", "nobody signed it");
+        marks.push(Mark::plain(&name, format.name(), None, None));
+    }
+    report.marks.extend(marks);
+    Ok(())
+}
+
+/// The signatures in files of their own.
+fn beside(file: &Path, name: &str, trust: &Trust, report: &mut Report) -> Result<Vec<Mark>> {
+    let mut marks = Vec::new();
+    for (suffix, kind) in [("minisig", "minisign"), ("sig", "tauri-updater")] {
+        let path = with_suffix(file, suffix);
+        if path.is_file() {
+            marks.extend(of_minisign(file, &path, name, kind, trust, report)?);
+        }
+    }
+    let path = with_suffix(file, "asc");
+    if path.is_file() {
+        marks.push(of_gpg(file, &path, name, trust, report)?);
+    }
+    Ok(marks)
+}
+
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+fn of_minisign(
+    file: &Path,
+    path: &Path,
+    name: &str,
+    kind: &str,
+    trust: &Trust,
+    report: &mut Report,
+) -> Result<Option<Mark>> {
+    let text = fs::read_to_string(path)?;
+    let shown = path.display().to_string();
+    let signature = match Signature::parse(&text) {
+        Ok(it) => it,
+        Err(error) => {
+            report.check(&shown, kind, "good signature", &format!("{error:#}"));
+            return Ok(None);
+        }
+    };
+    let id = signature.key_id();
+    let key = trust.public_keys.iter().find(|it| it.key_id() == id);
+    let Some(key) = key else {
+        if trust.public_keys.is_empty() {
+            report.note(format!("{shown}: not checked, no minisign key given"));
+        } else {
+            let actual = format!("signed by key {id}, which is not trusted");
+            report.check(&shown, kind, "good signature", &actual);
+        }
+        return Ok(Some(Mark::plain(name, kind, None, Some(id))));
+    };
+    let own = file.file_name().unwrap_or_default().to_string_lossy();
+    let outcome = key.verify(file, &signature).and_then(|()| {
+        // An old file with its good signature under a new name is still an old file.
+        let signed = signature.field("file").filter(|it| *it != own);
+        ensure!(
+            signed.is_none(),
+            "signed as file {}",
+            signed.unwrap_or_default()
+        );
+        Ok(())
+    });
+    signatures::add(report, &shown, kind, outcome);
+    Ok(Some(Mark::plain(
+        name,
+        kind,
+        Some("minisign key".to_owned()),
+        Some(id),
+    )))
+}
+
+fn of_gpg(
+    file: &Path,
+    path: &Path,
+    name: &str,
+    trust: &Trust,
+    report: &mut Report,
+) -> Result<Mark> {
+    let shown = path.display().to_string();
+    let armor = gpg::check_armor(&fs::read_to_string(path)?);
+    let (Some(exported), Ok(())) = (&trust.gpg_key, &armor) else {
+        if armor.is_err() {
+            signatures::add(report, &shown, "gpg", armor);
+        } else {
+            report.note(format!("{shown}: not checked, no GPG key given"));
+        }
+        return Ok(Mark::plain(name, "gpg", None, None));
+    };
+    let scratch = Scratch::new()?;
+    let ring = scratch.path().join("key.gpg");
+    let keyring = gpg::keyring(&fs::read(exported)?);
+    fs::write(
+        &ring,
+        keyring.with_context(|| exported.display().to_string())?,
+    )?;
+    let (path, file) = (std::path::absolute(path)?, std::path::absolute(file)?);
+    let (success, said) = exec::quiet(gpg::verify_cmd(&ring, &path, &file))?;
+    let by = gpg::signed_by(&said).filter(|_| success);
+    let actual = match by {
+        Some(_) => "good signature",
+        None => "bad signature, or another key",
+    };
+    report.check(&shown, "gpg", "good signature", actual);
+    let signer = by.is_some().then(|| gpg::signer_name(&said)).flatten();
+    Ok(Mark::plain(name, "gpg", signer, by))
+}

@@ -1,0 +1,307 @@
+//! Whose key signs, and what is wrong with it.
+
+use std::process::Command;
+
+use expect_test::{Expect, expect};
+use fs_err as fs;
+use xtask::{
+    config::{Azure, Pkcs11, Timestamping, WindowsIdentity},
+    sign::windows::Wish,
+};
+use xtask_practice::{pki::PASSWORD, tools};
+
+use super::case::Case;
+
+/// A wish to use what is configured.
+const PUBLISHER: Wish = Wish {
+    publisher: true,
+    allow_secret_in_args: false,
+};
+
+#[test]
+fn nothing_is_signed_where_nobody_is_configured() {
+    let Some(case) = Case::new() else { return };
+    assert!(case.signer_with(&[], PUBLISHER).unwrap().is_none());
+}
+
+#[test]
+fn the_file_may_be_base64_under_a_peers_name() {
+    use ct_codecs::Encoder as _;
+    let Some(case) = Case::new() else { return };
+    let p12 = fs::read(case.pki.identity("ec").p12_modern).unwrap();
+    let text = ct_codecs::Base64::encode_to_string(p12).unwrap();
+    let variables = [("CSC_LINK", &*text), ("CSC_KEY_PASSWORD", PASSWORD)];
+    let signer = case
+        .signer_with(&variables, Wish::default())
+        .unwrap()
+        .unwrap();
+    expect![[r#"
+        signed by Practice Publisher EC, time by Practice Timestamps
+    "#]]
+    .assert_eq(&case.sign(&signer, &case.pe("app.exe")));
+    case.is_clean(signer);
+}
+
+/// Nothing of this is tried a second time, and no server is asked for the time.
+#[test]
+fn a_wrong_certificate_is_not_tried_again() {
+    let Some(case) = Case::new() else { return };
+    let check = |name: &str, expected: Expect| {
+        let file = case.pe("app.exe");
+        expected.assert_eq(&case.sign(&case.signer(name), &file));
+        assert!(
+            case.count("sign") <= 2,
+            "once, and once to know the certificate"
+        );
+    };
+    check(
+        "expired",
+        expect![[r#"
+            error: signature on app.exe could not be made: the certificate of Practice Expired had expired
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
+        "#]],
+    );
+    check(
+        "early",
+        expect![[r#"
+            error: signature on app.exe could not be made: the certificate of Practice Early was not valid yet
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
+        "#]],
+    );
+    check(
+        "server",
+        expect![[r#"
+            error: signature on app.exe could not be made: the certificate of Practice TLS Server is not made for code signing
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
+        "#]],
+    );
+    check(
+        "stranger",
+        expect![[r#"
+            error: signature on app.exe could not be made: Practice Stranger leads to no certificate that is trusted
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it; `sign.windows.trust` says whom it must lead to
+        "#]],
+    );
+    assert_eq!(case.server.requests().unwrap(), 0);
+}
+
+#[test]
+fn a_wrong_password_is_not_tried_again() {
+    let Some(case) = Case::new() else { return };
+    let p12 = case.pki.identity("leaf").p12_modern;
+    for (password, what) in [("wrong-canary", "wrong"), ("", "missing")] {
+        let variables = [
+            ("WIN_CSC_LINK", p12.to_str().unwrap()),
+            ("WIN_CSC_KEY_PASSWORD", password),
+        ];
+        let signer = case
+            .signer_with(&variables, Wish::default())
+            .unwrap()
+            .unwrap();
+        expect![[r#"
+            error: a signature for practice could not be made: the password does not open the certificate's file: `osslsigncode` failed: exit status: 255
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
+        "#]]
+        .assert_eq(&case.sign(&signer, &case.pe("app.exe")));
+        assert_eq!(case.count("sign"), 1, "{what}");
+        case.is_clean(signer);
+    }
+    assert_eq!(case.server.requests().unwrap(), 0);
+}
+
+#[test]
+fn a_key_in_a_token() {
+    const PIN: &str = "1234-pin-canary";
+    const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+    let Some(mut case) = Case::new() else { return };
+    if !tools::have(&["softhsm2-util"]) || !std::path::Path::new(MODULE).is_file() {
+        return;
+    }
+    let folder = case.root().join("tokens");
+    fs::create_dir(&folder).unwrap();
+    let settings = case.root().join("softhsm.conf");
+    fs::write(
+        &settings,
+        format!("directories.tokendir = {}\n", folder.display()),
+    )
+    .unwrap();
+    let settings = settings.to_str().unwrap().to_owned();
+    let softhsm = |words: &str| {
+        let mut command = Command::new("softhsm2-util");
+        command
+            .args(words.split(' '))
+            .env("SOFTHSM2_CONF", &settings);
+        tools::run(&mut command).unwrap();
+    };
+    let leaf = case.pki.identity("leaf");
+    softhsm(&format!(
+        "--init-token --free --label T --pin {PIN} --so-pin 12345678"
+    ));
+    let key = leaf.key.display();
+    softhsm(&format!(
+        "--import {key} --token T --label O --id 01 --pin {PIN}"
+    ));
+    case.variables.push(("SOFTHSM2_CONF", settings.clone()));
+    let mut token = Pkcs11 {
+        module: MODULE.into(),
+        key: "pkcs11:token=T;object=O;type=private".to_owned(),
+        certificate: leaf.chain,
+        pin_env: "PKCS11_PIN".to_owned(),
+    };
+    case.config.sign.windows.identity = WindowsIdentity::Pkcs11(token.clone());
+    assert!(
+        case.signer_with(&[], Wish::default()).unwrap().is_none(),
+        "no PIN, no publisher"
+    );
+    let check = |case: &Case, pin: &str, expected: Expect| {
+        let variables = [("PKCS11_PIN", pin)];
+        let signer = case.signer_with(&variables, PUBLISHER).unwrap().unwrap();
+        let before = case.server.requests().unwrap();
+        let said = case.sign(&signer, &case.pe("app.exe"));
+        expected.assert_eq(&said);
+        if !said.starts_with("signed") {
+            assert_eq!(case.server.requests().unwrap(), before);
+        }
+        assert_eq!(case.count("sign"), 1);
+    };
+    check(
+        &case,
+        PIN,
+        expect![[r#"
+            signed by Practice Publisher, time by Practice Timestamps
+        "#]],
+    );
+    check(
+        &case,
+        "0000-wrong",
+        expect![[r#"
+            error: signature on app.exe could not be made: the PIN is wrong; a token locks itself after a few wrong ones: `osslsigncode` failed: exit status: 255
+            hint: the PIN comes from PKCS11_PIN; `pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --login --list-objects` lists the keys
+        "#]],
+    );
+    token.key = "pkcs11:token=Other;object=O;type=private".to_owned();
+    case.config.sign.windows.identity = WindowsIdentity::Pkcs11(token.clone());
+    check(
+        &case,
+        PIN,
+        expect![[r#"
+            error: signature on app.exe could not be made: there is no token of that name: `osslsigncode` failed: exit status: 255
+            hint: the PIN comes from PKCS11_PIN; `pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --login --list-objects` lists the keys
+        "#]],
+    );
+}
+
+#[test]
+fn a_command_of_ones_own() {
+    let Some(mut case) = Case::new() else { return };
+    let leaf = case.pki.identity("leaf");
+    let tsa = case.pki.identity("tsa");
+    let check = |case: &mut Case, script: &str, expected: Expect| {
+        let script = script
+            .replace(
+                "SIGN",
+                "osslsigncode sign -h sha256 -certs CHAIN -key KEY -in \"$1\" -out \"$1.s\"",
+            )
+            .replace("CHAIN", &leaf.chain.display().to_string())
+            .replace("KEY", &leaf.key.display().to_string())
+            .replace(
+                "TSA",
+                &format!(
+                    "-TSA-certs {} -TSA-key {}",
+                    tsa.chain.display(),
+                    tsa.key.display()
+                ),
+            );
+        let words = ["sh", "-c", &script, "signer", "%1"].map(str::to_owned);
+        case.config.sign.windows.identity = WindowsIdentity::Command(words.into());
+        assert!(
+            case.signer_with(&[], Wish::default()).unwrap().is_none(),
+            "no publisher"
+        );
+        let signer = case.signer_with(&[], PUBLISHER).unwrap().unwrap();
+        let file = case.pe("app.exe");
+        let before = fs::read(&file).unwrap();
+        let said = case.sign(&signer, &file);
+        let hint = said.find("\nhint: `sign.windows.command`").map_or(said.len(), |it| it + 1);
+        expected.assert_eq(&said[..hint]);
+        if !said.starts_with("signed") {
+            assert_eq!(fs::read(&file).unwrap(), before, "as it was");
+        }
+    };
+    check(
+        &mut case,
+        "SIGN TSA && mv \"$1.s\" \"$1\"",
+        expect![[r#"
+            signed by Practice Publisher, time by Practice Timestamps
+        "#]],
+    );
+    check(
+        &mut case,
+        "SIGN && mv \"$1.s\" \"$1\"",
+        expect![[r#"
+            error: signature on app.exe could not be made: it carries no timestamp
+        "#]],
+    );
+    check(
+        &mut case,
+        "true",
+        expect![[r#"
+            error: signature on app.exe could not be made: it carries no signature
+        "#]],
+    );
+    check(
+        &mut case,
+        "echo the service is closed; exit 7",
+        expect![[r#"
+            error: signature on app.exe could not be made: sh: the service is closed
+        "#]],
+    );
+    // A service may have a bad day, too.
+    let flag = case.root().join("flag");
+    let script = format!(
+        "test -e {0} || {{ touch {0}; echo 503 Service Unavailable >&2; exit 1; }}; \
+         SIGN TSA && mv \"$1.s\" \"$1\"",
+        flag.display()
+    );
+    check(
+        &mut case,
+        &script,
+        expect![[r#"
+            signature on app.exe: sh: it is not available
+            signed by Practice Publisher, time by Practice Timestamps
+        "#]],
+    );
+    case.config.sign.windows.timestamp = Timestamping::None;
+    check(
+        &mut case,
+        "SIGN && mv \"$1.s\" \"$1\"",
+        expect![[r#"
+            signed by Practice Publisher, no timestamp
+        "#]],
+    );
+}
+
+#[test]
+fn signtool_is_not_here() {
+    let Some(mut case) = Case::new() else { return };
+    if tools::find("signtool").is_some() || std::env::var_os("SIGNTOOL_PATH").is_some() {
+        return;
+    }
+    let azure = Azure {
+        dlib: "Azure.CodeSigning.Dlib.dll".into(),
+        metadata: "metadata.json".into(),
+    };
+    let store = WindowsIdentity::Store("0".repeat(40));
+    for identity in [store, WindowsIdentity::Azure(azure)] {
+        case.config.sign.windows.identity = identity;
+        let error = case
+            .signer_with(&[], PUBLISHER)
+            .err()
+            .map(|it| format!("{it:#}"));
+        let expected = "signtool is neither on PATH nor in a Windows SDK that is installed\nhint: ";
+        assert!(
+            error.as_ref().is_some_and(|it| it.starts_with(expected)),
+            "{error:?}"
+        );
+    }
+}

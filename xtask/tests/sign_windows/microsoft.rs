@@ -1,0 +1,208 @@
+//! signtool's part, played by a stand-in that keeps to the documented arguments and exit codes. Where
+//! it is, a variable says: so each test starts itself again with that variable.
+
+use std::{path::Path, process::Command};
+
+use expect_test::{Expect, expect};
+use fs_err as fs;
+use xtask::{
+    config::{Azure, WindowsIdentity, WindowsTool},
+    sign::windows::Wish,
+};
+use xtask_practice::{
+    pki::PASSWORD,
+    stand_ins::{BadDay, Servers, StandIns},
+    timestamps::{Behaviour, Trouble},
+    tools,
+};
+use xtask_signed::Certificate;
+
+use super::case::Case;
+
+const PUBLISHER: Wish = Wish {
+    publisher: true,
+    allow_secret_in_args: false,
+};
+
+/// Runs the ignored test of this name with a signtool that has these bad days. Gives how the stand-in
+/// was called, without the file.
+fn with_signtool(name: &str, days: &[BadDay]) -> Option<String> {
+    let case = Case::new()?;
+    let stand_ins = StandIns::new(&case.pki, Servers::default()).unwrap();
+    stand_ins.bad_days("signtool", days).unwrap();
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--ignored", "--exact", "--nocapture", "--test-threads=1"]);
+    again.arg(format!("microsoft::{name}"));
+    again.env("SIGNTOOL_PATH", stand_ins.bin().join("signtool"));
+    let said = tools::run(&mut again).unwrap();
+    assert!(said.contains("1 passed"), "{said}");
+    stand_ins.check().unwrap();
+    let calls = stand_ins.calls().unwrap();
+    let shown = calls.iter().map(|it| {
+        let words: Vec<_> = it.arguments.iter().map(|it| shown(&case, it)).collect();
+        words.join(" ") + "\n"
+    });
+    Some(shown.collect())
+}
+
+/// Without what differs each time.
+fn shown(case: &Case, word: &str) -> String {
+    if word.starts_with("http://") {
+        return "[SERVER]".to_owned();
+    }
+    let thumbprint = leaf(case).thumbprint();
+    let word = word.to_lowercase().replace(&thumbprint, "[THUMBPRINT]");
+    match Path::new(&word).file_name() {
+        Some(name) if word.contains("/target/") || word.contains("small-") => {
+            format!("…/{}", name.to_string_lossy())
+        }
+        _ => word,
+    }
+}
+
+fn leaf(case: &Case) -> Certificate {
+    let all = Certificate::read_all(&case.pki.identity("leaf").certificate).unwrap();
+    all.into_iter().next().unwrap()
+}
+
+fn check(case: &Case, expected: Expect) {
+    let signer = case.signer_with(&[], PUBLISHER).unwrap().unwrap();
+    let said = case.sign(&signer, &case.pe("app.exe"));
+    expected.assert_eq(&said.replace(&leaf(case).thumbprint(), "[THUMBPRINT]"));
+    case.is_clean(signer);
+}
+
+#[test]
+fn a_certificate_of_the_store_signs_by_its_thumbprint() {
+    let Some(calls) = with_signtool("store", &[]) else {
+        return;
+    };
+    expect![[r#"
+        sign /fd sha256 /sha1 [THUMBPRINT] /d small …/app.exe
+        timestamp /tr [SERVER] /td sha256 …/app.exe
+        timestamp /tr [SERVER] /td sha256 …/app.exe
+        verify /pa /all …/app.exe
+        sign /fd sha256 /sha1 0000000000000000000000000000000000000000 /d small …/app.exe
+    "#]]
+    .assert_eq(&calls);
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn store() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint().to_uppercase();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    case.server
+        .set(&Behaviour::failing(Trouble::Unavailable, 1))
+        .unwrap();
+    check(
+        &case,
+        expect![[r#"
+            timestamp on app.exe: [SERVER]: it cannot be reached, or answers wrongly
+            signed by Practice Publisher, time by Practice Timestamps
+        "#]],
+    );
+    case.config.sign.windows.identity = WindowsIdentity::Store("0".repeat(40));
+    check(
+        &case,
+        expect![[r#"
+            error: signature on app.exe could not be made: there is no such certificate with a private key in the store: `signtool` failed: exit status: 1
+            hint: the certificate 0000000000000000000000000000000000000000 must be in the user's store, with its private key: `certutil -user -store My`
+        "#]],
+    );
+}
+
+#[test]
+fn azure_signs_by_its_library() {
+    let days = [BadDay::fails(
+        1,
+        "Unhandled exception: 503 (Service Unavailable)",
+    )];
+    let Some(calls) = with_signtool("azure", &days) else {
+        return;
+    };
+    expect![[r#"
+        sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
+        sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
+        timestamp /tr [SERVER] /td sha256 …/app.exe
+        verify /pa /all …/app.exe
+    "#]]
+    .assert_eq(&calls);
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn azure() {
+    let mut case = Case::new().unwrap();
+    let (dlib, metadata) = (
+        case.root().join("Azure.CodeSigning.Dlib.dll"),
+        case.root().join("metadata.json"),
+    );
+    fs::write(&dlib, "library").unwrap();
+    let account =
+        r#"{"Endpoint": "e", "CodeSigningAccountName": "a", "CertificateProfileName": "p"}"#;
+    fs::write(&metadata, account).unwrap();
+    case.config.sign.windows.identity = WindowsIdentity::Azure(Azure { dlib, metadata });
+    // Its library reads the secret from the environment, which no other process gets.
+    let variables = [("AZURE_CLIENT_SECRET", "azure-canary")];
+    let signer = case.signer_with(&variables, PUBLISHER).unwrap().unwrap();
+    expect![[r#"
+        signature on app.exe: signtool: it is not available
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]]
+    .assert_eq(&case.sign(&signer, &case.pe("app.exe")));
+}
+
+#[test]
+fn a_tool_that_only_claims_to_have_signed() {
+    let days = [BadDay::lies("Successfully signed: app.exe")];
+    if let Some(calls) = with_signtool("liar", &days) {
+        assert_eq!(calls.lines().count(), 1, "{calls}");
+    }
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn liar() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(
+        &case,
+        expect![[r#"
+            error: signature on app.exe could not be made: it carries no signature
+            hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
+        "#]],
+    );
+}
+
+#[test]
+fn a_password_is_no_argument() {
+    if let Some(calls) = with_signtool("password", &[]) {
+        assert_eq!(calls, "");
+    }
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn password() {
+    let mut case = Case::new().unwrap();
+    case.config.sign.windows.tool = WindowsTool::Signtool;
+    let p12 = case.pki.identity("leaf").p12;
+    let variables = [
+        ("WIN_CSC_LINK", p12.to_str().unwrap()),
+        ("WIN_CSC_KEY_PASSWORD", PASSWORD),
+    ];
+    let error = case.signer_with(&variables, PUBLISHER).err().unwrap();
+    expect![[r#"
+        signtool takes the password of a .pfx file only as an argument, which everybody on this machine can read
+        hint: import the file into the store once (certutil -user -importpfx FILE) and name it by `sign.windows.thumbprint`, say `sign.windows.tool = "osslsigncode"`, or accept it with --allow-secret-in-args"#]]
+    .assert_eq(&error.to_string());
+    // Whoever accepts it, gets it.
+    let accepted = Wish {
+        allow_secret_in_args: true,
+        ..PUBLISHER
+    };
+    assert!(case.signer_with(&variables, accepted).unwrap().is_some());
+}
