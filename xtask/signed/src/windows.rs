@@ -33,6 +33,7 @@ fn first(all: Vec<Signed>) -> Option<Signed> {
     for other in all {
         let problems = other.problems.iter().map(|it| format!("a further signature: {it}"));
         first.problems.extend(problems);
+        first.intact &= other.intact;
     }
     Some(first)
 }
