@@ -35,13 +35,23 @@ fn main() -> Result<()> {
     export("APPLE_API_KEY", key.id);
     export("APPLE_API_ISSUER", key.issuer);
     export("APPLE_API_KEY_PATH", &key.file.display().to_string());
-    notary.environment().iter().for_each(|(name, value)| export(name, value));
+    notary
+        .environment()
+        .iter()
+        .for_each(|(name, value)| export(name, value));
     println!("export PATH=\"$PATH:{}\"", stand_ins.bin().display());
     println!("\n# packaging/dist.toml:");
-    println!("[sign.windows]\ntimestamp-servers = [\"{}\"]", timestamps.url());
+    println!(
+        "[sign.windows]\ntimestamp-servers = [\"{}\"]",
+        timestamps.url()
+    );
     println!("[sign.macos]\ntimestamp-server = \"{}\"", timestamps.url());
     println!("# `trust` and `timestamp-trust` take files of the repository: copy");
-    println!("# {}\n# {}", pki.root().display(), pki.timestamp_root().display());
+    println!(
+        "# {}\n# {}",
+        pki.root().display(),
+        pki.timestamp_root().display()
+    );
     println!("\n# everything ends with Ctrl-D");
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())

@@ -1,7 +1,6 @@
 //! Apple's code signatures (`xnu`'s `osfmk/kern/cs_blobs.h`, and Apple's Technical Note 3126): a
 //! directory of hashes of all pages and of all that belongs to the code, and a CMS message over it.
 
-
 pub mod app;
 pub mod dmg;
 pub mod macho;
@@ -58,7 +57,9 @@ fn inspect(
     trust: &Trust,
 ) -> Result<Inspected> {
     let blobs = Blobs::parse(signature)?;
-    let main = blobs.get(raw::CSSLOT_CODEDIRECTORY).context("no directory of hashes")?;
+    let main = blobs
+        .get(raw::CSSLOT_CODEDIRECTORY)
+        .context("no directory of hashes")?;
     let mut problems = Vec::new();
     let mut best = None;
     for blob in blobs.directories() {
@@ -80,18 +81,31 @@ fn inspect(
         intact: problems.is_empty(),
         problems,
     };
-    match blobs.get(raw::CSSLOT_SIGNATURESLOT).filter(|it| !it.contents().is_empty()) {
-        None => signed.problems.push("ad-hoc: nobody vouches for it".to_owned()),
+    match blobs
+        .get(raw::CSSLOT_SIGNATURESLOT)
+        .filter(|it| !it.contents().is_empty())
+    {
+        None => signed
+            .problems
+            .push("ad-hoc: nobody vouches for it".to_owned()),
         Some(message) if message.magic() != raw::CSMAGIC_BLOBWRAPPER => {
             signed.problems.push("the signature is damaged".to_owned());
         }
-        Some(message) => vouched(&mut signed, &Message::parse(message.contents())?, main, &blobs, trust),
+        Some(message) => vouched(
+            &mut signed,
+            &Message::parse(message.contents())?,
+            main,
+            &blobs,
+            trust,
+        ),
     }
     let ticket = blobs.get(raw::CSSLOT_TICKETSLOT).map(|it| it.contents());
     if let Some(ticket) = ticket.or(seals.ticket) {
         signed.stapled = Some(true);
         if !contains(ticket, &cdhash) {
-            signed.problems.push("the attached ticket is for other code".to_owned());
+            signed
+                .problems
+                .push("the attached ticket is for other code".to_owned());
         }
     }
     let identifier = String::from_utf8_lossy(directory.ident()?).into_owned();
@@ -117,10 +131,15 @@ fn vouched(
     signed.intact &= verdict.fits;
     signed.problems.extend(verdict.problems);
     let named = message.signed_attribute(DIRECTORIES).unwrap_or_default();
-    for other in blobs.directories().filter(|it| it.slot() != raw::CSSLOT_CODEDIRECTORY) {
+    for other in blobs
+        .directories()
+        .filter(|it| it.slot() != raw::CSSLOT_CODEDIRECTORY)
+    {
         let hash = digest(&digest::SHA256, other.data());
         if !contains(&named, hash.as_ref()) {
-            signed.problems.push("a directory of hashes is not signed".to_owned());
+            signed
+                .problems
+                .push("a directory of hashes is not signed".to_owned());
         }
     }
 }
@@ -144,14 +163,18 @@ fn wrong_hashes(
         other => anyhow::bail!("hashes of the unknown kind {}", other.0),
     };
     let size = usize::from(header.hash_size);
-    let is = |expected: &[u8], data: &[u8]| digest(algorithm, data).as_ref().get(..size) == Some(expected);
+    let is = |expected: &[u8], data: &[u8]| {
+        digest(algorithm, data).as_ref().get(..size) == Some(expected)
+    };
     let mut wrong = Vec::new();
     if directory.code_limit() != image.len() as u64 {
         wrong.push("it covers another part of the file".to_owned());
     }
     let page = match header.page_size {
         0 => image.len().max(1),
-        bits => 1_usize.checked_shl(bits.into()).context("pages of no size")?,
+        bits => 1_usize
+            .checked_shl(bits.into())
+            .context("pages of no size")?,
     };
     let pages = image.chunks(page);
     if pages.len() != header.n_code_slots.get(BE) as usize {
@@ -227,12 +250,21 @@ impl<'a> Blobs<'a> {
         let mut at = size_of::<raw::CsSuperBlob>() + index * size_of::<raw::CsBlobIndex>();
         for blob in &blobs {
             ensure!(blob.offset() as usize == at, "the signature has a gap");
-            ensure!(is_known(blob), "the signature has a part of an unknown kind");
+            ensure!(
+                is_known(blob),
+                "the signature has a part of an unknown kind"
+            );
             at += blob.data().len();
         }
-        ensure!(signature.header().length.get(BE) as usize == at, "the signature has a gap");
+        ensure!(
+            signature.header().length.get(BE) as usize == at,
+            "the signature has a gap"
+        );
         let rest = bytes.get(at..).unwrap_or_default();
-        ensure!(rest.iter().all(|it| *it == 0), "something follows the signature");
+        ensure!(
+            rest.iter().all(|it| *it == 0),
+            "something follows the signature"
+        );
         Ok(Self(blobs))
     }
 

@@ -71,7 +71,10 @@ impl Message {
         let mut reader = SliceReader::new(bytes).map_err(|it| anyhow!("{it}"))?;
         let info: ContentInfo = reader.decode().context("no signed message")?;
         let rest = reader.read_slice(reader.remaining_len())?;
-        ensure!(rest.iter().all(|it| *it == 0), "something follows the signature");
+        ensure!(
+            rest.iter().all(|it| *it == 0),
+            "something follows the signature"
+        );
         Self::of(&info)
     }
 
@@ -91,12 +94,18 @@ impl Message {
         let content: EncapsulatedContentInfo = reader.decode()?;
         check_content(version, &content)?;
         let certificates = match optional(reader, 0)? {
-            Some(it) => each(it)?.iter().map(|it| Certificate::from_der(it)).collect(),
+            Some(it) => each(it)?
+                .iter()
+                .map(|it| Certificate::from_der(it))
+                .collect(),
             None => Ok(Vec::new()),
         };
         let _revoked = optional(reader, 1)?;
         let signers: AnyRef<'_> = reader.decode()?;
-        ensure!(signers.tag() == Tag::Set && reader.is_finished(), "it has another form");
+        ensure!(
+            signers.tag() == Tag::Set && reader.is_finished(),
+            "it has another form"
+        );
         let signers = each(signers.value())?;
         let [signer] = &*signers else {
             bail!("{} signers; a file has one", signers.len());
@@ -104,7 +113,10 @@ impl Message {
         let signer = SignerInfo::from_der(signer)?;
         check_signer(&signer)?;
         let named = AlgorithmIdentifierOwned::from_der(digests.value())?;
-        ensure!(named == signer.digest_alg, "it names another digest than its signer");
+        ensure!(
+            named == signer.digest_alg,
+            "it names another digest than its signer"
+        );
         Ok(Self {
             content,
             signer,
@@ -115,7 +127,10 @@ impl Message {
     /// What the message is about: its type and its bytes without the outermost tag.
     pub fn content(&self) -> (ObjectIdentifier, Option<&[u8]>) {
         let content = &self.content;
-        (content.econtent_type, content.econtent.as_ref().map(Any::value))
+        (
+            content.econtent_type,
+            content.econtent.as_ref().map(Any::value),
+        )
     }
 
     /// The certificate whose key signed.
@@ -134,7 +149,9 @@ impl Message {
     /// One of them is damaged.
     pub fn nested(&self) -> Result<Vec<Self>> {
         let attributes = self.signer.unsigned_attrs.iter().flat_map(|it| it.iter());
-        let values = attributes.filter(|it| it.oid == NESTED).flat_map(|it| it.values.iter());
+        let values = attributes
+            .filter(|it| it.oid == NESTED)
+            .flat_map(|it| it.values.iter());
         values.map(|it| Self::of(&it.decode_as()?)).collect()
     }
 
@@ -165,7 +182,9 @@ impl Message {
                 None
             }
         };
-        let at = timestamp.as_ref().map(|it| UNIX_EPOCH + Duration::from_secs(it.seconds));
+        let at = timestamp
+            .as_ref()
+            .map(|it| UNIX_EPOCH + Duration::from_secs(it.seconds));
         let wanted = Wanted {
             anchors: &trust.anchors,
             revoked: &trust.revoked,
@@ -205,7 +224,10 @@ impl Message {
         let of_type: ObjectIdentifier = attribute(Some(attributes), CONTENT_TYPE)
             .context("the type of the content is not signed")?
             .decode_as()?;
-        ensure!(of_type == self.content().0, "the type of the content is another one");
+        ensure!(
+            of_type == self.content().0,
+            "the type of the content is another one"
+        );
         let signed: OctetString = attribute(Some(attributes), MESSAGE_DIGEST)
             .context("the digest is not signed")?
             .decode_as()?;
@@ -226,7 +248,10 @@ impl Message {
         let known = [&TIMESTAMPS[..], &UNSIGNED, &[NESTED]].concat();
         let mut attributes = self.signer.unsigned_attrs.iter().flat_map(|it| it.iter());
         let unknown = attributes.find(|it| !known.contains(&it.oid))?;
-        Some(format!("it has an unsigned attribute of an unknown kind, {}", unknown.oid))
+        Some(format!(
+            "it has an unsigned attribute of an unknown kind, {}",
+            unknown.oid
+        ))
     }
 
     /// The timestamp on this signature; none if there is none.
@@ -267,7 +292,11 @@ impl Message {
 fn check_content(version: u8, content: &EncapsulatedContentInfo) -> Result<()> {
     // PKCS #7, which Authenticode and Apple have it from, knows version 1 only; RFC 5652 has 3 for
     // what is not plain data.
-    let wanted = if content.econtent_type == TST_INFO { 3 } else { 1 };
+    let wanted = if content.econtent_type == TST_INFO {
+        3
+    } else {
+        1
+    };
     let tag = match content.econtent_type {
         TST_INFO | DATA => Tag::OctetString,
         _ => Tag::Sequence,
@@ -364,5 +393,7 @@ fn time_of(value: &Any) -> Result<SystemTime> {
     let whole = text.split('.').next().unwrap_or(text).trim_end_matches('Z');
     let der = [&[0x18, 15], whole.as_bytes(), b"Z"].concat();
     let time = der::asn1::GeneralizedTime::from_der(&der);
-    Ok(time.with_context(|| format!("`{text}` is no time"))?.to_system_time())
+    Ok(time
+        .with_context(|| format!("`{text}` is no time"))?
+        .to_system_time())
 }

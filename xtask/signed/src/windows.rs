@@ -31,7 +31,10 @@ fn first(all: Vec<Signed>) -> Option<Signed> {
     let mut all = all.into_iter();
     let mut first = all.next()?;
     for other in all {
-        let problems = other.problems.iter().map(|it| format!("a further signature: {it}"));
+        let problems = other
+            .problems
+            .iter()
+            .map(|it| format!("a further signature: {it}"));
         first.problems.extend(problems);
         first.intact &= other.intact;
     }

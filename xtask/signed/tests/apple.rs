@@ -36,7 +36,13 @@ fn signed_app(bench: &Bench) -> PathBuf {
     for scope in &scopes {
         more.extend(["--code-signature-flags", scope]);
     }
-    bench.rcodesign(&app, How { more: &more, ..WELL })
+    bench.rcodesign(
+        &app,
+        How {
+            more: &more,
+            ..WELL
+        },
+    )
 }
 
 #[test]
@@ -51,9 +57,27 @@ fn every_format_signed_and_stamped_is_good() {
     let program = specimens::macho(Kind::Program, 1);
     check("program", &program, HARDENED, expect![[]]);
     check("soft", &program, WELL, expect![[]]);
-    check("old", &specimens::macho(Kind::OldProgram, 1), HARDENED, expect![[]]);
-    check("library", &specimens::macho(Kind::Library, 1), HARDENED, expect![[]]);
-    check("elliptic", &program, How { who: "ec", ..HARDENED }, expect![[]]);
+    check(
+        "old",
+        &specimens::macho(Kind::OldProgram, 1),
+        HARDENED,
+        expect![[]],
+    );
+    check(
+        "library",
+        &specimens::macho(Kind::Library, 1),
+        HARDENED,
+        expect![[]],
+    );
+    check(
+        "elliptic",
+        &program,
+        How {
+            who: "ec",
+            ..HARDENED
+        },
+        expect![[]],
+    );
     check("image.dmg", &specimens::dmg(), WELL, expect![[]]);
     bench.check(&signed_app(&bench), &expect![[]]);
 }
@@ -67,7 +91,10 @@ fn universal_programs_are_signed_for_each_architecture() {
     let other = bench.file("other", &specimens::macho(Kind::OldProgram, 2));
     let both = bench.path("both");
     let mut join = tools::rcodesign_command();
-    join.arg("macho-universal-create").arg("-o").arg(&both).args([&one, &other]);
+    join.arg("macho-universal-create")
+        .arg("-o")
+        .arg(&both)
+        .args([&one, &other]);
     tools::run(&mut join).unwrap();
     bench.rcodesign(&both, HARDENED);
     bench.check(&both, &expect![[]]);
@@ -84,7 +111,11 @@ fn who_signed_decides() {
             bench.timestamps(&Behaviour::lying(days * DAY));
         }
         let stamped = days.is_some();
-        let how = How { who, stamped, ..HARDENED };
+        let how = How {
+            who,
+            stamped,
+            ..HARDENED
+        };
         let file = bench.rcodesign(&bench.file(who, &program), how);
         bench.check(&file, &expect);
     };
@@ -109,8 +140,12 @@ fn signed_in_the_name_of_an_authority_is_caught() {
     let check = |name: &str, p12: &Path, beside: Option<&str>, expect: Expect| {
         let file = bench.file(name, &program);
         let mut command = tools::rcodesign_command();
-        command.args(["sign", "--timestamp-url", "none", "--p12-file"]).arg(p12);
-        command.arg("--p12-password-file").arg(bench.pki.password_file());
+        command
+            .args(["sign", "--timestamp-url", "none", "--p12-file"])
+            .arg(p12);
+        command
+            .arg("--p12-password-file")
+            .arg(bench.pki.password_file());
         if let Some(beside) = beside {
             command.arg("--pem-file").arg(bench.pki.file(beside));
         }
@@ -119,7 +154,12 @@ fn signed_in_the_name_of_an_authority_is_caught() {
     };
     let identity = bench.pki.identity("leaf");
     check("chain", &identity.p12_with_chain, None, expect![[]]);
-    check("beside", &identity.p12, Some("intermediate.pem"), expect![[]]);
+    check(
+        "beside",
+        &identity.p12,
+        Some("intermediate.pem"),
+        expect![[]],
+    );
     let mut trust = bench.trust();
     let intermediate = bench.pki.file("intermediate.pem");
     trust.anchors = xtask_signed::Certificate::read_all(&intermediate).unwrap();
@@ -138,8 +178,14 @@ fn a_changed_app_is_caught() {
         let path = contents.join(name);
         change(&path);
         let problems: String = match read(&app, &bench.trust()) {
-            Ok(all) => all.iter().flat_map(|(_, it)| &it.problems).map(|it| format!("{it}\n")).collect(),
-            Err(error) => format!("{error:#}\n").replace(&bench.folder().display().to_string(), "…"),
+            Ok(all) => all
+                .iter()
+                .flat_map(|(_, it)| &it.problems)
+                .map(|it| format!("{it}\n"))
+                .collect(),
+            Err(error) => {
+                format!("{error:#}\n").replace(&bench.folder().display().to_string(), "…")
+            }
         };
         undo(&path);
         expect.assert_eq(&problems);
@@ -184,7 +230,9 @@ fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
     let key = bench.pki.api_key();
     let json = bench.path("key.json");
     let mut encode = tools::rcodesign_command();
-    encode.args(["encode-app-store-connect-api-key", "-o"]).arg(&json);
+    encode
+        .args(["encode-app-store-connect-api-key", "-o"])
+        .arg(&json);
     tools::run(encode.args([key.issuer, key.id]).arg(&key.file)).unwrap();
     let staple = |path: &Path| {
         let mut command = tools::rcodesign_command();
@@ -192,9 +240,17 @@ fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
         tools::run(&mut command)
     };
     let image = bench.rcodesign(&bench.file("image.dmg", &specimens::dmg()), WELL);
-    assert!(staple(&image).unwrap_err().to_string().contains("NOT_FOUND"));
+    assert!(
+        staple(&image)
+            .unwrap_err()
+            .to_string()
+            .contains("NOT_FOUND")
+    );
     let mut submit = tools::rcodesign_command();
-    submit.args(["notary-submit", "--wait", "--api-key-file"]).arg(&json).arg(&image);
+    submit
+        .args(["notary-submit", "--wait", "--api-key-file"])
+        .arg(&json)
+        .arg(&image);
     tools::run(submit.envs(notary.environment())).unwrap();
     staple(&image).unwrap();
     bench.check(&image, &expect![[]]);
@@ -203,11 +259,18 @@ fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
     staple(&app).unwrap();
     let own = |expect: Expect| {
         let all = support::show(&app, &bench.trust());
-        let own: Vec<&str> = all.split("MacOS/helper").next().unwrap_or_default().lines().collect();
+        let own: Vec<&str> = all
+            .split("MacOS/helper")
+            .next()
+            .unwrap_or_default()
+            .lines()
+            .collect();
         expect.assert_eq(&own.join("\n"));
     };
     own(expect![[]]);
-    notary.set(&Opinion::accepting().with_other_ticket()).unwrap();
+    notary
+        .set(&Opinion::accepting().with_other_ticket())
+        .unwrap();
     staple(&app).unwrap();
     own(expect![[]]);
 }

@@ -5,9 +5,9 @@
 //! With `XTASK_FULL` every byte is altered, in three ways; else a part of them, in one of three ways
 //! by turns.
 
-mod support;
 #[path = "tampering/compound.rs"]
 mod compound;
+mod support;
 
 use std::{
     collections::BTreeSet,
@@ -29,10 +29,16 @@ const PLACES: usize = 1500;
 /// Positions to alter, and by what. `all` of them where a format keeps many things.
 fn places(size: usize, all: bool) -> Vec<(usize, u8)> {
     if std::env::var_os("XTASK_FULL").is_some() {
-        return (0..size).flat_map(|at| MASKS.map(|mask| (at, mask))).collect();
+        return (0..size)
+            .flat_map(|at| MASKS.map(|mask| (at, mask)))
+            .collect();
     }
     let step = if all { 1 } else { (size / PLACES).max(1) };
-    (0..size).step_by(step).enumerate().map(|(turn, at)| (at, MASKS[turn % 3])).collect()
+    (0..size)
+        .step_by(step)
+        .enumerate()
+        .map(|(turn, at)| (at, MASKS[turn % 3]))
+        .collect()
 }
 
 /// The positions at which a change is not seen.
@@ -69,9 +75,17 @@ fn check(file: &Path, bench: &Bench) {
     // What the tools add is intricate, and small.
     let from = data.len().saturating_sub(12_000);
     let mut places = places(from, false);
-    places.extend(self::places(data.len() - from, false).iter().map(|(at, mask)| (from + at, *mask)));
+    places.extend(
+        self::places(data.len() - from, false)
+            .iter()
+            .map(|(at, mask)| (from + at, *mask)),
+    );
     let survived = survivors(&data, &places, &bench.trust());
-    assert!(survived.is_empty(), "{}: not seen at {survived:?}", file.display());
+    assert!(
+        survived.is_empty(),
+        "{}: not seen at {survived:?}",
+        file.display()
+    );
 }
 
 #[test]
@@ -89,7 +103,10 @@ fn slow_every_byte_of_windows_executables_and_cabinets_counts() {
     };
     check(&bench.osslsigncode(&signed, "twice.exe", how), &bench);
     let setup = specimens::nsis(bench.folder()).unwrap();
-    check(&bench.osslsigncode(&setup, "setup-signed.exe", WELL), &bench);
+    check(
+        &bench.osslsigncode(&setup, "setup-signed.exe", WELL),
+        &bench,
+    );
     let cab = specimens::cab(bench.folder()).unwrap();
     check(&bench.osslsigncode(&cab, "signed.cab", WELL), &bench);
 }
@@ -102,9 +119,16 @@ fn slow_every_byte_of_programs_and_disk_images_counts() {
     let entitlements = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\"><dict>\
         <key>com.apple.security.cs.disable-library-validation</key><true/></dict></plist>\n";
     let entitlements = bench.file("entitlements.plist", entitlements.as_bytes());
-    let more = ["--code-signature-flags", "runtime", "--entitlements-xml-file"];
+    let more = [
+        "--code-signature-flags",
+        "runtime",
+        "--entitlements-xml-file",
+    ];
     let more = [&more[..], &[entitlements.to_str().unwrap()]].concat();
-    let how = How { more: &more, ..WELL };
+    let how = How {
+        more: &more,
+        ..WELL
+    };
     for kind in [Kind::Program, Kind::OldProgram] {
         let file = bench.file("program", &specimens::macho(kind, 1));
         check(&bench.rcodesign(&file, how), &bench);
@@ -156,11 +180,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// What Windows hashes of a Windows Installer package: the content of its streams, in the order of
 /// their names. How they are laid out in the file it does not hash. These are the parts of that
 /// layout where a changed byte may go unseen, since the streams come out the same:
-const LEFT_OUT: [&str; 3] = [
-    "header",
-    "tables of sectors",
-    "sectors' ends",
-];
+const LEFT_OUT: [&str; 3] = ["header", "tables of sectors", "sectors' ends"];
 /// And these of the directory, unless the signer added a hash over it (`-add-msi-dse`).
 const LEFT_OUT_OF_DIRECTORY: [&str; 2] = ["directory", "directory's links"];
 
@@ -175,13 +195,27 @@ fn slow_every_byte_of_an_installer_package_counts_or_is_layout() {
         let data = fs::read(&signed).unwrap();
         let kinds = compound::kinds(&data);
         let survived = survivors(&data, &places(data.len(), false), &bench.trust());
-        let unexpected: Vec<_> = survived.iter().filter(|it| !left_out.contains(&kinds[**it])).collect();
+        let unexpected: Vec<_> = survived
+            .iter()
+            .filter(|it| !left_out.contains(&kinds[**it]))
+            .collect();
         let shown: BTreeSet<_> = unexpected.iter().map(|it| kinds[**it]).collect();
-        assert!(unexpected.is_empty(), "{name}: not seen in {shown:?}, at {unexpected:?}");
+        assert!(
+            unexpected.is_empty(),
+            "{name}: not seen in {shown:?}, at {unexpected:?}"
+        );
         // The test would be worth nothing if all were layout.
         let content = kinds.iter().filter(|it| **it == compound::CONTENT).count();
         assert!(content * 2 > data.len(), "{content} of {}", data.len());
     };
-    check("plain.msi", &[], &[&LEFT_OUT[..], &LEFT_OUT_OF_DIRECTORY].concat());
-    check("extended.msi", &["-add-msi-dse"], &[&LEFT_OUT[..], &["directory's links"]].concat());
+    check(
+        "plain.msi",
+        &[],
+        &[&LEFT_OUT[..], &LEFT_OUT_OF_DIRECTORY].concat(),
+    );
+    check(
+        "extended.msi",
+        &["-add-msi-dse"],
+        &[&LEFT_OUT[..], &["directory's links"]].concat(),
+    );
 }

@@ -5,10 +5,7 @@ mod support;
 use expect_test::{Expect, expect};
 use fs_err as fs;
 use support::{Bench, How, WELL, WINDOWS};
-use xtask_practice::{
-    specimens,
-    timestamps::Behaviour,
-};
+use xtask_practice::{specimens, timestamps::Behaviour};
 
 const UNSTAMPED: How<'static> = How {
     stamped: false,

@@ -224,7 +224,15 @@ impl Fix {
         let Self::Crate(name, version) = self else {
             return None;
         };
-        let words = ["cargo", "install", name, "--version", version, "--locked", "--debug"];
+        let words = [
+            "cargo",
+            "install",
+            name,
+            "--version",
+            version,
+            "--locked",
+            "--debug",
+        ];
         let more = ["--config", "profile.dev.debug=0", "--root", TOOLS];
         Some(words.into_iter().chain(more).map(str::to_owned).collect())
     }

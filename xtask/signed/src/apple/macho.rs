@@ -40,13 +40,24 @@ fn slices(data: &[u8]) -> Result<Vec<&[u8]>> {
     let mut after = None;
     for (start, size) in ranges {
         let (start, size) = (usize::try_from(start)?, usize::try_from(size)?);
-        let end = start.checked_add(size).context("a part beyond the end of the file")?;
+        let end = start
+            .checked_add(size)
+            .context("a part beyond the end of the file")?;
         let gap = data.get(after.unwrap_or(start)..start).unwrap_or_default();
-        ensure!(gap.iter().all(|it| *it == 0), "something lies between two architectures");
-        slices.push(data.get(start..end).context("a part beyond the end of the file")?);
+        ensure!(
+            gap.iter().all(|it| *it == 0),
+            "something lies between two architectures"
+        );
+        slices.push(
+            data.get(start..end)
+                .context("a part beyond the end of the file")?,
+        );
         after = Some(end);
     }
-    ensure!(after == Some(data.len()), "something follows the last architecture");
+    ensure!(
+        after == Some(data.len()),
+        "something follows the last architecture"
+    );
     Ok(slices)
 }
 
@@ -67,7 +78,10 @@ fn code<M: MachHeader<Endian = Endianness>>(
         let end = start + place.datasize.get(endian) as usize;
         let signature = data.get(start..end).context("the signature is cut off")?;
         let rest = data.get(end..).unwrap_or_default();
-        ensure!(rest.iter().all(|it| *it == 0), "something follows the signature");
+        ensure!(
+            rest.iter().all(|it| *it == 0),
+            "something follows the signature"
+        );
         return inspect_code(Format::MachO, signature, &data[..start], seals, trust);
     }
     anyhow::bail!("not signed")

@@ -41,7 +41,10 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
         let mut hash = Context::new(algorithm);
         if let Some(claimed) = &extended {
             let actual = metadata(&file, algorithm)?;
-            ensure!(*claimed == actual, "names, sizes or times inside are not those that were signed");
+            ensure!(
+                *claimed == actual,
+                "names, sizes or times inside are not those that were signed"
+            );
             hash.update(&actual);
         }
         let root = file.root_entry();

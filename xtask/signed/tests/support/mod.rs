@@ -11,9 +11,7 @@ use std::{
 use expect_test::Expect;
 use fs_err as fs;
 use xtask_practice::{Pki, Timestamps, tools};
-use xtask_signed::{
-    Certificate, Signed, Timestamp, Trust, apple, chain::Revoked, windows,
-};
+use xtask_signed::{Certificate, Signed, Timestamp, Trust, apple, chain::Revoked, windows};
 
 /// What all tests of Windows' formats need.
 pub const WINDOWS: [&str; 3] = ["openssl", "python3", "osslsigncode"];
@@ -97,7 +95,9 @@ impl Bench {
     pub fn osslsigncode(&self, file: &Path, name: &str, how: How<'_>) -> PathBuf {
         let (identity, out) = (self.pki.identity(how.who), self.path(name));
         let mut command = Command::new("osslsigncode");
-        command.args(["sign", "-h", "sha256", "-certs"]).arg(identity.chain);
+        command
+            .args(["sign", "-h", "sha256", "-certs"])
+            .arg(identity.chain);
         command.arg("-key").arg(identity.key).args(how.more);
         if how.stamped {
             command.args(["-ts", &self.timestamps.url()]);
@@ -113,7 +113,10 @@ impl Bench {
         command.args(["sign", "--pem-file"]).arg(identity.key);
         command.arg("--pem-file").arg(identity.chain).args(how.more);
         let server = self.timestamps.url();
-        command.args(["--timestamp-url", if how.stamped { &server } else { "none" }]);
+        command.args([
+            "--timestamp-url",
+            if how.stamped { &server } else { "none" },
+        ]);
         tools::run(command.arg(path)).unwrap();
         path.to_owned()
     }
@@ -139,13 +142,19 @@ pub fn read(file: &Path, trust: &Trust) -> anyhow::Result<Vec<(String, Signed)>>
         return Ok(own.into_iter().chain(bundle.nested).collect());
     }
     let data = fs::read(file)?;
-    Ok(read_bytes(&data, trust)?.into_iter().map(|it| (String::new(), it)).collect())
+    Ok(read_bytes(&data, trust)?
+        .into_iter()
+        .map(|it| (String::new(), it))
+        .collect())
 }
 
 /// All signatures in the bytes of a file.
 pub fn read_bytes(data: &[u8], trust: &Trust) -> anyhow::Result<Vec<Signed>> {
     if apple::dmg::is_one(data) {
-        return Ok(apple::dmg::inspect(data, trust)?.into_iter().map(|it| it.signed).collect());
+        return Ok(apple::dmg::inspect(data, trust)?
+            .into_iter()
+            .map(|it| it.signed)
+            .collect());
     }
     match data {
         [b'M', b'Z', ..] => windows::pe::inspect(data, trust),
@@ -170,15 +179,38 @@ pub fn show(file: &Path, trust: &Trust) -> String {
 }
 
 fn line(path: &str, signed: &Signed, trust: &Trust) -> String {
-    let mut text = if path.is_empty() { String::new() } else { format!("{path}: ") };
-    text += &format!("{:?} by {}", signed.format, signed.signer.as_deref().unwrap_or("nobody"));
+    let mut text = if path.is_empty() {
+        String::new()
+    } else {
+        format!("{path}: ")
+    };
+    text += &format!(
+        "{:?} by {}",
+        signed.format,
+        signed.signer.as_deref().unwrap_or("nobody")
+    );
     if let Some(Timestamp { seconds, authority }) = &signed.timestamp {
         text += &format!(", {} by {authority}", when(*seconds, trust.now));
     }
-    text += if signed.hardened_runtime == Some(true) { ", hardened" } else { "" };
-    text += if signed.stapled == Some(true) { ", stapled" } else { "" };
-    text += if signed.problems.is_empty() { ": good\n" } else { ":\n" };
-    signed.problems.iter().for_each(|it| text += &format!("  {it}\n"));
+    text += if signed.hardened_runtime == Some(true) {
+        ", hardened"
+    } else {
+        ""
+    };
+    text += if signed.stapled == Some(true) {
+        ", stapled"
+    } else {
+        ""
+    };
+    text += if signed.problems.is_empty() {
+        ": good\n"
+    } else {
+        ":\n"
+    };
+    signed
+        .problems
+        .iter()
+        .for_each(|it| text += &format!("  {it}\n"));
     text
 }
 

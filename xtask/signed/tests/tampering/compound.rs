@@ -16,15 +16,24 @@ pub fn kinds(data: &[u8]) -> Vec<&'static str> {
         kinds[start.min(end)..end].fill(kind);
     };
     mark(0, SECTOR, "header");
-    let tables: Vec<u32> = (0..109).map(|it| word(data, 76 + it * 4)).filter(|it| *it < END).collect();
+    let tables: Vec<u32> = (0..109)
+        .map(|it| word(data, 76 + it * 4))
+        .filter(|it| *it < END)
+        .collect();
     let fat: Vec<u32> = tables.iter().flat_map(|it| words(data, *it)).collect();
     let mini_sectors = chain(&fat, word(data, 60));
     for sector in tables.iter().chain(&mini_sectors) {
         mark(at(*sector), SECTOR, "tables of sectors");
     }
-    let mini_fat: Vec<u32> = mini_sectors.iter().flat_map(|it| words(data, *it)).collect();
+    let mini_fat: Vec<u32> = mini_sectors
+        .iter()
+        .flat_map(|it| words(data, *it))
+        .collect();
     let directory = chain(&fat, word(data, 48));
-    let entries: Vec<usize> = directory.iter().flat_map(|it| (0..4).map(move |n| at(*it) + n * 128)).collect();
+    let entries: Vec<usize> = directory
+        .iter()
+        .flat_map(|it| (0..4).map(move |n| at(*it) + n * 128))
+        .collect();
     let root = chain(&fat, word(data, entries[0] + 116));
     for entry in entries {
         mark(entry, 128, "directory");
@@ -35,17 +44,31 @@ pub fn kinds(data: &[u8]) -> Vec<&'static str> {
         let kind = data[entry + 66];
         if kind != 2 {
             // An entry that is not used, or a storage.
-            mark(entry, 128, if kind == 0 { "directory's links" } else { "directory" });
+            mark(
+                entry,
+                128,
+                if kind == 0 {
+                    "directory's links"
+                } else {
+                    "directory"
+                },
+            );
             continue;
         }
         if size >= CUTOFF {
             for (index, sector) in chain(&fat, start).iter().enumerate() {
-                mark(at(*sector), size.saturating_sub(index * SECTOR).min(SECTOR), CONTENT);
+                mark(
+                    at(*sector),
+                    size.saturating_sub(index * SECTOR).min(SECTOR),
+                    CONTENT,
+                );
             }
         } else {
             for (index, mini) in chain(&mini_fat, start).iter().enumerate() {
                 let place = *mini as usize * MINI;
-                let Some(sector) = root.get(place / SECTOR) else { continue };
+                let Some(sector) = root.get(place / SECTOR) else {
+                    continue;
+                };
                 let rest = size.saturating_sub(index * MINI).min(MINI);
                 mark(at(*sector) + place % SECTOR, rest, CONTENT);
             }
@@ -63,7 +86,9 @@ fn at(sector: u32) -> usize {
 }
 
 fn words(data: &[u8], sector: u32) -> Vec<u32> {
-    (0..SECTOR / 4).map(|it| word(data, at(sector) + it * 4)).collect()
+    (0..SECTOR / 4)
+        .map(|it| word(data, at(sector) + it * 4))
+        .collect()
 }
 
 fn chain(table: &[u32], start: u32) -> Vec<u32> {
