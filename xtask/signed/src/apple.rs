@@ -30,6 +30,9 @@ const LAST_SPECIAL: u32 = raw::CSSLOT_LIBRARY_CONSTRAINT.0;
 pub struct Seals<'a> {
     /// A bundle's `Info.plist`.
     pub info: Option<&'a [u8]>,
+    /// An `Info.plist` in a section of the code, which a signer may seal or not: its bytes are the
+    /// code's anyway.
+    pub embedded: Option<&'a [u8]>,
     /// A bundle's `_CodeSignature/CodeResources`.
     pub resources: Option<&'a [u8]>,
     /// A disk image's trailer.
@@ -190,7 +193,10 @@ fn wrong_hashes(
     for slot in 1..=header.n_special_slots.get(BE).max(LAST_SPECIAL) {
         let expected = directory.special_hash(CsSlot(slot)).unwrap_or_default();
         let none = expected.iter().all(|it| *it == 0);
-        let found = sealed(slot, blobs, seals);
+        let embedded = seals
+            .embedded
+            .filter(|_| CsSlot(slot) == raw::CSSLOT_INFOSLOT && !none);
+        let found = sealed(slot, blobs, seals).or(embedded);
         let (what, good) = (seal_name(slot), found.is_some_and(|it| is(expected, it)));
         match (none, found) {
             (true, None) => {}

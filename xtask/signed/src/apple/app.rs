@@ -81,6 +81,7 @@ fn main(place: &Place, trust: &Trust) -> Result<(Inspected, Vec<u8>)> {
     let ticket = fs::read(place.base.join("CodeResources")).ok();
     let seals = Seals {
         info: Some(&place.info),
+        embedded: None,
         resources: Some(&resources),
         ticket: ticket.as_deref(),
         trailer: None,

@@ -4,7 +4,9 @@ use anyhow::{Context as _, Result, ensure};
 use object::{
     Endianness, FileKind,
     macho::{LC_CODE_SIGNATURE, MachHeader32, MachHeader64},
-    read::macho::{FatArch as _, MachHeader, MachOFatFile32, MachOFatFile64},
+    read::macho::{
+        FatArch as _, MachHeader, MachOFatFile32, MachOFatFile64, Section as _, Segment as _,
+    },
 };
 
 use super::{Inspected, Seals, inspect as inspect_code};
@@ -68,6 +70,10 @@ fn code<M: MachHeader<Endian = Endianness>>(
 ) -> Result<Inspected> {
     let header = M::parse(data, 0)?;
     let endian = header.endian()?;
+    let seals = Seals {
+        embedded: embedded_info(header, endian, data)?,
+        ..seals
+    };
     let mut commands = header.load_commands(endian, data, 0)?;
     while let Some(command) = commands.next()? {
         if command.cmd() != LC_CODE_SIGNATURE {
@@ -85,4 +91,25 @@ fn code<M: MachHeader<Endian = Endianness>>(
         return inspect_code(Format::MachO, signature, &data[..start], seals, trust);
     }
     anyhow::bail!("not signed")
+}
+
+/// The `Info.plist` that programs have inside when there is no bundle around them.
+fn embedded_info<'data, M: MachHeader<Endian = Endianness>>(
+    header: &M,
+    endian: Endianness,
+    data: &'data [u8],
+) -> Result<Option<&'data [u8]>> {
+    let mut commands = header.load_commands(endian, data, 0)?;
+    while let Some(command) = commands.next()? {
+        let Some((segment, sections)) = M::Segment::from_command(command)? else {
+            continue;
+        };
+        for section in segment.sections(endian, sections)? {
+            if section.name() == b"__info_plist" {
+                let offset = section.offset(endian).into();
+                return Ok(section.data(endian, data, offset).ok());
+            }
+        }
+    }
+    Ok(None)
 }
