@@ -52,6 +52,9 @@ pub struct Mark {
     pub problems: Vec<String>,
 }
 
+/// Stands for the signer where nobody is trusted who could be.
+pub(super) const UNCHECKED: &str = "not checked";
+
 /// What of a mark the table has.
 pub(super) const COLUMNS: [&str; 8] = [
     "file",
@@ -110,10 +113,15 @@ impl Mark {
             (Some(_), None) => "not known",
             (_, it) => word(it),
         };
+        // A key id alone tells no name.
+        let unknown = match self.fingerprint {
+            Some(_) => "not known",
+            None => "nobody",
+        };
         vec![
             self.file.clone(),
             self.format.clone(),
-            self.signer.clone().unwrap_or_else(|| "nobody".to_owned()),
+            self.signer.clone().unwrap_or_else(|| unknown.to_owned()),
             self.fingerprint
                 .as_deref()
                 .map_or_else(|| "-".to_owned(), short),
@@ -213,8 +221,14 @@ fn of_package(path: &Path, name: &str, format: Format, trust: &Trust) -> Result<
         }
     };
     let found = linux::inspect(path, ring.as_deref(), scratch.path())?;
+    let unchecked = || ring.is_none().then(|| UNCHECKED.to_owned());
     Ok(found.map(|it| Mark {
         problems: it.problems,
-        ..Mark::plain(name, format.name(), it.signer, it.fingerprint)
+        ..Mark::plain(
+            name,
+            format.name(),
+            it.signer.or_else(unchecked),
+            it.fingerprint,
+        )
     }))
 }
