@@ -12,13 +12,14 @@ use anyhow::{Context as _, Result, bail};
 use super::{INTERRUPTED, World, dist::status_of, print};
 use crate::{
     cli::{Notarize, NotaryLog, Resume, Submit},
+    config::AppleSigning,
     engine::{
-        event::Event,
+        event::{Event, Events},
         exec::{Interrupted, Log},
         paste::pasteable,
         secret::Redactor,
         select::Selection,
-        session::{Hashes, Options, Reported, Session, Task},
+        session::{self, Hashes, Options, Reported, Session, Task},
         staging,
         step::Context,
     },
@@ -163,48 +164,82 @@ fn run(
     let events = world.events();
     let redactor = Redactor::default();
     let session = open(world, target, &redactor, resume, &events, &jobs)?;
-    let private = Private::new(&state)?;
-    let secrets = Secrets::new(redactor);
-    let client = Client::find(&config.sign.macos, &secrets, &private)?;
-    let client = client.with_context(no_login)?;
-    let mut worst: Option<anyhow::Error> = None;
-    for job in &jobs {
-        let work = |cx: &Context| {
-            (job.work)(&Notary {
-                hands: cx,
-                client: &client,
-                state: &state,
-                root: &world.root,
-                timeout: timeout.unwrap_or(config.sign.macos.notarize_timeout),
-                resume,
-            })
-        };
-        let task = Task {
-            name: format!("notarize:{}", job.name),
-            why: job.why.clone(),
-            log: format!("notarize-{}", staging::file_name(&job.name)),
-            resume: resume.to_owned(),
-        };
-        match session.task(&task, work) {
-            Ok(()) => {}
-            Err(error) if error.is::<Interrupted>() => {
-                worst = Some(error);
-                break;
-            }
-            // What failed outright is worse than what only has no answer.
-            Err(error) if worst.as_ref().is_none_or(only_waits) => worst = Some(error),
-            Err(_) => {}
-        }
-    }
+    let ask = Ask {
+        session: &session,
+        state: &state,
+        root: &world.root,
+        timeout: timeout.unwrap_or(config.sign.macos.notarize_timeout),
+        resume,
+    };
+    let worst = ask.all(&config.sign.macos, redactor, &jobs).unwrap_or_else(|error| {
+        let failure = session::failure(&error, "");
+        events.emit(Event::RunFailed { failure });
+        Some(error)
+    });
     session.close();
     let (ok, seconds) = (worst.is_none(), started.elapsed().as_secs_f64());
-    let next = (!ok).then(|| resume.to_owned());
+    let next = worst.as_ref().is_some_and(|it| it.is::<Reported>() || it.is::<Interrupted>());
+    let next = next.then(|| resume.to_owned());
     events.emit(Event::RunFinished { ok, seconds, next });
     Ok(match &worst {
         None => ExitCode::SUCCESS,
         Some(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
         Some(error) => status_of(error),
     })
+}
+
+/// What asking for all of it has in common.
+struct Ask<'a> {
+    session: &'a Session,
+    state: &'a Path,
+    root: &'a Path,
+    timeout: Duration,
+    resume: &'a str,
+}
+
+impl Ask<'_> {
+    /// Does all of it; gives the worst failure, which the reporters have seen.
+    fn all(
+        &self,
+        config: &AppleSigning,
+        redactor: Redactor,
+        jobs: &[Job],
+    ) -> Result<Option<anyhow::Error>> {
+        let private = Private::new(self.state)?;
+        let client = Client::find(config, &Secrets::new(redactor), &private)?;
+        let client = client.with_context(no_login)?;
+        let mut worst: Option<anyhow::Error> = None;
+        for job in jobs {
+            match self.one(&client, job) {
+                Ok(()) => {}
+                Err(error) if error.is::<Interrupted>() => return Ok(Some(error)),
+                // What failed outright is worse than what only has no answer.
+                Err(error) if worst.as_ref().is_none_or(only_waits) => worst = Some(error),
+                Err(_) => {}
+            }
+        }
+        Ok(worst)
+    }
+
+    fn one(&self, client: &Client, job: &Job) -> Result<()> {
+        let work = |cx: &Context| {
+            (job.work)(&Notary {
+                hands: cx,
+                client,
+                state: self.state,
+                root: self.root,
+                timeout: self.timeout,
+                resume: self.resume,
+            })
+        };
+        let task = Task {
+            name: format!("notarize:{}", job.name),
+            why: job.why.clone(),
+            log: format!("notarize-{}", staging::file_name(&job.name)),
+            resume: self.resume.to_owned(),
+        };
+        self.session.task(&task, work)
+    }
 }
 
 fn only_waits(error: &anyhow::Error) -> bool {
@@ -224,7 +259,7 @@ fn open(
     target: &Target,
     redactor: &Redactor,
     command: &str,
-    events: &crate::engine::event::Events,
+    events: &Events,
     jobs: &[Job],
 ) -> Result<Session> {
     let config = world.config()?;
@@ -333,7 +368,7 @@ fn show_log(world: &World, options: &NotaryLog) -> Result<ExitCode> {
 
 fn ask_for_log(world: &World, state: &Path, id: &str) -> Result<serde_json::Value> {
     let config = world.config()?;
-    let exec = world.exec(state, crate::engine::event::Events::default(), Release::withheld(&config));
+    let exec = world.exec(state, Events::default(), Release::withheld(&config));
     let private = Private::new(state)?;
     let secrets = Secrets::new(exec.redactor.clone());
     let client = Client::find(&config.sign.macos, &secrets, &private)?;

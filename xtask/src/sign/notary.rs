@@ -66,7 +66,7 @@ pub struct Notary<'a> {
 pub enum Notarized {
     /// It carried a ticket before.
     Already,
-    /// Apple accepted the submission of this id, and its ticket is attached.
+    /// Apple accepted the submission of this id, and its ticket is attached; a .zip has no place for it.
     Now(String),
 }
 
@@ -84,7 +84,9 @@ impl Notary<'_> {
         let mut checkpoint = self.submitted(product, &package, kept, again)?;
         drop(package);
         self.answered(&mut checkpoint)?;
-        self.staple(&mut checkpoint, product)?;
+        if !product.extension().is_some_and(|it| it == "zip") {
+            self.staple(&mut checkpoint, product)?;
+        }
         Ok(Notarized::Now(checkpoint.id()?.to_owned()))
     }
 

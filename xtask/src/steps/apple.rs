@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 
+use super::sign_code::Program;
 use crate::{
     config::{AppleTool, Timestamping},
     engine::{
@@ -87,13 +88,18 @@ pub(super) fn inputs(release: &Release, cx: &Context, mut inputs: Inputs) -> Res
     Ok(named.iter().fold(inputs, |inputs, it| inputs.file(&it.file)))
 }
 
-/// Signs apps, disk images or code in place.
-pub(super) fn sign(release: &Release, cx: &Context, paths: &[PathBuf]) -> Result<SignatureRef> {
-    let config = &release.config;
-    let sidecars: Vec<String> = config.sidecars.iter().map(|it| it.name.clone()).collect();
+/// Signs apps, disk images or code in place. `sidecars` are those that are shipped with it.
+pub(super) fn sign(
+    release: &Release,
+    cx: &Context,
+    paths: &[PathBuf],
+    sidecars: &[Program],
+) -> Result<()> {
+    let one_file = sidecars.iter().filter(|it| it.folder.is_none());
+    let sidecars: Vec<String> = one_file.map(|it| it.name.clone()).collect();
     let signing = Signing {
         hands: cx,
-        config: &config.sign.macos,
+        config: &release.config.sign.macos,
         sidecars: &sidecars,
         secrets: &release.secrets,
         state: cx.state(),
@@ -106,11 +112,7 @@ pub(super) fn sign(release: &Release, cx: &Context, paths: &[PathBuf]) -> Result
     let count = outcome.files.len();
     let text = format!("Apple code signature by {signer} (certificate {fingerprint}), {count} signatures");
     cx.fact("signature", text);
-    Ok(SignatureRef {
-        kind: SignatureKind::Apple,
-        file: None,
-        key_id: fingerprint,
-    })
+    Ok(())
 }
 
 /// The signature in a disk image, for the manifest.

@@ -247,7 +247,7 @@ impl Step for SignCode<'_> {
             authenticode::sign_all(signer, cx, out)?;
         }
         if self.apple.is_some() {
-            apple::sign(self.release, cx, &code_in(out.path())?)?;
+            apple::sign(self.release, cx, &code_in(out.path())?, &sidecars)?;
         }
         self.check_order(cx, out, &unsigned)?;
         Ok(Code {

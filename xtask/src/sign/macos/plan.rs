@@ -125,8 +125,12 @@ fn entitlements(
     if let Kind::Image | Kind::Framework = kind {
         return Ok(Entitlements::None);
     }
-    // The main executable of an app goes by its own path, too.
-    let own = if is_app { Some(main_in(path)?) } else { None };
+    // The main executable of an app goes by its own path, too; and loose code by the one that it has
+    // in an app, beside that.
+    let own = match is_app {
+        true => Some(main_in(path)?),
+        false => (!name.contains('/')).then(|| format!("Contents/MacOS/{name}")),
+    };
     let fits = |glob: &str| [Some(name), own.as_deref()].into_iter().flatten().any(|it| files::glob_matches(glob, it));
     if let Some(it) = config.files.iter().find(|it| fits(&it.path)) {
         return Ok(Entitlements::File(it.entitlements.clone()));

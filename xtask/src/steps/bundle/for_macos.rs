@@ -31,9 +31,9 @@ impl Bundle<'_> {
         looked: Looked,
         out: &Staging,
     ) -> Result<Installer> {
-        let mut contents = looked.contents;
+        let (mut contents, sidecars) = (looked.contents, &self.code.output.sidecars);
         if self.apple.is_some() {
-            apple::sign(self.release, cx, &[app.to_owned()])?;
+            apple::sign(self.release, cx, &[app.to_owned()], sidecars)?;
             apple::hashed_again(app, &mut contents)?;
         }
         let mut file = app.file_name().context("an app has a name")?.to_string_lossy().into_owned();
@@ -47,7 +47,7 @@ impl Bundle<'_> {
             let folder = app.with_file_name("image");
             let image = out.file(&file)?;
             apple::image(cx, self.product(), app, &folder, &image)?;
-            apple::sign(self.release, cx, &[image])?;
+            apple::sign(self.release, cx, &[image], sidecars)?;
         } else {
             copy_tree(app, &out.file(&file)?)?;
         }
