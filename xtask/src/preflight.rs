@@ -40,6 +40,9 @@ const OLDEST_NODE: Version = Version::new(18, 0, 0);
 /// What a first release leaves below `target`, sources of freezers included, with some room.
 const DISK_KIB: u64 = 6 * 1024 * 1024;
 
+/// Where programs are built to that no system has a package of, in the repository.
+const TOOLS: &str = "target/tools";
+
 /// One thing that is needed, and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -61,6 +64,8 @@ pub struct Finding {
 pub enum Fix {
     /// System packages.
     Packages(Vec<String>),
+    /// A program of Rust's registry, which is built into `target/tools`: its package and version.
+    Crate(&'static str, &'static str),
     /// A command to type or a thing to do, which this program does not do by itself.
     ByHand(String),
 }
@@ -69,6 +74,7 @@ impl fmt::Display for Fix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Packages(names) => write!(f, "install {}", names.join(" ")),
+            Self::Crate(name, _) => write!(f, "cargo install {name}"),
             Self::ByHand(text) => f.write_str(text),
         }
     }
@@ -227,7 +233,7 @@ impl Look<'_> {
                 .or_missing(found, || self.package(Need::WindowTools)),
         );
         // They make and unpack installers for tests of what looks into them.
-        let of_installers: [(&[&str], Need); 8] = [
+        let of_installers: [(&[&str], Need); 13] = [
             (&["mksquashfs"], Need::Squashfs),
             (&["rpmbuild"], Need::Rpm),
             (&["7zz", "7z"], Need::SevenZip),
@@ -236,10 +242,51 @@ impl Look<'_> {
             (&["wixl"], Need::Wixl),
             (&["xorriso"], Need::Xorriso),
             (&["patchelf"], Need::Patchelf),
+            // They sign, or make what signing needs, for tests of signing.
+            (&["openssl"], Need::Openssl),
+            (&["osslsigncode"], Need::Osslsigncode),
+            (&["gcab"], Need::Gcab),
+            (&["debsigs"], Need::Debsigs),
+            (&["debsig-verify"], Need::DebsigVerify),
         ];
         let recommended = of_installers.into_iter();
         findings.extend(recommended.map(|(names, need)| self.recommended(names, "tests", need)));
+        findings.push(self.token());
+        findings.push(self.rcodesign());
         findings
+    }
+
+    /// A token without hardware, and what lets osslsigncode use it: one is of no use without the
+    /// other.
+    fn token(&self) -> Finding {
+        let finding = self.recommended(&["softhsm2-util"], "tests", Need::SoftHsm);
+        let both = [Need::SoftHsm, Need::Pkcs11Engine].map(|it| self.package(it));
+        let names = both.iter().filter_map(|it| match it {
+            Fix::Packages(names) => Some(names.clone()),
+            _ => None,
+        });
+        let names: Vec<String> = names.flatten().collect();
+        match finding.fix {
+            Some(Fix::Packages(_)) => Finding {
+                fix: Some(Fix::Packages(names)),
+                ..finding
+            },
+            _ => finding,
+        }
+    }
+
+    /// No system has a package of it. What `--setup` built stays in `target/tools`.
+    fn rcodesign(&self) -> Finding {
+        let built = self.needs.root.join(TOOLS).join("bin/rcodesign");
+        let found = Some(built).filter(|it| it.is_file());
+        let finding = Finding::new("rcodesign", "tests");
+        match found.or_else(|| self.probes.find("rcodesign").ok()) {
+            Some(found) => finding.found(found.display().to_string()),
+            None => Finding {
+                fix: Some(Fix::Crate("apple-codesign", "0.29.0")),
+                ..finding
+            },
+        }
     }
 
     fn disk(&self, folder: &Path) -> Option<Finding> {

@@ -54,12 +54,19 @@ fn an_empty_machine_needs_everything() {
         wixl | tests | - | - | install wixl
         xorriso | tests | - | - | install xorriso
         patchelf | tests | - | - | install patchelf
+        openssl | tests | - | - | install openssl
+        osslsigncode | tests | - | - | install osslsigncode
+        gcab | tests | - | - | install gcab
+        debsigs | tests | - | - | install debsigs
+        debsig-verify | tests | - | - | install debsig-verify
+        softhsm2-util | tests | - | - | install softhsm2 libengine-pkcs11-openssl
+        rcodesign | tests | - | - | cargo install apple-codesign
 
         Install what is missing (or: cargo xtask doctor --fix):
           apt-get update && apt-get install -y --no-install-recommends nodejs npm build-essential pkg-config libwebkit2gtk-4.1-dev python3 python3-venv python3-dev binutils gnupg git xvfb xauth dbus dpkg rpm minisign imagemagick xdotool
 
         Recommended:
-          apt-get update && apt-get install -y --no-install-recommends ccache squashfs-tools rpm 7zip nsis msitools wixl xorriso patchelf
+          apt-get update && apt-get install -y --no-install-recommends ccache squashfs-tools rpm 7zip nsis msitools wixl xorriso patchelf openssl osslsigncode gcab debsigs debsig-verify softhsm2 libengine-pkcs11-openssl && cargo install apple-codesign --version 0.29.0 --locked --debug --config profile.dev.debug=0 --root target/tools
 
         By hand:
           install Rust with rustup: see rustup.rs

@@ -251,7 +251,7 @@ fn codesign_signs_from_a_keychain_of_its_own() {
 fn nothing_is_left(mac: &Mac, search_list: &Path) {
     let list = fs::read_to_string(search_list).unwrap();
     assert_eq!(list, "[\"/Users/a/Library/Keychains/login.keychain-db\"]");
-    let all = walk(&mac.state());
+    let all = walk(&mac.project.root.join("target/dist"));
     let left: Vec<_> = all.iter().filter(|it| it.contains("keychain") || it.contains("private/")).collect();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -1,7 +1,6 @@
 //! Apple's code signatures (`xnu`'s `osfmk/kern/cs_blobs.h`, and Apple's Technical Note 3126): a
 //! directory of hashes of all pages and of all that belongs to the code, and a CMS message over it.
 
-
 pub mod app;
 pub mod dmg;
 pub mod macho;
@@ -23,12 +22,17 @@ const DIRECTORIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1136
 const CDHASH: usize = 20;
 /// What belongs to a disk image's own description.
 const REP_SPECIFIC: u32 = 6;
+/// The last of the slots that directories have hashes for.
+const LAST_SPECIAL: u32 = raw::CSSLOT_LIBRARY_CONSTRAINT.0;
 
 /// What belongs to code beside its own pages, and is sealed with it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seals<'a> {
     /// A bundle's `Info.plist`.
     pub info: Option<&'a [u8]>,
+    /// An `Info.plist` in a section of the code, which a signer may seal or not: its bytes are the
+    /// code's anyway.
+    pub embedded: Option<&'a [u8]>,
     /// A bundle's `_CodeSignature/CodeResources`.
     pub resources: Option<&'a [u8]>,
     /// A disk image's trailer.
@@ -56,7 +60,9 @@ fn inspect(
     trust: &Trust,
 ) -> Result<Inspected> {
     let blobs = Blobs::parse(signature)?;
-    let main = blobs.get(raw::CSSLOT_CODEDIRECTORY).context("no directory of hashes")?;
+    let main = blobs
+        .get(raw::CSSLOT_CODEDIRECTORY)
+        .context("no directory of hashes")?;
     let mut problems = Vec::new();
     let mut best = None;
     for blob in blobs.directories() {
@@ -78,15 +84,31 @@ fn inspect(
         intact: problems.is_empty(),
         problems,
     };
-    match blobs.get(raw::CSSLOT_SIGNATURESLOT).filter(|it| !it.contents().is_empty()) {
-        None => signed.problems.push("ad-hoc: nobody vouches for it".to_owned()),
-        Some(message) => vouched(&mut signed, &Message::parse(message.contents())?, main, &blobs, trust),
+    match blobs
+        .get(raw::CSSLOT_SIGNATURESLOT)
+        .filter(|it| !it.contents().is_empty())
+    {
+        None => signed
+            .problems
+            .push("ad-hoc: nobody vouches for it".to_owned()),
+        Some(message) if message.magic() != raw::CSMAGIC_BLOBWRAPPER => {
+            signed.problems.push("the signature is damaged".to_owned());
+        }
+        Some(message) => vouched(
+            &mut signed,
+            &Message::parse(message.contents())?,
+            main,
+            &blobs,
+            trust,
+        ),
     }
     let ticket = blobs.get(raw::CSSLOT_TICKETSLOT).map(|it| it.contents());
     if let Some(ticket) = ticket.or(seals.ticket) {
         signed.stapled = Some(true);
         if !contains(ticket, &cdhash) {
-            signed.problems.push("the attached ticket is for other code".to_owned());
+            signed
+                .problems
+                .push("the attached ticket is for other code".to_owned());
         }
     }
     let identifier = String::from_utf8_lossy(directory.ident()?).into_owned();
@@ -112,10 +134,15 @@ fn vouched(
     signed.intact &= verdict.fits;
     signed.problems.extend(verdict.problems);
     let named = message.signed_attribute(DIRECTORIES).unwrap_or_default();
-    for other in blobs.directories().filter(|it| it.slot() != raw::CSSLOT_CODEDIRECTORY) {
+    for other in blobs
+        .directories()
+        .filter(|it| it.slot() != raw::CSSLOT_CODEDIRECTORY)
+    {
         let hash = digest(&digest::SHA256, other.data());
         if !contains(&named, hash.as_ref()) {
-            signed.problems.push("a directory of hashes is not signed".to_owned());
+            signed
+                .problems
+                .push("a directory of hashes is not signed".to_owned());
         }
     }
 }
@@ -139,14 +166,18 @@ fn wrong_hashes(
         other => anyhow::bail!("hashes of the unknown kind {}", other.0),
     };
     let size = usize::from(header.hash_size);
-    let is = |expected: &[u8], data: &[u8]| digest(algorithm, data).as_ref().get(..size) == Some(expected);
+    let is = |expected: &[u8], data: &[u8]| {
+        digest(algorithm, data).as_ref().get(..size) == Some(expected)
+    };
     let mut wrong = Vec::new();
     if directory.code_limit() != image.len() as u64 {
         wrong.push("it covers another part of the file".to_owned());
     }
     let page = match header.page_size {
         0 => image.len().max(1),
-        bits => 1_usize.checked_shl(bits.into()).context("pages of no size")?,
+        bits => 1_usize
+            .checked_shl(bits.into())
+            .context("pages of no size")?,
     };
     let pages = image.chunks(page);
     if pages.len() != header.n_code_slots.get(BE) as usize {
@@ -159,10 +190,13 @@ fn wrong_hashes(
             }
         }
     }
-    for slot in 1..=header.n_special_slots.get(BE).max(REP_SPECIFIC) {
+    for slot in 1..=header.n_special_slots.get(BE).max(LAST_SPECIAL) {
         let expected = directory.special_hash(CsSlot(slot)).unwrap_or_default();
         let none = expected.iter().all(|it| *it == 0);
-        let found = sealed(slot, blobs, seals);
+        let embedded = seals
+            .embedded
+            .filter(|_| CsSlot(slot) == raw::CSSLOT_INFOSLOT && !none);
+        let found = sealed(slot, blobs, seals).or(embedded);
         let (what, good) = (seal_name(slot), found.is_some_and(|it| is(expected, it)));
         match (none, found) {
             (true, None) => {}
@@ -196,6 +230,17 @@ fn seal_name(slot: u32) -> &'static str {
     }
 }
 
+/// Whether the part is one that something checks.
+fn is_known(blob: &CodeSignatureBlob<'_>) -> bool {
+    let is_directory = blob.magic() == raw::CSMAGIC_CODEDIRECTORY;
+    match blob.slot() {
+        raw::CSSLOT_SIGNATURESLOT | raw::CSSLOT_TICKETSLOT => true,
+        raw::CSSLOT_CODEDIRECTORY => is_directory,
+        it if it.is_alternate_codedirectory() => is_directory,
+        it => it.0 <= LAST_SPECIAL,
+    }
+}
+
 /// The parts of a signature.
 struct Blobs<'a>(Vec<CodeSignatureBlob<'a>>);
 
@@ -211,11 +256,21 @@ impl<'a> Blobs<'a> {
         let mut at = size_of::<raw::CsSuperBlob>() + index * size_of::<raw::CsBlobIndex>();
         for blob in &blobs {
             ensure!(blob.offset() as usize == at, "the signature has a gap");
+            ensure!(
+                is_known(blob),
+                "the signature has a part of an unknown kind"
+            );
             at += blob.data().len();
         }
-        ensure!(signature.header().length.get(BE) as usize == at, "the signature has a gap");
+        ensure!(
+            signature.header().length.get(BE) as usize == at,
+            "the signature has a gap"
+        );
         let rest = bytes.get(at..).unwrap_or_default();
-        ensure!(rest.iter().all(|it| *it == 0), "something follows the signature");
+        ensure!(
+            rest.iter().all(|it| *it == 0),
+            "something follows the signature"
+        );
         Ok(Self(blobs))
     }
 

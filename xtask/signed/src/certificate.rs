@@ -3,7 +3,7 @@
 use std::{path::Path, time::SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use der::{Decode, Encode, asn1::ObjectIdentifier};
+use der::{Decode, Encode, Header, Reader as _, SliceReader, asn1::ObjectIdentifier};
 use ring::{digest, signature as ring_signature};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
@@ -50,7 +50,11 @@ impl Certificate {
         }
         let parsed = x509_cert::Certificate::load_pem_chain(&bytes);
         let parsed = parsed.with_context(|| format!("{} is no PEM", file.display()))?;
-        ensure!(!parsed.is_empty(), "{} holds no certificate", file.display());
+        ensure!(
+            !parsed.is_empty(),
+            "{} holds no certificate",
+            file.display()
+        );
         parsed.into_iter().map(Self::of).collect()
     }
 
@@ -63,7 +67,7 @@ impl Certificate {
     pub fn name(&self) -> String {
         let subject = &self.parsed.tbs_certificate.subject;
         let attributes = subject.0.iter().flat_map(|it| it.0.iter());
-        let common = attributes.filter(|it| it.oid == COMMON_NAME).last();
+        let common = attributes.rev().find(|it| it.oid == COMMON_NAME);
         let text = common.map(|it| String::from_utf8_lossy(it.value.value()).into_owned());
         text.unwrap_or_else(|| subject.to_string())
     }
@@ -114,7 +118,10 @@ impl Certificate {
     /// From when until when it is valid.
     pub fn validity(&self) -> (SystemTime, SystemTime) {
         let it = &self.parsed.tbs_certificate.validity;
-        (it.not_before.to_system_time(), it.not_after.to_system_time())
+        (
+            it.not_before.to_system_time(),
+            it.not_after.to_system_time(),
+        )
     }
 
     /// Whether it may sign other certificates, with so many between those and a leaf at most.
@@ -129,7 +136,9 @@ impl Certificate {
             Ok(None) => true,
             Err(_) => false,
         };
-        let deep = basic.path_len_constraint.is_none_or(|it| below <= it.into());
+        let deep = basic
+            .path_len_constraint
+            .is_none_or(|it| below <= it.into());
         basic.ca && signs && deep
     }
 
@@ -148,15 +157,31 @@ impl Certificate {
     /// Whether an extension of this number is there; Apple marks its certificates so.
     pub fn has_extension(&self, oid: ObjectIdentifier) -> bool {
         let extensions = self.parsed.tbs_certificate.extensions.as_deref();
-        extensions.unwrap_or_default().iter().any(|it| it.extn_id == oid)
+        extensions
+            .unwrap_or_default()
+            .iter()
+            .any(|it| it.extn_id == oid)
     }
 
     /// Fails unless this certificate's key signed `other`.
     pub fn check_issued(&self, other: &Self) -> Result<()> {
-        let signed = other.parsed.tbs_certificate.to_der()?;
+        let algorithm = &other.parsed.signature_algorithm;
+        // Only the inner one is signed (RFC 5280, section 4.1.1.2).
+        ensure!(
+            *algorithm == other.parsed.tbs_certificate.signature,
+            "the certificate of {} names two signature algorithms",
+            other.name()
+        );
         let signature = other.parsed.signature.as_bytes();
         let signature = signature.context("a signature of a broken number of bits")?;
-        self.check_signature(other.parsed.signature_algorithm.oid, None, &signed, signature)
+        self.check_signature(algorithm.oid, None, other.signed_part()?, signature)
+    }
+
+    /// What its issuer signed, in the bytes of the file: writing what was read might mend something.
+    fn signed_part(&self) -> Result<&[u8]> {
+        let mut reader = SliceReader::new(&self.der)?;
+        Header::decode(&mut reader)?;
+        Ok(reader.tlv_bytes()?)
     }
 
     /// Fails unless this certificate's key made the signature. CMS may name the key's algorithm
@@ -176,7 +201,8 @@ impl Certificate {
         let bits = bits.context("a key of a broken number of bits")?;
         let key = ring_signature::UnparsedPublicKey::new(how, bits);
         let verified = key.verify(message, signature);
-        verified.map_err(|_| anyhow::anyhow!("the signature does not fit the key of {}", self.name()))
+        verified
+            .map_err(|_| anyhow::anyhow!("the signature does not fit the key of {}", self.name()))
     }
 }
 

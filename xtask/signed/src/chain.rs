@@ -33,7 +33,8 @@ impl Revoked {
         let tbs = der::Encode::to_der(&list.tbs_cert_list)?;
         let signature = list.signature.as_bytes().context("a broken signature")?;
         let algorithm = list.signature_algorithm.oid;
-        let signed = |it: &&Certificate| it.check_signature(algorithm, None, &tbs, signature).is_ok();
+        let signed =
+            |it: &&Certificate| it.check_signature(algorithm, None, &tbs, signature).is_ok();
         let issuer = issuers.iter().find(signed);
         issuer.context("no known authority signed the list of revoked certificates")?;
         let entries = list.tbs_cert_list.revoked_certificates.unwrap_or_default();
@@ -102,7 +103,10 @@ pub fn check(leaf: &Certificate, pool: &[Certificate], wanted: &Wanted<'_>) -> R
 /// that no chain needs would otherwise be bytes that anybody could change unseen.
 pub(crate) fn check_luggage(all: &[Certificate], anchors: &[Certificate]) -> Result<()> {
     for one in all {
-        let above = anchors.iter().chain(all).filter(|it| one.names_as_issuer(it));
+        let above = anchors
+            .iter()
+            .chain(all)
+            .filter(|it| one.names_as_issuer(it));
         let above: Vec<_> = above.collect();
         // The top of a chain often stays at home.
         let issued = above.is_empty() || above.iter().any(|it| it.check_issued(one).is_ok());
@@ -118,7 +122,10 @@ pub(crate) fn check_luggage(all: &[Certificate], anchors: &[Certificate]) -> Res
 fn valid(link: &Certificate, wanted: &Wanted<'_>) -> Result<()> {
     let (from, until) = link.validity();
     let name = link.name();
-    ensure!(wanted.at >= from, "the certificate of {name} was not valid yet");
+    ensure!(
+        wanted.at >= from,
+        "the certificate of {name} was not valid yet"
+    );
     ensure!(wanted.at <= until, "the certificate of {name} had expired");
     let is_revoked = |it: &&Revoked| link.is(&it.issuer, &it.serial) && it.since <= wanted.at;
     ensure!(

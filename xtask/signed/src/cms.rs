@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use cms::{
-    content_info::ContentInfo,
+    content_info::{CmsVersion, ContentInfo},
     signed_data::{EncapsulatedContentInfo, SignerIdentifier, SignerInfo},
 };
 use der::{
@@ -24,12 +24,23 @@ use crate::{
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
 const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
+const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
 /// Where CMS has a timestamp (RFC 3161, appendix A), and where Authenticode has it.
 const TIMESTAMPS: [ObjectIdentifier; 2] = [
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.14"),
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.3.3.1"),
 ];
+
+/// What else may stand beside a signature without being signed: more signatures of the same file
+/// (Authenticode's), PKCS #9's older timestamps, and a place for notes of osslsigncode's.
+const NESTED: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.4.1");
+const UNSIGNED: [ObjectIdentifier; 2] = [
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.6"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.42921.1.2.1"),
+];
+/// Clocks differ; a timestamp may be that far ahead of ours.
+const CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 
 /// A signed message with one signer, as files carry it.
 pub struct Message {
@@ -60,7 +71,10 @@ impl Message {
         let mut reader = SliceReader::new(bytes).map_err(|it| anyhow!("{it}"))?;
         let info: ContentInfo = reader.decode().context("no signed message")?;
         let rest = reader.read_slice(reader.remaining_len())?;
-        ensure!(rest.iter().all(|it| *it == 0), "something follows the signature");
+        ensure!(
+            rest.iter().all(|it| *it == 0),
+            "something follows the signature"
+        );
         Self::of(&info)
     }
 
@@ -76,22 +90,33 @@ impl Message {
     fn read(reader: &mut SliceReader<'_>) -> Result<Self> {
         let version: u8 = reader.decode()?;
         let digests: AnyRef<'_> = reader.decode()?;
-        ensure!(matches!(version, 1 | 3) && digests.tag() == Tag::Set, "it has another form");
-        let content = reader.decode()?;
+        ensure!(digests.tag() == Tag::Set, "it has another form");
+        let content: EncapsulatedContentInfo = reader.decode()?;
+        check_content(version, &content)?;
         let certificates = match optional(reader, 0)? {
-            Some(it) => each(it)?.iter().map(|it| Certificate::from_der(it)).collect(),
+            Some(it) => each(it)?
+                .iter()
+                .map(|it| Certificate::from_der(it))
+                .collect(),
             None => Ok(Vec::new()),
         };
         let _revoked = optional(reader, 1)?;
         let signers: AnyRef<'_> = reader.decode()?;
-        ensure!(signers.tag() == Tag::Set && reader.is_finished(), "it has another form");
+        ensure!(
+            signers.tag() == Tag::Set && reader.is_finished(),
+            "it has another form"
+        );
         let signers = each(signers.value())?;
         let [signer] = &*signers else {
             bail!("{} signers; a file has one", signers.len());
         };
         let signer = SignerInfo::from_der(signer)?;
+        check_signer(&signer)?;
         let named = AlgorithmIdentifierOwned::from_der(digests.value())?;
-        ensure!(named == signer.digest_alg, "it names another digest than its signer");
+        ensure!(
+            named == signer.digest_alg,
+            "it names another digest than its signer"
+        );
         Ok(Self {
             content,
             signer,
@@ -102,7 +127,10 @@ impl Message {
     /// What the message is about: its type and its bytes without the outermost tag.
     pub fn content(&self) -> (ObjectIdentifier, Option<&[u8]>) {
         let content = &self.content;
-        (content.econtent_type, content.econtent.as_ref().map(Any::value))
+        (
+            content.econtent_type,
+            content.econtent.as_ref().map(Any::value),
+        )
     }
 
     /// The certificate whose key signed.
@@ -115,7 +143,19 @@ impl Message {
         })
     }
 
-    /// A message of Authenticode's inside of this one's unsigned attributes.
+    /// Further messages about the same file, in this one's unsigned attributes.
+    ///
+    /// # Errors
+    /// One of them is damaged.
+    pub fn nested(&self) -> Result<Vec<Self>> {
+        let attributes = self.signer.unsigned_attrs.iter().flat_map(|it| it.iter());
+        let values = attributes
+            .filter(|it| it.oid == NESTED)
+            .flat_map(|it| it.values.iter());
+        values.map(|it| Self::of(&it.decode_as()?)).collect()
+    }
+
+    /// An unsigned attribute that has one value.
     pub fn attribute(&self, oid: ObjectIdentifier) -> Option<&Any> {
         attribute(self.signer.unsigned_attrs.as_ref(), oid)
     }
@@ -142,7 +182,9 @@ impl Message {
                 None
             }
         };
-        let at = timestamp.as_ref().map(|it| UNIX_EPOCH + Duration::from_secs(it.seconds));
+        let at = timestamp
+            .as_ref()
+            .map(|it| UNIX_EPOCH + Duration::from_secs(it.seconds));
         let wanted = Wanted {
             anchors: &trust.anchors,
             revoked: &trust.revoked,
@@ -156,6 +198,9 @@ impl Message {
                     problems.push(format!("{error:#}"));
                 }
             }
+        }
+        if purpose == chain::CODE_SIGNING {
+            problems.extend(self.unknown_attribute());
         }
         if let Err(error) = chain::check_luggage(&self.certificates, &trust.anchors) {
             problems.push(format!("{error:#}"));
@@ -179,7 +224,10 @@ impl Message {
         let of_type: ObjectIdentifier = attribute(Some(attributes), CONTENT_TYPE)
             .context("the type of the content is not signed")?
             .decode_as()?;
-        ensure!(of_type == self.content().0, "the type of the content is another one");
+        ensure!(
+            of_type == self.content().0,
+            "the type of the content is another one"
+        );
         let signed: OctetString = attribute(Some(attributes), MESSAGE_DIGEST)
             .context("the digest is not signed")?
             .decode_as()?;
@@ -193,6 +241,17 @@ impl Message {
             &attributes.to_der()?,
             info.signature.as_bytes(),
         )
+    }
+
+    /// Unsigned attributes may be anything; a timestamp whose number was altered is no timestamp.
+    fn unknown_attribute(&self) -> Option<String> {
+        let known = [&TIMESTAMPS[..], &UNSIGNED, &[NESTED]].concat();
+        let mut attributes = self.signer.unsigned_attrs.iter().flat_map(|it| it.iter());
+        let unknown = attributes.find(|it| !known.contains(&it.oid))?;
+        Some(format!(
+            "it has an unsigned attribute of an unknown kind, {}",
+            unknown.oid
+        ))
     }
 
     /// The timestamp on this signature; none if there is none.
@@ -212,6 +271,7 @@ impl Message {
             info.imprint == digest(hash, self.signer.signature.as_bytes()).as_ref(),
             "it was made for another signature"
         );
+        ensure!(info.time <= trust.now + CLOCK_SKEW, "it lies in the future");
         let trust = Trust {
             anchors: trust.timestamp_anchors.clone(),
             timestamp_anchors: Vec::new(),
@@ -226,6 +286,37 @@ impl Message {
         let authority = verdict.signer.map(|it| it.name()).unwrap_or_default();
         Ok(Some(Timestamp { seconds, authority }))
     }
+}
+
+/// Fails unless version and tag are those of the content's type: neither is signed.
+fn check_content(version: u8, content: &EncapsulatedContentInfo) -> Result<()> {
+    // PKCS #7, which Authenticode and Apple have it from, knows version 1 only; RFC 5652 has 3 for
+    // what is not plain data.
+    let wanted = if content.econtent_type == TST_INFO {
+        3
+    } else {
+        1
+    };
+    let tag = match content.econtent_type {
+        TST_INFO | DATA => Tag::OctetString,
+        _ => Tag::Sequence,
+    };
+    let tagged = content.econtent.as_ref().is_none_or(|it| it.tag() == tag);
+    ensure!(version == wanted && tagged, "it has another form");
+    Ok(())
+}
+
+/// Fails unless what is not signed of the signer's part is what it has to be (RFC 5652, section 5.3).
+fn check_signer(signer: &SignerInfo) -> Result<()> {
+    let version = match signer.sid {
+        SignerIdentifier::IssuerAndSerialNumber(_) => CmsVersion::V1,
+        SignerIdentifier::SubjectKeyIdentifier(_) => CmsVersion::V3,
+    };
+    let parameters = [&signer.digest_alg, &signer.signature_algorithm];
+    let mut parameters = parameters.iter().filter_map(|it| it.parameters.as_ref());
+    let plain = parameters.all(|it| it.tag() == Tag::Null && it.value().is_empty());
+    ensure!(signer.version == version && plain, "it has another form");
+    Ok(())
 }
 
 /// The content of a field that may be missing, by its number.
@@ -302,5 +393,7 @@ fn time_of(value: &Any) -> Result<SystemTime> {
     let whole = text.split('.').next().unwrap_or(text).trim_end_matches('Z');
     let der = [&[0x18, 15], whole.as_bytes(), b"Z"].concat();
     let time = der::asn1::GeneralizedTime::from_der(&der);
-    Ok(time.with_context(|| format!("`{text}` is no time"))?.to_system_time())
+    Ok(time
+        .with_context(|| format!("`{text}` is no time"))?
+        .to_system_time())
 }

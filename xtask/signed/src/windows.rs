@@ -11,7 +11,36 @@ use ring::digest::Algorithm;
 
 use crate::{Format, Signed, Trust, chain::CODE_SIGNING, cms::Message, digest};
 
-/// What a message says of a file whose digest is computed by `hash`.
+/// What a message, and those inside of it, say of a file whose digest is computed by `hash`: the
+/// file's first signature, then the others.
+fn all(
+    format: Format,
+    message: &Message,
+    trust: &Trust,
+    mut hash: impl FnMut(&'static Algorithm) -> Result<Vec<u8>>,
+) -> Result<Vec<Signed>> {
+    let mut found = vec![signed(format, message, trust, &mut hash)?];
+    for nested in message.nested().context("a further signature")? {
+        found.push(signed(format, &nested, trust, &mut hash)?);
+    }
+    Ok(found)
+}
+
+/// The first signature, with what is wrong with the others.
+fn first(all: Vec<Signed>) -> Option<Signed> {
+    let mut all = all.into_iter();
+    let mut first = all.next()?;
+    for other in all {
+        let problems = other
+            .problems
+            .iter()
+            .map(|it| format!("a further signature: {it}"));
+        first.problems.extend(problems);
+        first.intact &= other.intact;
+    }
+    Some(first)
+}
+
 fn signed(
     format: Format,
     message: &Message,

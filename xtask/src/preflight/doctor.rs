@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{Finding, Fix, Needs, check};
+use super::{Finding, Fix, Needs, TOOLS, check};
 use crate::{
     engine::{
         event::{Event, Failure, Level},
@@ -112,7 +112,7 @@ impl Doctor<'_> {
             // In its own process group it could never read a password from the terminal.
             command.arg("-n");
         }
-        command.args(args);
+        command.args(args).current_dir(&self.needs.root);
         if self.probes.path() != std::env::var_os("PATH").as_deref() {
             command.env("PATH", self.probes.path().unwrap_or_default());
         }
@@ -177,8 +177,10 @@ impl Report {
     /// The commands that install what is only recommended: apart, because they may fail.
     fn install_recommended(&self) -> Vec<Vec<String>> {
         let fine = self.findings.iter().filter(|it| it.problem.is_none());
-        self.system
-            .install(&packages(fine.filter_map(|it| it.fix.as_ref())))
+        let fixes: Vec<&Fix> = fine.filter_map(|it| it.fix.as_ref()).collect();
+        let mut commands = self.system.install(&packages(fixes.iter().copied()));
+        commands.extend(fixes.iter().filter_map(|it| it.cargo_install()));
+        commands
     }
 
     fn install(&self) -> Vec<Vec<String>> {
@@ -206,15 +208,33 @@ impl Fix {
     fn packages(&self) -> Option<&[String]> {
         match self {
             Self::Packages(names) => Some(names),
-            Self::ByHand(_) => None,
+            Self::ByHand(_) | Self::Crate(..) => None,
         }
     }
 
     fn by_hand(&self) -> Option<&str> {
         match self {
-            Self::Packages(_) => None,
+            Self::Packages(_) | Self::Crate(..) => None,
             Self::ByHand(text) => Some(text),
         }
+    }
+
+    /// Without optimisation and debug information: it is compiled once, and run for moments.
+    fn cargo_install(&self) -> Option<Vec<String>> {
+        let Self::Crate(name, version) = self else {
+            return None;
+        };
+        let words = [
+            "cargo",
+            "install",
+            name,
+            "--version",
+            version,
+            "--locked",
+            "--debug",
+        ];
+        let more = ["--config", "profile.dev.debug=0", "--root", TOOLS];
+        Some(words.into_iter().chain(more).map(str::to_owned).collect())
     }
 }
 

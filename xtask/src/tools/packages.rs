@@ -48,6 +48,13 @@ pub enum Need {
     Xorriso,
     Patchelf,
     Minisign,
+    Openssl,
+    Osslsigncode,
+    Gcab,
+    SoftHsm,
+    Pkcs11Engine,
+    Debsigs,
+    DebsigVerify,
     WindowTools,
     ScreenShots,
 }
@@ -106,6 +113,13 @@ const TABLE: &[Row] = table! {
     Xorriso       "xorriso"                           "xorriso"                "xorriso"               "xorriso"    ""
     Patchelf      "patchelf"                          "patchelf"               "patchelf"              "patchelf"   ""
     Minisign      "minisign"                          "minisign"               "minisign"              "minisign"   "jedisct1.minisign"
+    Openssl       "OpenSSL's command line"            "openssl"                "openssl"               "openssl"    ""
+    Osslsigncode  "osslsigncode"                      "osslsigncode"           "osslsigncode"          "osslsigncode" ""
+    Gcab          "gcab"                              "gcab"                   "gcab"                  "gcab"       ""
+    SoftHsm       "SoftHSM"                           "softhsm2"               "softhsm"               "softhsm"    ""
+    Pkcs11Engine  "OpenSSL's engine for PKCS #11"     "libengine-pkcs11-openssl" "openssl-pkcs11"      "libp11"     ""
+    Debsigs       "debsigs"                           "debsigs"                ""                      ""           ""
+    DebsigVerify  "debsig-verify"                     "debsig-verify"          ""                      ""           ""
     WindowTools   "xdotool or xprop"                  "xdotool"                "xdotool"               ""           ""
     ScreenShots   "ImageMagick's import"              "imagemagick"            "ImageMagick"           ""           ""
 };

@@ -12,7 +12,8 @@ use super::noise;
 pub enum Kind {
     /// A program for macOS 11 and newer.
     Program,
-    /// A program that also runs on OS X 10.9: it is signed with SHA-1 beside SHA-256.
+    /// A program for Intel that also runs on OS X 10.9: it is signed with SHA-1 beside SHA-256. It
+    /// has its `Info.plist` inside.
     OldProgram,
     /// A library.
     Library,
@@ -67,12 +68,13 @@ fn name16(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// A Mach-O file for Apple silicon: 9 pages of 4 KiB, with noise for code. `seed` makes a
+/// A Mach-O file: 9 pages of 4 KiB, with noise for code. `seed` makes a
 /// difference between two of them.
 pub fn macho(kind: Kind, seed: u32) -> Vec<u8> {
     const BASE: u64 = 0x1_0000_0000;
     const TEXT: u64 = 0x8000;
     const CODE: u64 = 0x1000;
+    const INFO: u64 = 0x2000;
     let library = kind == Kind::Library;
     let base = if library { 0 } else { BASE };
     let table: &[u8] = b" \0_main\0\0";
@@ -84,7 +86,16 @@ pub fn macho(kind: Kind, seed: u32) -> Vec<u8> {
     section.extend((base + CODE).to_le_bytes());
     section.extend((TEXT - CODE).to_le_bytes());
     section.extend(words(&[0x1000, 2, 0, 0, 0x8000_0400, 0, 0, 0]));
-    commands.segment("__TEXT", (base, TEXT), (0, TEXT), 5, &[section]);
+    let mut sections = vec![section];
+    let plist = info("tool", "TOOL");
+    if kind == Kind::OldProgram {
+        let mut section = [name16("__info_plist"), name16("__TEXT")].concat();
+        section.extend((base + INFO).to_le_bytes());
+        section.extend((plist.len() as u64).to_le_bytes());
+        section.extend(words(&[INFO as u32, 0, 0, 0, 0, 0, 0, 0]));
+        sections.push(section);
+    }
+    commands.segment("__TEXT", (base, TEXT), (0, TEXT), 5, &sections);
     let rest = table.len() as u64;
     commands.segment("__LINKEDIT", (base + TEXT, 0x4000), (TEXT, rest), 1, &[]);
     commands.add(2, &words(&[0x8000, 0, 0x8000, table.len() as u32]));
@@ -113,10 +124,14 @@ pub fn macho(kind: Kind, seed: u32) -> Vec<u8> {
     .concat();
     commands.add(0xc, &system);
     let (file_type, size) = (if library { 6 } else { 2 }, commands.bytes.len() as u32);
+    let (cpu, subtype) = match kind {
+        Kind::OldProgram => (0x0100_0007, 3),
+        Kind::Program | Kind::Library => (0x0100_000c, 0),
+    };
     let header = [
         0xfeed_facf,
-        0x0100_000c,
-        0,
+        cpu,
+        subtype,
         file_type,
         commands.count,
         size,
@@ -127,6 +142,9 @@ pub fn macho(kind: Kind, seed: u32) -> Vec<u8> {
     file.extend(commands.bytes);
     file.resize(CODE as usize, 0);
     file.extend(noise((TEXT - CODE) as usize, seed));
+    if kind == Kind::OldProgram {
+        file[INFO as usize..INFO as usize + plist.len()].copy_from_slice(plist.as_bytes());
+    }
     file.extend(table);
     file
 }

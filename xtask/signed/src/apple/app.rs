@@ -30,6 +30,7 @@ struct Place {
     base: PathBuf,
     executable: PathBuf,
     info: Vec<u8>,
+    info_file: PathBuf,
 }
 
 /// What the signatures in an application or framework say.
@@ -44,22 +45,31 @@ pub fn inspect(bundle: &Path, trust: &Trust) -> Result<Bundle> {
         nested: Vec::new(),
     };
     bundle.own.format = Format::App;
-    let parsed = Value::from_reader_xml(&*resources).context("CodeResources is no property list")?;
+    let parsed =
+        Value::from_reader_xml(&*resources).context("CodeResources is no property list")?;
     let files = parsed.as_dictionary().and_then(|it| it.get("files2"));
     let files = files.and_then(Value::as_dictionary);
     let files = files.context("CodeResources lists no files")?;
     let mut unsealed = everything(&place)?;
     for (path, rule) in files {
-        let optional = rule.as_dictionary().and_then(|it| it.get("optional")).is_some();
+        let optional = rule
+            .as_dictionary()
+            .and_then(|it| it.get("optional"))
+            .is_some();
         let was_there = take(&mut unsealed, path);
         match check(&place.base, path, rule, trust) {
-            Ok(found) => bundle.nested.extend(found.into_iter().map(|it| (path.clone(), it))),
+            Ok(found) => bundle
+                .nested
+                .extend(found.into_iter().map(|it| (path.clone(), it))),
             Err(_) if optional && !was_there => {}
             Err(error) => bundle.own.problems.push(format!("{path}: {error:#}")),
         }
     }
     for path in unsealed {
-        bundle.own.problems.push(format!("{path}: was not there when it was signed"));
+        bundle
+            .own
+            .problems
+            .push(format!("{path}: was not there when it was signed"));
     }
     Ok(bundle)
 }
@@ -71,6 +81,7 @@ fn main(place: &Place, trust: &Trust) -> Result<(Inspected, Vec<u8>)> {
     let ticket = fs::read(place.base.join("CodeResources")).ok();
     let seals = Seals {
         info: Some(&place.info),
+        embedded: None,
         resources: Some(&resources),
         ticket: ticket.as_deref(),
         trailer: None,
@@ -88,22 +99,34 @@ impl Place {
     fn find(bundle: &Path) -> Result<Self> {
         let contents = bundle.join("Contents");
         let (base, info, programs) = if contents.is_dir() {
-            (contents.clone(), contents.join("Info.plist"), contents.join("MacOS"))
+            (
+                contents.clone(),
+                contents.join("Info.plist"),
+                contents.join("MacOS"),
+            )
         } else {
             let current = fs::canonicalize(bundle.join("Versions/Current"))
                 .with_context(|| format!("{} is no bundle", bundle.display()))?;
-            (current.clone(), current.join("Resources/Info.plist"), current)
+            (
+                current.clone(),
+                current.join("Resources/Info.plist"),
+                current,
+            )
         };
-        let info = fs::read(info)?;
+        let info_file = info;
+        let info = fs::read(&info_file)?;
         let parsed = Value::from_reader(std::io::Cursor::new(&info));
         let parsed = parsed.context("Info.plist is no property list")?;
-        let name = parsed.as_dictionary().and_then(|it| it.get("CFBundleExecutable"));
+        let name = parsed
+            .as_dictionary()
+            .and_then(|it| it.get("CFBundleExecutable"));
         let name = name.and_then(Value::as_string);
         let name = name.context("Info.plist names no CFBundleExecutable")?;
         Ok(Self {
             executable: programs.join(name),
             base,
             info,
+            info_file,
         })
     }
 }
@@ -122,7 +145,7 @@ fn everything(place: &Place) -> Result<BTreeSet<String>> {
                 if name != "_CodeSignature" {
                     folders.push(path);
                 }
-            } else if path != place.executable && !is_exempt(&name) {
+            } else if ![&place.executable, &place.info_file].contains(&&path) && !is_exempt(&name) {
                 found.insert(name);
             }
         }
@@ -132,10 +155,9 @@ fn everything(place: &Place) -> Result<BTreeSet<String>> {
 
 fn is_exempt(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
-    matches!(name, "Info.plist" | "PkgInfo" | "CodeResources")
+    matches!(name, "PkgInfo" | "CodeResources")
         || last == ".DS_Store"
         || name.ends_with(".lproj/locversion.plist")
-        || name == "Resources/Info.plist"
 }
 
 fn relative(base: &Path, path: &Path) -> String {
@@ -157,13 +179,23 @@ fn check(base: &Path, path: &str, rule: &Value, trust: &Trust) -> Result<Vec<Sig
     let rule = rule.as_dictionary().context("sealed by SHA-1 alone")?;
     if let Some(target) = rule.get("symlink").and_then(Value::as_string) {
         let actual = fs::read_link(&file).context("is no symbolic link")?;
-        ensure!(actual == Path::new(target), "is a link to {}, not to {target}", actual.display());
+        ensure!(
+            actual == Path::new(target),
+            "is a link to {}, not to {target}",
+            actual.display()
+        );
         return Ok(Vec::new());
     }
-    ensure!(!fs::symlink_metadata(&file)?.is_symlink(), "is a symbolic link");
+    ensure!(
+        !fs::symlink_metadata(&file)?.is_symlink(),
+        "is a symbolic link"
+    );
     if let Some(expected) = bytes(rule, "hash2") {
         let actual = digest(&digest::SHA256, &fs::read(&file)?);
-        ensure!(actual.as_ref() == expected, "is not the file that was signed");
+        ensure!(
+            actual.as_ref() == expected,
+            "is not the file that was signed"
+        );
         return Ok(Vec::new());
     }
     let expected = bytes(rule, "cdhash").context("is sealed in an unknown way")?;

@@ -4,7 +4,9 @@ use anyhow::{Context as _, Result, ensure};
 use object::{
     Endianness, FileKind,
     macho::{LC_CODE_SIGNATURE, MachHeader32, MachHeader64},
-    read::macho::{FatArch as _, MachHeader, MachOFatFile32, MachOFatFile64},
+    read::macho::{
+        FatArch as _, MachHeader, MachOFatFile32, MachOFatFile64, Section as _, Segment as _,
+    },
 };
 
 use super::{Inspected, Seals, inspect as inspect_code};
@@ -40,13 +42,24 @@ fn slices(data: &[u8]) -> Result<Vec<&[u8]>> {
     let mut after = None;
     for (start, size) in ranges {
         let (start, size) = (usize::try_from(start)?, usize::try_from(size)?);
-        let end = start.checked_add(size).context("a part beyond the end of the file")?;
+        let end = start
+            .checked_add(size)
+            .context("a part beyond the end of the file")?;
         let gap = data.get(after.unwrap_or(start)..start).unwrap_or_default();
-        ensure!(gap.iter().all(|it| *it == 0), "something lies between two architectures");
-        slices.push(data.get(start..end).context("a part beyond the end of the file")?);
+        ensure!(
+            gap.iter().all(|it| *it == 0),
+            "something lies between two architectures"
+        );
+        slices.push(
+            data.get(start..end)
+                .context("a part beyond the end of the file")?,
+        );
         after = Some(end);
     }
-    ensure!(after == Some(data.len()), "something follows the last architecture");
+    ensure!(
+        after == Some(data.len()),
+        "something follows the last architecture"
+    );
     Ok(slices)
 }
 
@@ -57,6 +70,10 @@ fn code<M: MachHeader<Endian = Endianness>>(
 ) -> Result<Inspected> {
     let header = M::parse(data, 0)?;
     let endian = header.endian()?;
+    let seals = Seals {
+        embedded: embedded_info(header, endian, data)?,
+        ..seals
+    };
     let mut commands = header.load_commands(endian, data, 0)?;
     while let Some(command) = commands.next()? {
         if command.cmd() != LC_CODE_SIGNATURE {
@@ -67,8 +84,32 @@ fn code<M: MachHeader<Endian = Endianness>>(
         let end = start + place.datasize.get(endian) as usize;
         let signature = data.get(start..end).context("the signature is cut off")?;
         let rest = data.get(end..).unwrap_or_default();
-        ensure!(rest.iter().all(|it| *it == 0), "something follows the signature");
+        ensure!(
+            rest.iter().all(|it| *it == 0),
+            "something follows the signature"
+        );
         return inspect_code(Format::MachO, signature, &data[..start], seals, trust);
     }
     anyhow::bail!("not signed")
+}
+
+/// The `Info.plist` that programs have inside when there is no bundle around them.
+fn embedded_info<'data, M: MachHeader<Endian = Endianness>>(
+    header: &M,
+    endian: Endianness,
+    data: &'data [u8],
+) -> Result<Option<&'data [u8]>> {
+    let mut commands = header.load_commands(endian, data, 0)?;
+    while let Some(command) = commands.next()? {
+        let Some((segment, sections)) = M::Segment::from_command(command)? else {
+            continue;
+        };
+        for section in segment.sections(endian, sections)? {
+            if section.name() == b"__info_plist" {
+                let offset = section.offset(endian).into();
+                return Ok(section.data(endian, data, offset).ok());
+            }
+        }
+    }
+    Ok(None)
 }

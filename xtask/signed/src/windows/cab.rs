@@ -28,11 +28,16 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
         return Ok(None);
     }
     let word = |at: usize| -> Result<usize> {
-        let bytes = data.get(at..at + 4).context("the cabinet's header is cut off")?;
+        let bytes = data
+            .get(at..at + 4)
+            .context("the cabinet's header is cut off")?;
         Ok(u32::from_le_bytes(bytes.try_into()?) as usize)
     };
     // What Windows does not hash must be what it has to be, or a byte could change there unseen.
-    ensure!(data.get(36..44) == Some(&SIGNED), "the cabinet's reserved fields name no signature");
+    ensure!(
+        data.get(36..44) == Some(&SIGNED),
+        "the cabinet's reserved fields name no signature"
+    );
     ensure!(
         word(4)? == 0 && data[34..36] == [0, 0] && word(52)? == 0,
         "the cabinet's header has a value where none belongs"
@@ -43,7 +48,7 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
         "the cabinet's signature is not where its header says"
     );
     let message = Message::parse(&data[start..])?;
-    let signed = super::signed(Format::Cab, &message, trust, |algorithm| {
+    let signed = super::all(Format::Cab, &message, trust, |algorithm| {
         let mut hash = Context::new(algorithm);
         for part in HASHED {
             hash.update(&data[part]);
@@ -51,5 +56,5 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
         hash.update(&data[60..start]);
         Ok(hash.finish().as_ref().to_vec())
     })?;
-    Ok(Some(signed))
+    Ok(super::first(signed))
 }

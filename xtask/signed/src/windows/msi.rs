@@ -37,18 +37,21 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
     };
     let extended = stream(&mut file, EXTENDED)?;
     let message = Message::parse(&signature)?;
-    let signed = super::signed(Format::Msi, &message, trust, |algorithm| {
+    let signed = super::all(Format::Msi, &message, trust, |algorithm| {
         let mut hash = Context::new(algorithm);
-        if let Some(claimed) = extended {
+        if let Some(claimed) = &extended {
             let actual = metadata(&file, algorithm)?;
-            ensure!(claimed == actual, "names, sizes or times inside are not those that were signed");
+            ensure!(
+                *claimed == actual,
+                "names, sizes or times inside are not those that were signed"
+            );
             hash.update(&actual);
         }
         let root = file.root_entry();
         contents(&mut file, &root, &mut hash)?;
         Ok(hash.finish().as_ref().to_vec())
     })?;
-    Ok(Some(signed))
+    Ok(super::first(signed))
 }
 
 fn stream(file: &mut File<'_>, name: &str) -> Result<Option<Vec<u8>>> {

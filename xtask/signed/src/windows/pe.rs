@@ -5,8 +5,7 @@ use std::ops::Range;
 use anyhow::{Context as _, Result, ensure};
 use authenticode::{
     AttributeCertificateIterator, PeOffsetError, PeOffsets, PeTrait, WIN_CERT_REVISION_2_0,
-    WIN_CERT_TYPE_PKCS_SIGNED_DATA,
-    authenticode_digest,
+    WIN_CERT_TYPE_PKCS_SIGNED_DATA, authenticode_digest,
 };
 use object::{
     FileKind, LittleEndian as LE, SectionIndex,
@@ -38,7 +37,10 @@ fn signatures<I: ImageNtHeaders>(data: &[u8], trust: &Trust) -> Result<Vec<Signe
     let Some(table) = table.filter(|it| !it.is_empty()) else {
         return Ok(Vec::new());
     };
-    ensure!(table.end == data.len(), "something follows the table of certificates");
+    ensure!(
+        table.end == data.len(),
+        "something follows the table of certificates"
+    );
     let entries = AttributeCertificateIterator::new(&image)
         .map_err(|it| anyhow::anyhow!("{it}"))?
         .context("a table of certificates that is empty")?;
@@ -50,19 +52,21 @@ fn signatures<I: ImageNtHeaders>(data: &[u8], trust: &Trust) -> Result<Vec<Signe
                 && entry.certificate_type == WIN_CERT_TYPE_PKCS_SIGNED_DATA,
             "the table of certificates has an entry of an unknown kind"
         );
-        let mut one = signature(&image, entry.data, trust)?;
-        let sum = file.nt_headers().optional_header().check_sum();
-        if sum != 0 && sum != checksum(data, image.offsets().map_err(offset)?.check_sum) {
-            one.problems.push("the checksum in the header is wrong".to_owned());
-        }
-        signed.push(one);
+        signed.extend(signatures_of(&image, entry.data, trust)?);
+    }
+    let sum = file.nt_headers().optional_header().check_sum();
+    if sum != 0 && sum != checksum(data, image.offsets().map_err(offset)?.check_sum) {
+        let problem = "the checksum in the header is wrong";
+        signed
+            .iter_mut()
+            .for_each(|it| it.problems.push(problem.to_owned()));
     }
     Ok(signed)
 }
 
-fn signature(image: &dyn PeTrait, entry: &[u8], trust: &Trust) -> Result<Signed> {
+fn signatures_of(image: &dyn PeTrait, entry: &[u8], trust: &Trust) -> Result<Vec<Signed>> {
     let message = Message::parse(entry)?;
-    super::signed(Format::Pe, &message, trust, |algorithm| {
+    super::all(Format::Pe, &message, trust, |algorithm| {
         let mut hash = Hash(Context::new(algorithm));
         authenticode_digest(image, &mut hash).map_err(offset)?;
         Ok(hash.0.finish().as_ref().to_vec())
@@ -113,7 +117,10 @@ impl<I: ImageNtHeaders> PeTrait for Image<'_, '_, I> {
     fn section_data_range(&self, index: usize) -> Result<Range<usize>, PeOffsetError> {
         let section = self.0.section_table().section(SectionIndex(index));
         let section = section.map_err(|_| PeOffsetError)?;
-        range(section.pointer_to_raw_data.get(LE), section.size_of_raw_data.get(LE))
+        range(
+            section.pointer_to_raw_data.get(LE),
+            section.size_of_raw_data.get(LE),
+        )
     }
 
     fn certificate_table_range(&self) -> Result<Option<Range<usize>>, PeOffsetError> {
@@ -131,7 +138,7 @@ impl<I: ImageNtHeaders> PeTrait for Image<'_, '_, I> {
         let check_sum = optional + 64;
         let directories = optional + size_of::<I::ImageOptionalHeader>();
         let entry = size_of::<object::pe::ImageDataDirectory>();
-        let security_data_dir = directories + entry * IMAGE_DIRECTORY_ENTRY_SECURITY as usize;
+        let security_data_dir = directories + entry * IMAGE_DIRECTORY_ENTRY_SECURITY;
         Ok(PeOffsets {
             check_sum,
             after_check_sum: check_sum + 4,

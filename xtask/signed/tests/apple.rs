@@ -1,0 +1,276 @@
+//! Apple's signatures that rcodesign made, good ones and bad ones.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use expect_test::{Expect, expect};
+use fs_err as fs;
+use support::{APPLE, Bench, How, WELL, read};
+use xtask_practice::{
+    Notary,
+    notary::Behaviour as Opinion,
+    specimens::{self, Kind},
+    timestamps::Behaviour,
+    tools,
+};
+
+const HARDENED: How<'static> = How {
+    more: &["--code-signature-flags", "runtime"],
+    ..WELL
+};
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// Signs code inside before what is around it, all of it with the hardened runtime.
+fn signed_app(bench: &Bench) -> PathBuf {
+    let app = specimens::app(bench.folder()).unwrap();
+    let scopes = [
+        "Contents/MacOS/helper",
+        "Contents/Resources/sidecars/tool/tool",
+        "Contents/Resources/sidecars/tool/module.so",
+        "Contents/Frameworks/Kit.framework",
+    ];
+    let scopes = scopes.map(|it| format!("{it}:runtime"));
+    let mut more = HARDENED.more.to_vec();
+    for scope in &scopes {
+        more.extend(["--code-signature-flags", scope]);
+    }
+    bench.rcodesign(
+        &app,
+        How {
+            more: &more,
+            ..WELL
+        },
+    )
+}
+
+#[test]
+fn every_format_signed_and_stamped_is_good() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let check = |name: &str, content: &[u8], how, expect: Expect| {
+        let file = bench.rcodesign(&bench.file(name, content), how);
+        bench.check(&file, &expect);
+    };
+    let program = specimens::macho(Kind::Program, 1);
+    check("program", &program, HARDENED, expect![[]]);
+    check("soft", &program, WELL, expect![[]]);
+    check(
+        "old",
+        &specimens::macho(Kind::OldProgram, 1),
+        HARDENED,
+        expect![[]],
+    );
+    check(
+        "library",
+        &specimens::macho(Kind::Library, 1),
+        HARDENED,
+        expect![[]],
+    );
+    check(
+        "elliptic",
+        &program,
+        How {
+            who: "ec",
+            ..HARDENED
+        },
+        expect![[]],
+    );
+    check("image.dmg", &specimens::dmg(), WELL, expect![[]]);
+    bench.check(&signed_app(&bench), &expect![[]]);
+}
+
+#[test]
+fn universal_programs_are_signed_for_each_architecture() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let one = bench.file("one", &specimens::macho(Kind::Program, 1));
+    let other = bench.file("other", &specimens::macho(Kind::OldProgram, 2));
+    let both = bench.path("both");
+    let mut join = tools::rcodesign_command();
+    join.arg("macho-universal-create")
+        .arg("-o")
+        .arg(&both)
+        .args([&one, &other]);
+    tools::run(&mut join).unwrap();
+    bench.rcodesign(&both, HARDENED);
+    bench.check(&both, &expect![[]]);
+}
+
+#[test]
+fn who_signed_decides() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let program = specimens::macho(Kind::Program, 1);
+    let check = |who, days: Option<i64>, expect: Expect| {
+        if let Some(days) = days {
+            bench.timestamps(&Behaviour::lying(days * DAY));
+        }
+        let stamped = days.is_some();
+        let how = How {
+            who,
+            stamped,
+            ..HARDENED
+        };
+        let file = bench.rcodesign(&bench.file(who, &program), how);
+        bench.check(&file, &expect);
+    };
+    check("leaf", None, expect![[]]);
+    check("expired", None, expect![[]]);
+    check("expired", Some(-30), expect![[]]);
+    check("expired", Some(0), expect![[]]);
+    check("early", None, expect![[]]);
+    check("server", None, expect![[]]);
+    check("revoked", None, expect![[]]);
+    check("stranger", None, expect![[]]);
+}
+
+/// rcodesign signs in the name of the last certificate that it is given with a PKCS#12 file, which
+/// is that of an authority if the file has the whole chain, or if the chain is named beside it.
+#[test]
+fn signed_in_the_name_of_an_authority_is_caught() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let program = specimens::macho(Kind::Program, 1);
+    let check = |name: &str, p12: &Path, beside: Option<&str>, expect: Expect| {
+        let file = bench.file(name, &program);
+        let mut command = tools::rcodesign_command();
+        command
+            .args(["sign", "--timestamp-url", "none", "--p12-file"])
+            .arg(p12);
+        command
+            .arg("--p12-password-file")
+            .arg(bench.pki.password_file());
+        if let Some(beside) = beside {
+            command.arg("--pem-file").arg(bench.pki.file(beside));
+        }
+        tools::run(command.arg(&file)).unwrap();
+        bench.check(&file, &expect);
+    };
+    let identity = bench.pki.identity("leaf");
+    check("chain", &identity.p12_with_chain, None, expect![[]]);
+    check(
+        "beside",
+        &identity.p12,
+        Some("intermediate.pem"),
+        expect![[]],
+    );
+    let mut trust = bench.trust();
+    let intermediate = bench.pki.file("intermediate.pem");
+    trust.anchors = xtask_signed::Certificate::read_all(&intermediate).unwrap();
+    check("alone", &identity.p12, None, expect![[]]);
+    bench.check_with(&bench.path("alone"), &trust, &expect![[]]);
+}
+
+#[test]
+fn a_changed_app_is_caught() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let app = signed_app(&bench);
+    let contents = app.join("Contents");
+    let check = |name: &str, change: &dyn Fn(&Path), undo: &dyn Fn(&Path), expect: Expect| {
+        let path = contents.join(name);
+        change(&path);
+        let problems: String = match read(&app, &bench.trust()) {
+            Ok(all) => all
+                .iter()
+                .flat_map(|(_, it)| &it.problems)
+                .map(|it| format!("{it}\n"))
+                .collect(),
+            Err(error) => {
+                format!("{error:#}\n").replace(&bench.folder().display().to_string(), "…")
+            }
+        };
+        undo(&path);
+        expect.assert_eq(&problems);
+    };
+    let write: &dyn Fn(&Path) = &|it| fs::write(it, "other\n").unwrap();
+    let remove: &dyn Fn(&Path) = &|it| fs::remove_file(it).unwrap();
+    let text: &dyn Fn(&Path) = &|it| fs::write(it, "a resource\n").unwrap();
+    check("Resources/text.txt", write, text, expect![[]]);
+    check("Resources/text.txt", remove, text, expect![[]]);
+    check("Resources/new.txt", write, remove, expect![[]]);
+    check("Resources/Info.plist", write, remove, expect![[]]);
+    check("MacOS/new", write, remove, expect![[]]);
+    #[cfg(unix)]
+    {
+        let link: &dyn Fn(&Path) = &|it| {
+            fs::remove_file(it).unwrap();
+            fs_err::os::unix::fs::symlink("data.bin", it).unwrap();
+        };
+        let undo: &dyn Fn(&Path) = &|it| {
+            fs::remove_file(it).unwrap();
+            fs_err::os::unix::fs::symlink("module.so", it).unwrap();
+        };
+        check("Resources/sidecars/tool/alias.so", link, undo, expect![[]]);
+    }
+    // Code of the same publisher, in the place of other code.
+    let helper = fs::read(contents.join("MacOS/helper")).unwrap();
+    let library = fs::read(contents.join("Resources/sidecars/tool/module.so")).unwrap();
+    let swap: &dyn Fn(&Path) = &|it| fs::write(it, &library).unwrap();
+    let back: &dyn Fn(&Path) = &|it| fs::write(it, &helper).unwrap();
+    check("MacOS/helper", swap, back, expect![[]]);
+    let nothing: &dyn Fn(&Path) = &|_| ();
+    check("", nothing, nothing, expect![[]]);
+}
+
+/// Through the local notary, whose client is rcodesign's own.
+#[test]
+fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let notary = Notary::start(&bench.pki).unwrap();
+    let key = bench.pki.api_key();
+    let json = bench.path("key.json");
+    let mut encode = tools::rcodesign_command();
+    encode
+        .args(["encode-app-store-connect-api-key", "-o"])
+        .arg(&json);
+    tools::run(encode.args([key.issuer, key.id]).arg(&key.file)).unwrap();
+    let staple = |path: &Path| {
+        let mut command = tools::rcodesign_command();
+        command.arg("staple").arg(path).envs(notary.environment());
+        tools::run(&mut command)
+    };
+    let image = bench.rcodesign(&bench.file("image.dmg", &specimens::dmg()), WELL);
+    assert!(
+        staple(&image)
+            .unwrap_err()
+            .to_string()
+            .contains("NOT_FOUND")
+    );
+    let mut submit = tools::rcodesign_command();
+    submit
+        .args(["notary-submit", "--wait", "--api-key-file"])
+        .arg(&json)
+        .arg(&image);
+    tools::run(submit.envs(notary.environment())).unwrap();
+    staple(&image).unwrap();
+    bench.check(&image, &expect![[]]);
+
+    let app = signed_app(&bench);
+    staple(&app).unwrap();
+    let own = |expect: Expect| {
+        let all = support::show(&app, &bench.trust());
+        let own: Vec<&str> = all
+            .split("MacOS/helper")
+            .next()
+            .unwrap_or_default()
+            .lines()
+            .collect();
+        expect.assert_eq(&own.join("\n"));
+    };
+    own(expect![[]]);
+    notary
+        .set(&Opinion::accepting().with_other_ticket())
+        .unwrap();
+    staple(&app).unwrap();
+    own(expect![[]]);
+}

@@ -1,0 +1,221 @@
+//! One byte altered, at many places of signed files: each time it is seen, but for the places that
+//! a format leaves out, which are named here. Those are caught by the release's own SHA-256 of the
+//! whole file (`manifest.json`, `SHA256SUMS`), which covers every byte of any format.
+//!
+//! With `XTASK_FULL` every byte is altered, in three ways; else a part of them, in one of three ways
+//! by turns.
+
+#[path = "tampering/compound.rs"]
+mod compound;
+mod support;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
+
+use fs_err as fs;
+use support::{APPLE, Bench, How, WELL, WINDOWS, read_bytes, show};
+use xtask_practice::specimens::{self, Kind};
+use xtask_signed::Trust;
+
+/// What a byte is changed by: its lowest bit, its highest, all of them.
+const MASKS: [u8; 3] = [0x01, 0x80, 0xff];
+
+/// How many places of a file are altered, about, unless all are.
+const PLACES: usize = 1500;
+
+/// Positions to alter, and by what. `all` of them where a format keeps many things.
+fn places(size: usize, all: bool) -> Vec<(usize, u8)> {
+    if std::env::var_os("XTASK_FULL").is_some() {
+        return (0..size)
+            .flat_map(|at| MASKS.map(|mask| (at, mask)))
+            .collect();
+    }
+    let step = if all { 1 } else { (size / PLACES).max(1) };
+    (0..size)
+        .step_by(step)
+        .enumerate()
+        .map(|(turn, at)| (at, MASKS[turn % 3]))
+        .collect()
+}
+
+/// The positions at which a change is not seen.
+fn survivors(data: &[u8], places: &[(usize, u8)], trust: &Trust) -> BTreeSet<usize> {
+    let shown = |data: &[u8]| format!("{:?}", read_bytes(data, trust).map_err(|it| it.to_string()));
+    let original = shown(data);
+    let good = read_bytes(data, trust).is_ok_and(|it| !it.is_empty() && it[0].problems.is_empty());
+    assert!(good, "not good even without a change: {original}");
+    let found = Mutex::new(BTreeSet::new());
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let size = places.len().div_ceil(threads).max(1);
+    let (seen_in, into, original) = (&shown, &found, &original);
+    std::thread::scope(|scope| {
+        for part in places.chunks(size) {
+            scope.spawn(move || {
+                let mut altered = data.to_vec();
+                for (at, mask) in part {
+                    altered[*at] ^= mask;
+                    if seen_in(&altered) == *original {
+                        into.lock().unwrap().insert(*at);
+                    }
+                    altered[*at] ^= mask;
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap()
+}
+
+/// Fails unless every change of the file is seen.
+#[track_caller]
+fn check(file: &Path, bench: &Bench) {
+    let data = fs::read(file).unwrap();
+    // What the tools add is intricate, and small.
+    let from = data.len().saturating_sub(12_000);
+    let mut places = places(from, false);
+    places.extend(
+        self::places(data.len() - from, false)
+            .iter()
+            .map(|(at, mask)| (from + at, *mask)),
+    );
+    let survived = survivors(&data, &places, &bench.trust());
+    assert!(
+        survived.is_empty(),
+        "{}: not seen at {survived:?}",
+        file.display()
+    );
+}
+
+#[test]
+fn slow_every_byte_of_windows_executables_and_cabinets_counts() {
+    let Some(bench) = Bench::new(&[&WINDOWS[..], &["gcab", "makensis"]].concat()) else {
+        return;
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let signed = bench.osslsigncode(&exe, "signed.exe", WELL);
+    check(&signed, &bench);
+    let how = How {
+        who: "other",
+        more: &["-nest"],
+        ..WELL
+    };
+    check(&bench.osslsigncode(&signed, "twice.exe", how), &bench);
+    let setup = specimens::nsis(bench.folder()).unwrap();
+    check(
+        &bench.osslsigncode(&setup, "setup-signed.exe", WELL),
+        &bench,
+    );
+    let cab = specimens::cab(bench.folder()).unwrap();
+    check(&bench.osslsigncode(&cab, "signed.cab", WELL), &bench);
+}
+
+#[test]
+fn slow_every_byte_of_programs_and_disk_images_counts() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let entitlements = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<plist version=\"1.0\"><dict>\
+        <key>com.apple.security.cs.disable-library-validation</key><true/></dict></plist>\n";
+    let entitlements = bench.file("entitlements.plist", entitlements.as_bytes());
+    let more = [
+        "--code-signature-flags",
+        "runtime",
+        "--entitlements-xml-file",
+    ];
+    let more = [&more[..], &[entitlements.to_str().unwrap()]].concat();
+    let how = How {
+        more: &more,
+        ..WELL
+    };
+    for kind in [Kind::Program, Kind::OldProgram] {
+        let file = bench.file("program", &specimens::macho(kind, 1));
+        check(&bench.rcodesign(&file, how), &bench);
+    }
+    let image = bench.file("image.dmg", &specimens::dmg());
+    check(&bench.rcodesign(&image, WELL), &bench);
+}
+
+/// Code, resources, property lists, lists of hashes: every file of the bundle.
+#[test]
+fn slow_every_file_of_an_app_counts() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let app = bench.rcodesign(&specimens::app(bench.folder()).unwrap(), WELL);
+    let trust = bench.trust();
+    let original = show(&app, &trust);
+    assert_eq!(original.matches(": good").count(), 5, "{original}");
+    let full = std::env::var_os("XTASK_FULL").is_some();
+    for path in files(&app) {
+        let data = fs::read(&path).unwrap();
+        let step = (data.len() / if full { 400 } else { 12 }).max(1);
+        for (turn, at) in (0..data.len()).step_by(step).enumerate() {
+            let mut altered = data.clone();
+            altered[at] ^= MASKS[turn % 3];
+            fs::write(&path, &altered).unwrap();
+            let seen = show(&app, &trust) != original;
+            assert!(seen, "{} at {at}: not seen", path.display());
+        }
+        fs::write(&path, &data).unwrap();
+    }
+    assert_eq!(show(&app, &trust), original, "something was not put back");
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = fs::symlink_metadata(&path).unwrap().file_type();
+        if kind.is_dir() {
+            found.extend(files(&path));
+        } else if kind.is_file() {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// What Windows hashes of a Windows Installer package: the content of its streams, in the order of
+/// their names. How they are laid out in the file it does not hash. These are the parts of that
+/// layout where a changed byte may go unseen, since the streams come out the same:
+const LEFT_OUT: [&str; 3] = ["header", "tables of sectors", "sectors' ends"];
+/// And these of the directory, unless the signer added a hash over it (`-add-msi-dse`).
+const LEFT_OUT_OF_DIRECTORY: [&str; 2] = ["directory", "directory's links"];
+
+#[test]
+fn slow_every_byte_of_an_installer_package_counts_or_is_layout() {
+    let Some(bench) = Bench::new(&[&WINDOWS[..], &["wixl"]].concat()) else {
+        return;
+    };
+    let msi = specimens::msi(bench.folder()).unwrap();
+    let check = |name: &str, more: &[&str], left_out: &[&str]| {
+        let signed = bench.osslsigncode(&msi, name, How { more, ..WELL });
+        let data = fs::read(&signed).unwrap();
+        let kinds = compound::kinds(&data);
+        let survived = survivors(&data, &places(data.len(), false), &bench.trust());
+        let unexpected: Vec<_> = survived
+            .iter()
+            .filter(|it| !left_out.contains(&kinds[**it]))
+            .collect();
+        let shown: BTreeSet<_> = unexpected.iter().map(|it| kinds[**it]).collect();
+        assert!(
+            unexpected.is_empty(),
+            "{name}: not seen in {shown:?}, at {unexpected:?}"
+        );
+        // The test would be worth nothing if all were layout.
+        let content = kinds.iter().filter(|it| **it == compound::CONTENT).count();
+        assert!(content * 2 > data.len(), "{content} of {}", data.len());
+    };
+    check(
+        "plain.msi",
+        &[],
+        &[&LEFT_OUT[..], &LEFT_OUT_OF_DIRECTORY].concat(),
+    );
+    check(
+        "extended.msi",
+        &["-add-msi-dse"],
+        &[&LEFT_OUT[..], &["directory's links"]].concat(),
+    );
+}

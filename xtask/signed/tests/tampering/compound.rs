@@ -1,0 +1,102 @@
+//! What each byte of a compound file is for ([MS-CFB], version 3 with sectors of 512 bytes).
+
+const SECTOR: usize = 512;
+const MINI: usize = 64;
+const CUTOFF: usize = 4096;
+const END: u32 = 0xffff_fffa;
+
+/// Of a stream.
+pub const CONTENT: &str = "content";
+
+/// For each byte of the file what it is for.
+pub fn kinds(data: &[u8]) -> Vec<&'static str> {
+    let mut kinds = vec!["sectors' ends"; data.len()];
+    let mut mark = |start: usize, size: usize, kind: &'static str| {
+        let end = (start + size).min(kinds.len());
+        kinds[start.min(end)..end].fill(kind);
+    };
+    mark(0, SECTOR, "header");
+    let tables: Vec<u32> = (0..109)
+        .map(|it| word(data, 76 + it * 4))
+        .filter(|it| *it < END)
+        .collect();
+    let fat: Vec<u32> = tables.iter().flat_map(|it| words(data, *it)).collect();
+    let mini_sectors = chain(&fat, word(data, 60));
+    for sector in tables.iter().chain(&mini_sectors) {
+        mark(at(*sector), SECTOR, "tables of sectors");
+    }
+    let mini_fat: Vec<u32> = mini_sectors
+        .iter()
+        .flat_map(|it| words(data, *it))
+        .collect();
+    let directory = chain(&fat, word(data, 48));
+    let entries: Vec<usize> = directory
+        .iter()
+        .flat_map(|it| (0..4).map(move |n| at(*it) + n * 128))
+        .collect();
+    let root = chain(&fat, word(data, entries[0] + 116));
+    for entry in entries {
+        mark(entry, 128, "directory");
+        // Colour and neighbours in the tree of names; where the content begins.
+        mark(entry + 67, 13, "directory's links");
+        mark(entry + 116, 4, "directory's links");
+        let (start, size) = (word(data, entry + 116), word(data, entry + 120) as usize);
+        let kind = data[entry + 66];
+        if kind != 2 {
+            // An entry that is not used, or a storage.
+            mark(
+                entry,
+                128,
+                if kind == 0 {
+                    "directory's links"
+                } else {
+                    "directory"
+                },
+            );
+            continue;
+        }
+        if size >= CUTOFF {
+            for (index, sector) in chain(&fat, start).iter().enumerate() {
+                mark(
+                    at(*sector),
+                    size.saturating_sub(index * SECTOR).min(SECTOR),
+                    CONTENT,
+                );
+            }
+        } else {
+            for (index, mini) in chain(&mini_fat, start).iter().enumerate() {
+                let place = *mini as usize * MINI;
+                let Some(sector) = root.get(place / SECTOR) else {
+                    continue;
+                };
+                let rest = size.saturating_sub(index * MINI).min(MINI);
+                mark(at(*sector) + place % SECTOR, rest, CONTENT);
+            }
+        }
+    }
+    kinds
+}
+
+fn word(data: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(data[at..at + 4].try_into().unwrap())
+}
+
+fn at(sector: u32) -> usize {
+    (sector as usize + 1) * SECTOR
+}
+
+fn words(data: &[u8], sector: u32) -> Vec<u32> {
+    (0..SECTOR / 4)
+        .map(|it| word(data, at(sector) + it * 4))
+        .collect()
+}
+
+fn chain(table: &[u32], start: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    let mut next = start;
+    while next < END {
+        found.push(next);
+        next = table[next as usize];
+    }
+    found
+}

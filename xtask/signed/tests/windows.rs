@@ -1,0 +1,133 @@
+//! Authenticode signatures that osslsigncode made, good ones and bad ones.
+
+mod support;
+
+use expect_test::{Expect, expect};
+use fs_err as fs;
+use support::{Bench, How, WELL, WINDOWS};
+use xtask_practice::{specimens, timestamps::Behaviour};
+
+const UNSTAMPED: How<'static> = How {
+    stamped: false,
+    ..WELL
+};
+
+const DAY: i64 = 24 * 60 * 60;
+
+#[test]
+fn every_format_signed_and_stamped_is_good() {
+    let Some(bench) = Bench::new(&[&WINDOWS[..], &["wixl", "gcab", "makensis"]].concat()) else {
+        return;
+    };
+    let check = |file: &std::path::Path, how: How<'_>, expect: Expect| {
+        let signed = bench.osslsigncode(file, "signed", how);
+        bench.check(&signed, &expect);
+        fs::remove_file(signed).unwrap();
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let setup = specimens::nsis(bench.folder()).unwrap();
+    let msi = specimens::msi(bench.folder()).unwrap();
+    let cab = specimens::cab(bench.folder()).unwrap();
+    let elliptic = How { who: "ec", ..WELL };
+    let extended = How {
+        more: &["-add-msi-dse"],
+        ..WELL
+    };
+    check(&exe, WELL, expect![[]]);
+    check(&exe, elliptic, expect![[]]);
+    check(&setup, WELL, expect![[]]);
+    check(&msi, WELL, expect![[]]);
+    check(&msi, extended, expect![[]]);
+    check(&cab, WELL, expect![[]]);
+    bench.check(&exe, &expect![[]]);
+    bench.check(&msi, &expect![[]]);
+    bench.check(&cab, &expect![[]]);
+}
+
+#[test]
+fn who_signed_decides() {
+    let Some(bench) = Bench::new(&WINDOWS) else {
+        return;
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let check = |who, expect: Expect| {
+        let signed = bench.osslsigncode(&exe, &format!("{who}.exe"), How { who, ..UNSTAMPED });
+        bench.check(&signed, &expect);
+    };
+    check("leaf", expect![[]]);
+    check("expired", expect![[]]);
+    check("early", expect![[]]);
+    check("server", expect![[]]);
+    check("revoked", expect![[]]);
+    check("stranger", expect![[]]);
+}
+
+/// A timestamp proves that the signature is older than the certificate's end.
+#[test]
+fn a_timestamp_outlives_the_certificate() {
+    let Some(bench) = Bench::new(&WINDOWS) else {
+        return;
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let check = |who, days: i64, expect: Expect| {
+        bench.timestamps(&Behaviour::lying(days * DAY));
+        let signed = bench.osslsigncode(&exe, &format!("{who}{days}.exe"), How { who, ..WELL });
+        bench.check(&signed, &expect);
+    };
+    check("expired", -30, expect![[]]);
+    check("expired", 0, expect![[]]);
+    check("revoked", -30, expect![[]]);
+    check("revoked", 0, expect![[]]);
+}
+
+/// osslsigncode takes what such servers answer, and exits with 0; its own verification does, too.
+#[test]
+fn a_timestamp_that_is_worth_nothing_is_a_problem() {
+    let Some(bench) = Bench::new(&WINDOWS) else {
+        return;
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let check = |name: &str, behaviour: &Behaviour, expect: Expect| {
+        bench.timestamps(behaviour);
+        let signed = bench.osslsigncode(&exe, &format!("{name}.exe"), WELL);
+        bench.check(&signed, &expect);
+    };
+    check("other", &Behaviour::other_imprint(), expect![[]]);
+    check("usage", &Behaviour::wrong_usage(), expect![[]]);
+    check("hour", &Behaviour::lying(3600), expect![[]]);
+    check("years", &Behaviour::lying(-10 * 365 * DAY), expect![[]]);
+
+    bench.timestamps(&Behaviour::good());
+    let signed = bench.osslsigncode(&exe, "untrusted.exe", WELL);
+    let mut trust = bench.trust();
+    trust.timestamp_anchors = trust.anchors.clone();
+    bench.check_with(&signed, &trust, &expect![[]]);
+}
+
+#[test]
+fn each_of_several_signatures_counts() {
+    let Some(bench) = Bench::new(&[&WINDOWS[..], &["gcab"]].concat()) else {
+        return;
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let once = bench.osslsigncode(&exe, "once.exe", WELL);
+    let check = |who, more, expect: Expect| {
+        let how = How { who, more, ..WELL };
+        let signed = bench.osslsigncode(&once, &format!("{who}{}.exe", more.len()), how);
+        bench.check(&signed, &expect);
+    };
+    check("other", &["-nest"], expect![[]]);
+    check("stranger", &["-nest"], expect![[]]);
+    // Without being told so it replaces the signature, and says nothing.
+    check("other", &[], expect![[]]);
+
+    let cab = specimens::cab(bench.folder()).unwrap();
+    let once = bench.osslsigncode(&cab, "once.cab", WELL);
+    let how = How {
+        who: "stranger",
+        more: &["-nest"],
+        ..WELL
+    };
+    let twice = bench.osslsigncode(&once, "twice.cab", how);
+    bench.check(&twice, &expect![[]]);
+}
