@@ -156,11 +156,11 @@ impl Mac {
     }
 
     pub fn trust(&self) -> Trust {
-        let anchors = |file| Certificate::read_all(file).unwrap();
-        let between = anchors(&self.pki.file("intermediate.pem"));
+        let anchors = |file: PathBuf| Certificate::read_all(&file).unwrap();
+        let between = anchors(self.pki.file("intermediate.pem"));
         Trust {
-            anchors: [anchors(&self.pki.root()), between].concat(),
-            timestamp_anchors: anchors(&self.pki.timestamp_root()),
+            anchors: [anchors(self.pki.root()), between].concat(),
+            timestamp_anchors: anchors(self.pki.timestamp_root()),
             revoked: Vec::new(),
             now: std::time::SystemTime::now(),
         }
