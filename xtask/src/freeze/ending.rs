@@ -86,6 +86,8 @@ pub(super) fn end(
         #[cfg(unix)]
         How::WrapperKilled => {
             launched.kill()?;
+            // Only then is the program without a wrapper, and sees that it is.
+            launched.wait(GRACE)?;
             launched.close_stdin();
         }
         #[cfg(not(unix))]
