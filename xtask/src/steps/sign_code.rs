@@ -111,7 +111,8 @@ fn add(sidecar: &Done<Program>, out: &Staging) -> Result<Program> {
     Ok(program)
 }
 
-/// What `externalBin` names besides the configured sidecars, and that is there for the target.
+/// What `externalBin` names besides the configured sidecars: name and file for the target, which may
+/// be missing.
 fn external(release: &Release) -> Vec<(String, PathBuf)> {
     let config = &release.config;
     let mut found = Vec::new();
@@ -120,7 +121,7 @@ fn external(release: &Release) -> Vec<(String, PathBuf)> {
             continue;
         };
         let file = path.with_file_name(release.target.external_bin(&name));
-        if !config.sidecars.iter().any(|it| it.name == name) && file.is_file() {
+        if !config.sidecars.iter().any(|it| it.name == name) {
             found.push((name, file));
         }
     }
@@ -147,6 +148,14 @@ impl Step for SignCode {
             sidecars.push(add(sidecar, out)?);
         }
         for (name, source) in &self.external {
+            // The bundler looks for it among the copies alone, and so would never miss it.
+            ensure!(
+                source.is_file(),
+                "externalBin {name} is not there: {}\n\
+                 hint: build it for {}, or take it out of `bundle.externalBin`",
+                source.display(),
+                self.target.triple
+            );
             binary::check(source, &self.target, &format!("externalBin {name}"))?;
             copy(source, &out.file(self.target.exe(name))?)?;
         }

@@ -20,10 +20,7 @@ fn a_placeholder_for_an_external_executable_is_refused() {
     project.replace("src-tauri/tauri.conf.json", "\"icon\"", external);
     let arch = std::env::consts::ARCH;
     let tool = format!("src-tauri/binaries/tool-{arch}-unknown-linux-gnu");
-    let check = |content: &[u8], mode: u32, expected: Expect| {
-        project.write(&tool, content);
-        let mode = Permissions::from_mode(mode);
-        fs::set_permissions(project.root.join(&tool), mode).unwrap();
+    let refused = |expected: Expect| {
         let shown = project.run("dist --until sign-code").shown();
         let end = shown.split("\n\n").last().unwrap_or_default();
         let said = end
@@ -31,6 +28,24 @@ fn a_placeholder_for_an_external_executable_is_refused() {
             .filter(|it| !it.contains("log: ") && !it.contains("resume: "));
         expected.assert_eq(&said.map(|it| format!("{it}\n")).collect::<String>());
     };
+    let check = |content: &[u8], mode: u32, expected: Expect| {
+        project.write(&tool, content);
+        let mode = Permissions::from_mode(mode);
+        fs::set_permissions(project.root.join(&tool), mode).unwrap();
+        refused(expected);
+    };
+    // Not there at all, and there for another system only.
+    refused(expect![[r#"
+        sign-code failed: externalBin tool is not there: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+          hint: build it for [TRIPLE], or take it out of `bundle.externalBin`
+        exit code 1
+    "#]]);
+    project.write("src-tauri/binaries/tool-riscv64gc-unknown-linux-gnu", "");
+    refused(expect![[r#"
+        sign-code failed: externalBin tool is not there: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+          hint: build it for [TRIPLE], or take it out of `bundle.externalBin`
+        exit code 1
+    "#]]);
     let program = fs::read("/bin/true").unwrap();
     let mut foreign = program.clone();
     // e_machine of ELF: another architecture.
