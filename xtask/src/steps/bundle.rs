@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::inside::Finished as Packed;
 use super::{
+    archive::pack_folder,
     copy,
     frontend::Web,
     link_to,
@@ -184,9 +185,17 @@ impl<'r> Bundle<'r> {
             let hint = looked.hint.map(|it| format!("; to change that: {it}"));
             cx.note(Level::Warning, format!("{gap}{}", hint.unwrap_or_default()));
         }
-        copy(&package, &out.file(&*name)?)?;
+        let file = match kind {
+            // A release consists of files; the updater asks for this one.
+            BundleKind::App => format!("{name}.tar.gz"),
+            _ => name.into_owned(),
+        };
+        match kind {
+            BundleKind::App => pack_folder(&package, self.epoch, &out.file(&file)?)?,
+            _ => copy(&package, &out.file(&file)?)?,
+        }
         Ok(Installer {
-            file: name.into_owned(),
+            file,
             kind: tauri::kind_name(kind),
             contents: looked.contents,
             gap: looked.gap,

@@ -58,7 +58,8 @@ fn read(path: &Path, artifact: &Artifact) -> Result<Option<Inside>> {
     let wanted = |path: &str| artifact.contents.iter().any(|content| content.path == path);
     match artifact.format.as_str() {
         "deb" => read_deb(path, &wanted),
-        "tar.gz" => read_tar(MultiGzDecoder::new(fs::File::open(path)?), &wanted).map(Some),
+        // What Tauri's updater asks for of macOS: a bundle, packed.
+        "tar.gz" | "app" => read_tar(MultiGzDecoder::new(fs::File::open(path)?), &wanted).map(Some),
         "zip" => read_zip(path, &wanted).map(Some),
         "rpm" if rpm::is_there() => read_rpm(path, &wanted).map(Some),
         "appimage" => read_unpacked(path, BundleKind::Appimage, artifact),

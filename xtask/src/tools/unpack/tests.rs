@@ -270,3 +270,27 @@ fn unpacks_a_disk_image() {
     "#]],
     );
 }
+
+/// A bundle for macOS is the very folder that is released.
+#[test]
+fn looks_at_a_copy_of_a_bundle() {
+    let making = Making::with(&[]).unwrap();
+    making.app("App.app/Contents/MacOS", "App.app/Contents/Resources");
+    making.write("other", b"beside it", 0o644);
+    making.check(
+        BundleKind::App,
+        "App.app",
+        expect![[r#"
+        App.app/Contents/MacOS/app x host, its time kept
+        App.app/Contents/Resources/sidecars/x/lib.so - lib, its time kept
+        App.app/Contents/Resources/sidecars/x/link x -> lib.so
+        App.app/Contents/Resources/sidecars/x/x x sidecar, its time kept
+    "#]],
+    );
+    let unpacked = making.unpack(BundleKind::App, "App.app").unwrap();
+    let library = "App.app/Contents/Resources/sidecars/x/lib.so";
+    let looked_at = unpacked.folder().unwrap().join(library);
+    fs::set_permissions(looked_at, fs::Permissions::from_mode(0o755)).unwrap();
+    let mode = fs::metadata(making.path(library)).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o644);
+}
