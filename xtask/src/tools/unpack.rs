@@ -149,7 +149,7 @@ fn command(kind: BundleKind, package: &Path, folder: &Path) -> Result<Command> {
         }
         BundleKind::Msi if tool.is_none() => {
             command.arg("/a").arg(package).arg("/qn");
-            command.arg(format!("TARGETDIR={}", folder.display()));
+            target_dir(&mut command, folder);
         }
         BundleKind::Msi => {
             command.arg("--directory").arg(folder).arg(package);
@@ -171,6 +171,19 @@ fn command(kind: BundleKind, package: &Path, folder: &Path) -> Result<Command> {
         }
     }
     Ok(command)
+}
+
+/// Only what follows the `=` may stand in quotation marks; around all of it, as a path with a space
+/// would get them, `msiexec` refuses the command line (1639).
+#[cfg(windows)]
+fn target_dir(command: &mut Command, folder: &Path) {
+    use std::os::windows::process::CommandExt as _;
+    command.raw_arg(format!("TARGETDIR=\"{}\"", folder.display()));
+}
+
+#[cfg(not(windows))]
+fn target_dir(command: &mut Command, folder: &Path) {
+    command.arg(format!("TARGETDIR={}", folder.display()));
 }
 
 impl Archive {
