@@ -1,17 +1,16 @@
 //! `bundle`: Tauri's bundler packs the executables that were built before; nothing is rebuilt.
 
-mod inside;
+mod look;
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use self::inside::Finished as Packed;
+use self::look::Packed;
 use super::{
     archive::pack_folder,
     copy,
@@ -30,6 +29,7 @@ use crate::{
         staging::{self, Staging},
         step::{Context, Done, Step},
     },
+    freeze::candidate::now_at,
     manifest::Content,
     release::Release,
     target::{Os, Target},
@@ -138,6 +138,7 @@ impl<'r> Bundle<'r> {
         // leaves it so.
         let work = cx.cache("bundle")?.join(tauri::kind_name(kind));
         staging::remove(&work)?;
+        fs_err::create_dir_all(&work)?;
         let began = now_at(&work)?;
         let binaries = work.join("binaries");
         let merged = self.config(&binaries);
@@ -325,12 +326,6 @@ impl<'r> Bundle<'r> {
             .filter(|(path, glob)| (path != dir || glob.is_some()) && path.exists())
             .collect())
     }
-}
-
-/// What it is by the clock that stamps the files of a new folder.
-fn now_at(folder: &Path) -> Result<SystemTime> {
-    fs_err::create_dir_all(folder)?;
-    Ok(fs_err::metadata(folder)?.modified()?)
 }
 
 fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {

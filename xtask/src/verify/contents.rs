@@ -24,7 +24,7 @@ use crate::{
 const UNPACKING: Duration = Duration::from_secs(300);
 
 /// Hash by path inside; `None` for what is no plain file, or comes twice.
-type Inside = BTreeMap<String, Option<String>>;
+type Hashes = BTreeMap<String, Option<String>>;
 
 /// Compares the recorded contents of an artifact with what it holds. Formats that are not read
 /// become a note.
@@ -54,7 +54,7 @@ pub(super) fn check(folder: &Path, artifact: &Artifact, report: &mut Report) {
 }
 
 /// `None` if the format is not one that is read here.
-fn read(path: &Path, artifact: &Artifact) -> Result<Option<Inside>> {
+fn read(path: &Path, artifact: &Artifact) -> Result<Option<Hashes>> {
     let wanted = |path: &str| artifact.contents.iter().any(|content| content.path == path);
     match artifact.format.as_str() {
         "deb" => read_deb(path, &wanted),
@@ -72,7 +72,7 @@ fn read(path: &Path, artifact: &Artifact) -> Result<Option<Inside>> {
 
 /// A deb is an ar archive; the files are in its member `data.tar` with a suffix for the
 /// compression (deb(5)). Tauri writes gzip; of the others only none at all is read.
-fn read_deb(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Option<Inside>> {
+fn read_deb(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Option<Hashes>> {
     let mut archive = ar::Archive::new(fs::File::open(path)?);
     while let Some(member) = archive.next_entry() {
         let member = member?;
@@ -86,8 +86,8 @@ fn read_deb(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Option<Inside>
     bail!("a deb without data.tar")
 }
 
-fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
-    let mut inside = Inside::new();
+fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Hashes> {
+    let mut inside = Hashes::new();
     for entry in tar::Archive::new(data).entries()? {
         let entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
@@ -105,7 +105,7 @@ fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
 }
 
 /// As the program `rpm` reads it, once it has found that header and payload fit.
-fn read_rpm(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
+fn read_rpm(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Hashes> {
     // What begins with a dash would be an option.
     let path = std::path::absolute(path)?;
     let (fits, said) = exec::quiet(rpm::check(&path))?;
@@ -121,7 +121,7 @@ fn read_rpm(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
 
 /// What another program unpacks, to a folder beside nothing that is published; `None` without that
 /// program.
-fn read_unpacked(path: &Path, kind: BundleKind, artifact: &Artifact) -> Result<Option<Inside>> {
+fn read_unpacked(path: &Path, kind: BundleKind, artifact: &Artifact) -> Result<Option<Hashes>> {
     if unpack::missing(kind).is_some() {
         return Ok(None);
     }
@@ -137,7 +137,7 @@ fn read_unpacked(path: &Path, kind: BundleKind, artifact: &Artifact) -> Result<O
     };
     let unpacked = unpack::unpack(kind, path, &scratch.0, &run)?;
     let paths: Vec<&str> = artifact.contents.iter().map(|it| &*it.path).collect();
-    let mut inside = Inside::new();
+    let mut inside = Hashes::new();
     for path in &paths {
         // As `bundle` found them: on Linux at a known place.
         let found = match kind {
@@ -161,12 +161,12 @@ impl Drop for Scratch {
     }
 }
 
-fn read_zip(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
+fn read_zip(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Hashes> {
     let file = fs::File::open(path)?.into_file();
     let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
     let archive = ZipArchive::from_file(file, &mut buffer).context("no zip")?;
     let mut entries = archive.entries(&mut buffer);
-    let mut inside = Inside::new();
+    let mut inside = Hashes::new();
     let mut seen = 0;
     while let Some(entry) = entries.next_entry()? {
         seen += 1;
