@@ -83,7 +83,12 @@ pub fn missing(kind: BundleKind) -> Option<Tool> {
 impl Tool {
     /// Where it is; none if it is not here.
     pub fn find(&self) -> Option<PathBuf> {
-        let on_path = self.names.iter().find_map(|it| which::which(it).ok());
+        self.find_with(|name| which::which(name).ok())
+    }
+
+    /// The same, with something else to search PATH.
+    pub fn find_with(&self, search: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+        let on_path = self.names.iter().find_map(|it| search(it));
         on_path.or_else(|| {
             // Its installer leaves PATH alone.
             let folder = std::env::var_os("ProgramFiles").filter(|_| cfg!(windows))?;
