@@ -129,7 +129,7 @@ impl Case {
         let path = std::env::var_os("PATH").unwrap();
         let is_there = |it: &&&str| std::env::split_paths(&path).any(|at| at.join(it).is_file());
         if let Some(missing) = programs.iter().find(|it| !is_there(it)) {
-            eprintln!("skipped: no {missing}; `cargo xtask test --setup` installs it");
+            project::skip(&format!("skipped: no {missing}"));
             return None;
         }
         let (triple, exe) = match kind {

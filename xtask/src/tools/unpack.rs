@@ -236,4 +236,4 @@ impl Unpacked {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-mod tests;
+pub(crate) mod tests;

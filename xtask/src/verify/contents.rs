@@ -301,9 +301,7 @@ mod tests {
         make.args(["-V1", "setup.nsi"]).current_dir(folder.path());
         let made = make.status().is_ok_and(|it| it.success());
         if !made || unpack::missing(BundleKind::Nsis).is_some() {
-            return eprintln!(
-                "skipped: no NSIS or no 7-Zip; `cargo xtask test --setup` installs them"
-            );
+            return unpack::tests::skip("skipped: no NSIS or no 7-Zip");
         }
         let check = |paths: &[&str], expected: Expect| {
             let content = |path: &&str| Content {

@@ -203,7 +203,7 @@ fn made_here(programs: &[&str]) -> bool {
     let is_there = |it: &&&str| std::env::split_paths(&path).any(|at| at.join(it).is_file());
     let missing = programs.iter().find(|it| !is_there(it));
     if let Some(missing) = missing {
-        eprintln!("skipped in part: no {missing}; `cargo xtask test --setup` installs it");
+        project::skip(&format!("skipped in part: no {missing}"));
     }
     missing.is_none()
 }

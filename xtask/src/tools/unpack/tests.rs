@@ -16,6 +16,18 @@ use crate::engine::exec;
 /// When the program of the installers was written: 2020-01-02T03:04:05Z.
 const WRITTEN: u64 = 1_577_934_245;
 
+/// Says that a test does nothing, or less, for want of a program. Where all tests are to run, that is a
+/// failure.
+pub(crate) fn skip(why: &str) {
+    let install = "`cargo xtask test --setup` installs what is missing";
+    let all = ["CI", "XTASK_FULL"];
+    let is_set = |it: &&str| std::env::var_os(it).is_some_and(|it| !it.is_empty());
+    match all.into_iter().find(is_set) {
+        Some(name) => panic!("{why}, but {name} is set; {install}"),
+        None => eprintln!("{why}; {install}"),
+    }
+}
+
 /// A folder with the files of an app.
 struct Making {
     folder: tempfile::TempDir,
@@ -26,9 +38,7 @@ impl Making {
     fn with(programs: &[&str]) -> Option<Self> {
         let missing = programs.iter().find(|it| which::which(it).is_err());
         if let Some(missing) = missing {
-            {
-                eprintln!("skipped: no {missing}; `cargo xtask test --setup` installs it");
-            }
+            skip(&format!("skipped: no {missing}"));
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
