@@ -324,9 +324,9 @@ fn a_disk_image_holds_what_was_built() {
     case.check(
         &[],
         expect![[r#"
-        small.app/Contents/MacOS/small
-        small.app/Contents/Resources/sidecars/x/x
-    "#]],
+            small/small.app/Contents/MacOS/small
+            small/small.app/Contents/Resources/sidecars/x/x
+        "#]],
     );
     case.write("follow", b"");
     case.check(&[], expect![[r#"

@@ -345,7 +345,7 @@ fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
 
 impl Step for Bundle<'_> {
     const ID: &'static str = "bundle";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Output = Installers;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {

@@ -17,7 +17,10 @@ use crate::{
     config::BundleKind,
     engine::{exec, staging},
     manifest::Artifact,
-    tools::{inside, rpm, unpack},
+    tools::{
+        inside::{self, Entry, Inside},
+        rpm, unpack,
+    },
 };
 
 /// How long a program may take to unpack an installer.
@@ -136,20 +139,32 @@ fn read_unpacked(path: &Path, kind: BundleKind, artifact: &Artifact) -> Result<O
         Ok(())
     };
     let unpacked = unpack::unpack(kind, path, &scratch.0, &run)?;
-    let paths: Vec<&str> = artifact.contents.iter().map(|it| &*it.path).collect();
     let mut inside = Hashes::new();
-    for path in &paths {
-        // As `bundle` found them: on Linux at a known place.
-        let found = match kind {
-            BundleKind::Appimage => unpacked.inside.get(*path),
-            _ => inside::find(&unpacked.inside, path, &paths)?.map(|(_, it)| it),
+    for path in artifact.contents.iter().map(|it| &it.path) {
+        let found = match unpacked.inside.get(path) {
+            None if names_first_folder(kind) => below_another(&unpacked.inside, path)?,
+            found => found,
         };
         if let Some(it) = found {
             let plain = it.link.is_none().then(|| it.sha256.clone());
-            inside.insert((*path).to_owned(), plain);
+            inside.insert(path.clone(), plain);
         }
     }
     Ok(Some(inside))
+}
+
+/// Whether the outermost folder has its name from what unpacks it: one program calls the folder of all
+/// programs `Program Files`, another `PFiles`, and not all make a folder of a volume.
+fn names_first_folder(kind: BundleKind) -> bool {
+    matches!(kind, BundleKind::Msi | BundleKind::Dmg)
+}
+
+/// The file that another program unpacks to this path, but for the outermost folder.
+fn below_another<'a>(inside: &'a Inside, path: &str) -> Result<Option<&'a Entry>> {
+    let Some((_, below)) = path.split_once('/') else {
+        return Ok(None);
+    };
+    Ok(inside::find(inside, below, &[])?.map(|(_, it)| it))
 }
 
 /// A folder that is removed in the end.
@@ -281,7 +296,7 @@ mod tests {
         .assert_eq(&looked_into(b"PK no zip"));
     }
 
-    /// What comes before a path is chosen where an installer for Windows is unpacked.
+    /// At the very paths that `bundle` found.
     #[cfg(target_os = "linux")]
     #[test]
     fn looks_into_an_installer_for_windows() {
@@ -324,14 +339,46 @@ mod tests {
             // What 7-Zip says differs with its version.
             expected.assert_eq(text.split(" ERROR: ").next().unwrap());
         };
-        check(&["app.exe", "other.exe"], expect![[r#"["app.exe"]"#]]);
         check(
-            &["twice.exe"],
-            expect!["the package holds two of twice.exe: App/twice.exe and Other/twice.exe"],
+            &["App/app.exe", "other.exe"],
+            expect![[r#"["App/app.exe"]"#]],
         );
+        // Neither the end of a path nor another folder is the file that was recorded.
+        check(&["app.exe", "Other/app.exe"], expect!["[]"]);
         check(&["App/twice.exe"], expect![[r#"["App/twice.exe"]"#]]);
         write("setup.exe", "no installer");
         check(&["app.exe"], expect!["it cannot be unpacked:"]);
+    }
+
+    #[test]
+    fn another_program_may_name_the_outermost_folder() {
+        let check = |paths: &[&str], wanted: &str, expected: &str| {
+            let entry = |path: &&str| Entry {
+                sha256: (*path).to_owned(),
+                executable: true,
+                link: None,
+                modified: None,
+            };
+            let inside = paths.iter().map(|it| ((*it).to_owned(), entry(it)));
+            let text = match below_another(&inside.collect(), wanted) {
+                Ok(found) => found.map_or("none".to_owned(), |it| it.sha256.clone()),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(text, expected, "{wanted} of {paths:?}");
+        };
+        let msi = ["PFiles/App/app.exe", "PFiles/App/x/x.exe"];
+        check(&msi, "Program Files/App/app.exe", "PFiles/App/app.exe");
+        check(&msi, "Program Files/app.exe", "PFiles/App/app.exe");
+        check(&msi, "Program Files/Other/app.exe", "none");
+        check(
+            &["App.app/Contents/a"],
+            "App/App.app/Contents/a",
+            "App.app/Contents/a",
+        );
+        check(&msi, "app.exe", "none");
+        let two = ["a/App/app.exe", "b/App/app.exe"];
+        let said = "the package holds two of App/app.exe: a/App/app.exe and b/App/app.exe";
+        check(&two, "Program Files/App/app.exe", said);
     }
 
     #[test]

@@ -207,7 +207,7 @@ impl Look<'_> {
             known.insert(at);
             if it.is_program {
                 contents.push(Content {
-                    path: it.path.clone(),
+                    path: at.to_owned(),
                     sha256: found.sha256.clone(),
                 });
             }
