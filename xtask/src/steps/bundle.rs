@@ -47,6 +47,10 @@ pub struct Bundle<'r> {
     target: Target,
     code: Done<Code>,
     web: Option<Done<Web>>,
+    /// Whether a package that nobody can look into is refused. What was made while it was not must be
+    /// made again then, and only then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    refuses_gaps: bool,
 }
 
 /// The bundler's packages.
@@ -87,6 +91,7 @@ impl<'r> Bundle<'r> {
             target: release.target.clone(),
             code: code.clone(),
             web,
+            refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
         }
     }
 

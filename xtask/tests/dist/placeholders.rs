@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 use fs_err as fs;
 
 use super::{
-    project::{self, Project},
+    project::{self, KEY, PASSWORD, Project},
     sidecars::{PYINSTALLER, failure, with_sidecars},
 };
 
@@ -438,6 +438,14 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
 }
 
 /// As the elements of a list in TOML.
+    // What is published is looked into, also if it is there already.
+    project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
+    project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", PASSWORD);
+    let said = failure(&project.run("dist --release --until bundle").shown());
+    let install = said.lines().find(|it| it.contains("hint: "));
+    assert!(install.is_some_and(|it| it.ends_with(" rpm")), "{said}");
+    let refused = said.lines().next().unwrap();
+    expect!["bundle failed: small-0.1.0-1.[ARCH].rpm: what is inside was not compared with what was built, which --release wants"].assert_eq(refused);
 fn quoted(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|it| format!("{it:?}")).collect();
     quoted.join(", ")

@@ -77,8 +77,14 @@ struct Expected {
 impl<'a> Bundle<'a> {
     /// Looks into a finished package, if it can be read here.
     pub(super) fn look_inside(&'a self, cx: &'a Context, it: &'a Packed) -> Result<Looked> {
+        let name = it.package.file_name().unwrap_or_default().to_string_lossy();
         if let Some(tool) = unpack::missing(it.kind) {
-            let name = it.package.file_name().unwrap_or_default().to_string_lossy();
+            // Nobody publishes what nobody looked into.
+            ensure!(
+                !self.refuses_gaps,
+                "{name}: {NOT_READ}, which --release wants\nhint: {}",
+                how_to_install(tool)
+            );
             return Ok(Looked {
                 contents: Vec::new(),
                 gap: Some(format!("{name}: {NOT_READ}")),
