@@ -226,6 +226,8 @@ impl Case {
                 contents.map(|it| format!("{}\n", it.path)).collect()
             }
         };
+        // The same for all; `dist::placeholders` shows it.
+        let text = text.split("hint: ").next().unwrap_or_default();
         // Where Windows, or who unpacks, puts it.
         let text = text.replace("Program Files/small/", "");
         let at = text.find(": /").unwrap_or(text.len());

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{app::Host, copy, link_to, sidecar::Frozen};
+use super::{app::Host, copy, link_to, sidecar::Frozen, with_hint};
 use crate::{
     binary,
     engine::{
@@ -20,6 +20,9 @@ use crate::{
 
 /// The folder, below that of the resources, which holds the sidecars that are folders themselves.
 pub const FOLDERS: &str = "sidecars";
+
+/// What to do about an executable that something else provides.
+const HINT: &str = "nothing here builds it: build it anew, or take it out of `bundle.externalBin`";
 
 /// All executables of the product.
 #[derive(Serialize)]
@@ -156,7 +159,8 @@ impl Step for SignCode {
                 source.display(),
                 self.target.triple
             );
-            binary::check(source, &self.target, &format!("externalBin {name}"))?;
+            let what = format!("externalBin {name}");
+            binary::check(source, &self.target, &what).map_err(|it| with_hint(it, HINT))?;
             copy(source, &out.file(self.target.exe(name))?)?;
         }
         if self.target.os == Os::Linux {

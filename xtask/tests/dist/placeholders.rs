@@ -54,43 +54,47 @@ fn a_placeholder_for_an_external_executable_is_refused() {
         b"",
         0o755,
         expect![[r#"
-        sign-code failed: externalBin tool is an empty file: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is an empty file: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     check(
         b"#!/bin/sh\nexec python3 -m tool\n",
         0o755,
         expect![[r#"
-        sign-code failed: externalBin tool is a script, not an executable: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is a script, not an executable: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     check(
         b"placeholder\n",
         0o755,
         expect![[r#"
-        sign-code failed: externalBin tool is no executable of any known format: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-          cause: Could not read file magic
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is no executable of any known format: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     check(
         &foreign,
         0o755,
         expect![[r#"
-        sign-code failed: externalBin tool is built for Aarch64, but linux wants X86_64: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is built for Aarch64, but linux wants X86_64: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     check(
         &program,
         0o644,
         expect![[r#"
-        sign-code failed: externalBin tool is not marked as executable: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-          hint: chmod +x
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is not marked as executable: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: chmod +x
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     let mode = Permissions::from_mode(0o755);
     fs::set_permissions(project.root.join(&tool), mode).unwrap();
@@ -208,6 +212,11 @@ fn made_here(programs: &[&str]) -> bool {
     missing.is_none()
 }
 
+/// What is said besides of each.
+const WHERE_TO_LOOK: &str = "  hint: look for what puts it there, or leaves it out, under `bundle` of the Tauri \
+    configuration (externalBin, resources, an installer's files and hooks), and for what the bundler \
+    printed in target/dist/linux/logs/bundle.log\n";
+
 /// What is said of a package of this kind.
 fn refusal(project: &Project, kind: &str) -> String {
     let config = project.read("packaging/dist.toml");
@@ -215,6 +224,8 @@ fn refusal(project: &Project, kind: &str) -> String {
     let shown = project.run("dist --until bundle").shown();
     project.write("packaging/dist.toml", config);
     let said = failure(&shown);
+    assert!(said.contains(WHERE_TO_LOOK), "{said}");
+    let said = said.replace(WHERE_TO_LOOK, "");
     let said = said.lines().filter(|it| !it.contains("log: "));
     let said = said.map(|it| format!("{it}\n")).collect::<String>();
     // Where it was unpacked to is no part of the refusal.
@@ -272,7 +283,6 @@ fn check_placeholders(kind: &str) {
     fs::write(&host, "placeholder\n").unwrap();
     check(expect![[r#"
         bundle failed: /usr/bin/small in the package is no executable of any known format: [UNPACKED]/usr/bin/small
-          cause: Could not read file magic
           resume: cargo xtask dist --until bundle
         exit code 1
     "#]]);
@@ -397,6 +407,8 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
         }
     }
     project.set("PATH", programs.to_str().unwrap());
+    let version = Command::new("rpm").arg("--version").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap().trim().to_owned();
     let bundle = |project: &Project| {
         let steps = project.succeed("dist").steps();
         let of_it = steps.lines().filter(|it| it.starts_with("bundle  "));
@@ -407,8 +419,6 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
                 format!("{said}change that: [INSTALL]\n")
             }
             None => format!("{it}\n"),
-    let version = Command::new("rpm").arg("--version").output().unwrap();
-    let version = String::from_utf8(version.stdout).unwrap().trim().to_owned();
         });
         let lines = lines.collect::<String>();
         lines.replace(&version, "[RPM]")
@@ -428,6 +438,14 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
         bundle  warning: small-0.1.0-1.[ARCH].rpm: what is inside was not compared with what was built; to change that: [INSTALL]
     "#]].assert_eq(&bundle(&project));
     assert_eq!(inside(&project), "");
+    // What is published is looked into, also if it is there already.
+    project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
+    project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", PASSWORD);
+    let said = failure(&project.run("dist --release --until bundle").shown());
+    let install = said.lines().find(|it| it.contains("hint: "));
+    assert!(install.is_some_and(|it| it.ends_with(" rpm")), "{said}");
+    let refused = said.lines().next().unwrap();
+    expect!["bundle failed: small-0.1.0-1.[ARCH].rpm: what is inside was not compared with what was built, which --release wants"].assert_eq(refused);
     project.set("PATH", inherited);
     expect![[r#"
         bundle  runs: rpm none -> [RPM]
@@ -438,14 +456,6 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
 }
 
 /// As the elements of a list in TOML.
-    // What is published is looked into, also if it is there already.
-    project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
-    project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", PASSWORD);
-    let said = failure(&project.run("dist --release --until bundle").shown());
-    let install = said.lines().find(|it| it.contains("hint: "));
-    assert!(install.is_some_and(|it| it.ends_with(" rpm")), "{said}");
-    let refused = said.lines().next().unwrap();
-    expect!["bundle failed: small-0.1.0-1.[ARCH].rpm: what is inside was not compared with what was built, which --release wants"].assert_eq(refused);
 fn quoted(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|it| format!("{it:?}")).collect();
     quoted.join(", ")

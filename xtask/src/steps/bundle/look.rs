@@ -7,10 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{Bundle, FOLDERS};
+use super::{super::with_hint, Bundle, FOLDERS};
 use crate::{
     binary,
     config::BundleKind,
@@ -35,6 +35,11 @@ use crate::{
 
 /// What is said of an installer that nobody looked into.
 const NOT_READ: &str = "what is inside was not compared with what was built";
+
+/// Where to look for what went wrong: to bundle again gives the same. The log's path follows.
+const HINT: &str = "look for what puts it there, or leaves it out, under `bundle` of the Tauri configuration \
+                    (externalBin, resources, an installer's files and hooks), and for what the bundler \
+                    printed in";
 
 /// How long a program that differs may take to end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -92,14 +97,16 @@ impl<'a> Bundle<'a> {
             });
         }
         let run = |command| cx.exec(command).run();
-        let unpacked = unpack(it.kind, it.package, &it.scratch, &run)?;
+        let unpacked = unpack(it.kind, it.package, &it.scratch, &run)
+            .with_context(|| format!("{name} cannot be unpacked"))?;
         let look = Look {
             cx,
             bundle: self,
             packed: it,
             unpacked,
         };
-        let contents = look.contents()?;
+        let hint = || format!("{HINT} {}", self.release.relative(&cx.log().path));
+        let contents = look.contents().map_err(|it| with_hint(it, &hint()))?;
         staging::remove(&it.scratch)?;
         Ok(Looked {
             contents,
