@@ -409,6 +409,7 @@ impl Step for Bundle<'_> {
                 .run()?;
         }
         self.refuse_listed_resources()?;
+        self.refuse_gaps()?;
         let kinds = self.kinds.iter();
         let installers = kinds
             .map(|&kind| self.bundle(cx, kind, out))

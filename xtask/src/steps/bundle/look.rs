@@ -84,12 +84,6 @@ impl<'a> Bundle<'a> {
     pub(super) fn look_inside(&'a self, cx: &'a Context, it: &'a Packed) -> Result<Looked> {
         let name = it.package.file_name().unwrap_or_default().to_string_lossy();
         if let Some(tool) = unpack::missing(it.kind) {
-            // Nobody publishes what nobody looked into.
-            ensure!(
-                !self.refuses_gaps,
-                "{name}: {NOT_READ}, which --release wants\nhint: {}",
-                how_to_install(tool)
-            );
             return Ok(Looked {
                 contents: Vec::new(),
                 gap: Some(format!("{name}: {NOT_READ}")),
@@ -113,6 +107,19 @@ impl<'a> Bundle<'a> {
             gap: None,
             hint: None,
         })
+    }
+
+    /// Nobody publishes what nobody looked into. Known before minutes go into packing it.
+    pub(super) fn refuse_gaps(&self) -> Result<()> {
+        let missing = |&kind| Some((kind, unpack::missing(kind)?));
+        match self.kinds.iter().find_map(missing) {
+            Some((kind, tool)) if self.refuses_gaps => bail!(
+                "nothing here can look into the {}, which --release wants\nhint: {}",
+                tauri::kind_name(kind),
+                how_to_install(tool)
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// The files of the release as a package of this kind holds them.
