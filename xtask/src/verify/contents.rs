@@ -350,6 +350,40 @@ mod tests {
         check(&["app.exe"], expect!["it cannot be unpacked:"]);
     }
 
+    /// A bundle for macOS is released packed.
+    #[test]
+    fn looks_into_a_bundle() {
+        use crate::manifest::{ArtifactKind, Content};
+
+        let folder = tempfile::tempdir().unwrap();
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), Compression::fast());
+        let mut tar = tar::Builder::new(gzip);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(3);
+        let host = "App.app/Contents/MacOS/app";
+        tar.append_data(&mut header, host, &b"app"[..]).unwrap();
+        let bytes = tar.into_inner().unwrap().finish().unwrap();
+        fs::write(folder.path().join("App.app.tar.gz"), bytes).unwrap();
+        let content = |path: &str| Content {
+            path: path.to_owned(),
+            sha256: String::new(),
+        };
+        let artifact = Artifact {
+            path: "App.app.tar.gz".to_owned(),
+            kind: ArtifactKind::Installer,
+            format: "app".to_owned(),
+            size: 0,
+            sha256: String::new(),
+            signatures: Vec::new(),
+            contents: vec![content(host), content("app")],
+        };
+        let inside = read(&folder.path().join(&artifact.path), &artifact);
+        let inside = inside.unwrap().unwrap();
+        let found: Vec<_> = inside.iter().collect();
+        // As `sha256sum` has it.
+        expect![[r#"[("App.app/Contents/MacOS/app", Some("a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333"))]"#]].assert_eq(&format!("{found:?}"));
+    }
+
     #[test]
     fn another_program_may_name_the_outermost_folder() {
         let check = |paths: &[&str], wanted: &str, expected: &str| {

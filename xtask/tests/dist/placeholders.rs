@@ -445,7 +445,8 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
     let install = said.lines().find(|it| it.contains("hint: "));
     assert!(install.is_some_and(|it| it.ends_with(" rpm")), "{said}");
     let refused = said.lines().next().unwrap();
-    expect!["bundle failed: nothing here can look into the rpm, which --release wants"].assert_eq(refused);
+    expect!["bundle failed: nothing here can look into the rpm, which --release wants"]
+        .assert_eq(refused);
     project.set("PATH", inherited);
     expect![[r#"
         bundle  runs: rpm none -> [RPM]
