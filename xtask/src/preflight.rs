@@ -182,17 +182,17 @@ impl Look<'_> {
         }
         tools
             .into_iter()
-            .map(|it| self.recommended(it.names, "bundle", it.need))
+            .map(|it| self.recommended(&it, "bundle"))
             .collect()
     }
 
-    /// A program that goes by any of these names, and without which less is done.
-    fn recommended(&self, names: &[&str], wanted_for: &'static str, need: Need) -> Finding {
-        let finding = Finding::new(names[0], wanted_for);
-        match names.iter().find_map(|it| self.probes.find(it).ok()) {
+    /// A program without which less is done.
+    fn recommended(&self, tool: &Tool, wanted_for: &'static str) -> Finding {
+        let finding = Finding::new(tool.names[0], wanted_for);
+        match tool.find_with(|name| self.probes.find(name).ok()) {
             Some(found) => finding.found(found.display().to_string()),
             None => Finding {
-                fix: Some(self.package(need)),
+                fix: Some(self.package(tool.need)),
                 ..finding
             },
         }
@@ -222,7 +222,7 @@ impl Look<'_> {
                 .or_missing(found, || self.package(Need::WindowTools)),
         );
         // They make and unpack installers for tests of what looks into them.
-        let of_installers: [(&[&str], Need); 8] = [
+        let of_installers: [(&'static [&'static str], Need); 8] = [
             (&["mksquashfs"], Need::Squashfs),
             (&["rpmbuild"], Need::Rpm),
             (&["7zz", "7z"], Need::SevenZip),
@@ -232,8 +232,8 @@ impl Look<'_> {
             (&["xorriso"], Need::Xorriso),
             (&["patchelf"], Need::Patchelf),
         ];
-        let recommended = of_installers.into_iter();
-        findings.extend(recommended.map(|(names, need)| self.recommended(names, "tests", need)));
+        let tools = of_installers.map(|(names, need)| Tool { names, need });
+        findings.extend(tools.iter().map(|it| self.recommended(it, "tests")));
         findings
     }
 

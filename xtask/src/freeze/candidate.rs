@@ -111,7 +111,7 @@ pub fn check(made: &Path, began: SystemTime, target: &Target) -> Result<()> {
 
 /// What it is by the clock that stamps the files of a folder: that of a network file system is its
 /// server's.
-fn now_at(folder: &Path) -> Result<SystemTime> {
+pub fn now_at(folder: &Path) -> Result<SystemTime> {
     let marker = folder.join("began");
     // A new file, since the same bytes may leave an old one alone.
     staging::remove(&marker)?;

@@ -1,18 +1,18 @@
 //! `bundle`: Tauri's bundler packs the executables that were built before; nothing is rebuilt.
 
-mod inside;
+mod look;
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use self::inside::Finished as Packed;
+use self::look::Packed;
 use super::{
+    archive::pack_folder,
     copy,
     frontend::Web,
     link_to,
@@ -29,6 +29,7 @@ use crate::{
         staging::{self, Staging},
         step::{Context, Done, Step},
     },
+    freeze::candidate::now_at,
     manifest::Content,
     release::Release,
     target::{Os, Target},
@@ -46,6 +47,10 @@ pub struct Bundle<'r> {
     target: Target,
     code: Done<Code>,
     web: Option<Done<Web>>,
+    /// Whether a package that nobody can look into is refused. What was made while it was not must be
+    /// made again then, and only then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    refuses_gaps: bool,
 }
 
 /// The bundler's packages.
@@ -86,6 +91,7 @@ impl<'r> Bundle<'r> {
             target: release.target.clone(),
             code: code.clone(),
             web,
+            refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
         }
     }
 
@@ -137,6 +143,7 @@ impl<'r> Bundle<'r> {
         // leaves it so.
         let work = cx.cache("bundle")?.join(tauri::kind_name(kind));
         staging::remove(&work)?;
+        fs_err::create_dir_all(&work)?;
         let began = now_at(&work)?;
         let binaries = work.join("binaries");
         let merged = self.config(&binaries);
@@ -184,9 +191,17 @@ impl<'r> Bundle<'r> {
             let hint = looked.hint.map(|it| format!("; to change that: {it}"));
             cx.note(Level::Warning, format!("{gap}{}", hint.unwrap_or_default()));
         }
-        copy(&package, &out.file(&*name)?)?;
+        let file = match kind {
+            // A release consists of files; the updater asks for this one.
+            BundleKind::App => format!("{name}.tar.gz"),
+            _ => name.into_owned(),
+        };
+        match kind {
+            BundleKind::App => pack_folder(&package, self.epoch, &out.file(&file)?)?,
+            _ => copy(&package, &out.file(&file)?)?,
+        }
         Ok(Installer {
-            file: name.into_owned(),
+            file,
             kind: tauri::kind_name(kind),
             contents: looked.contents,
             gap: looked.gap,
@@ -318,12 +333,6 @@ impl<'r> Bundle<'r> {
     }
 }
 
-/// What it is by the clock that stamps the files of a new folder.
-fn now_at(folder: &Path) -> Result<SystemTime> {
-    fs_err::create_dir_all(folder)?;
-    Ok(fs_err::metadata(folder)?.modified()?)
-}
-
 fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
     match value {
         serde_json::Value::String(text) => found.push(text.clone()),
@@ -341,7 +350,7 @@ fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
 
 impl Step for Bundle<'_> {
     const ID: &'static str = "bundle";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Output = Installers;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
@@ -400,6 +409,7 @@ impl Step for Bundle<'_> {
                 .run()?;
         }
         self.refuse_listed_resources()?;
+        self.refuse_gaps()?;
         let kinds = self.kinds.iter();
         let installers = kinds
             .map(|&kind| self.bundle(cx, kind, out))

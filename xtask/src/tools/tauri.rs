@@ -105,7 +105,11 @@ impl Bundling<'_> {
                 line.trim()
             );
         }
-        let folder = self.release().join("bundle").join(kind_name(self.kind));
+        let folder = match self.kind {
+            BundleKind::App => "macos".to_owned(),
+            kind => kind_name(kind),
+        };
+        let folder = self.release().join("bundle").join(folder);
         let suffix = match self.kind {
             BundleKind::Nsis => "exe",
             BundleKind::Appimage => "AppImage",
