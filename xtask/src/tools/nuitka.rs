@@ -11,7 +11,7 @@ use crate::{
     freeze::{
         candidate::Freezing,
         class::Class,
-        sign::{Sign, class, configuration},
+        sign::{Sign, class, configuration, not_downloaded},
     },
     target::Os,
     tools::versions,
@@ -137,6 +137,13 @@ pub fn environment(cx: &Context, command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Whether these arguments allow it to download what it misses. It takes an option's first letters for
+/// the option.
+pub fn may_download(arguments: &[String]) -> bool {
+    let mut arguments = arguments.iter();
+    arguments.any(|it| it.starts_with("--assume-yes"))
+}
+
 /// What Nuitka exits with when it does not know a flag.
 pub const EXIT_BAD_FLAG: i32 = 2;
 
@@ -157,8 +164,8 @@ pub const SIGNS: [Sign; 14] = [
     class("failed to download", Class::Network),
     class("make sure to allow downloading", Class::Download),
     class("is it ok to download", Class::Download),
-    // It says the same of a download that it was not allowed to make, after it asked.
-    class("nuitka with '--zig' depends on", Class::Network),
+    // It says the same of a download that failed and of one that it was not allowed to make.
+    not_downloaded("nuitka with '--zig' depends on"),
 ];
 
 /// The programs without which it cannot work, each under all of its names. Windows' compilers are
