@@ -87,6 +87,8 @@ pub struct Freezing<'a> {
     pub environment: &'a Environment,
     /// What it must run on.
     pub target: &'a Target,
+    /// Whether the C cache is to be empty at first, so that the times of several freezes compare.
+    pub is_cold: bool,
 }
 
 /// How much earlier than the beginning a file's time may be: some file systems count in pairs of
@@ -205,7 +207,7 @@ impl Freezing<'_> {
             Freezer::Nuitka => {
                 let arguments = nuitka::arguments(self, layout, executable, work, data.as_deref());
                 command.args(["-m", "nuitka"]).args(arguments);
-                nuitka::environment(self.cx, &mut command)?;
+                nuitka::environment(self, work, &mut command)?;
                 command = self.with_fixed_addresses(command);
             }
             Freezer::Pyinstaller => {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::python::Entry;
 use crate::{
     config::Layout,
-    engine::step::Context,
+    engine::staging,
     freeze::{
         candidate::Freezing,
         class::Class,
@@ -126,8 +126,22 @@ fn metadata(freezing: &Freezing) -> Vec<String> {
 pub const REPORT: &str = "nuitka-report.xml";
 
 /// What its compilation needs of the environment, and how it is started.
-pub fn environment(cx: &Context, command: &mut Command) -> Result<()> {
-    command.env("NUITKA_CACHE_DIR", cx.cache("nuitka")?);
+pub fn environment(freezing: &Freezing, work: &Path, command: &mut Command) -> Result<()> {
+    let cx = freezing.cx;
+    let caches = cx.cache("nuitka")?;
+    if freezing.is_cold {
+        let own = work.join("caches");
+        staging::remove(&own)?;
+        fs_err::create_dir_all(&own)?;
+        command
+            .env("CCACHE_DIR", own.join("ccache"))
+            .env("CLCACHE_DIR", own.join("clcache"))
+            .env("NUITKA_CACHE_DIR", own)
+            // What it fetched is no work of its own.
+            .env("NUITKA_CACHE_DIR_DOWNLOADS", caches.join("downloads"));
+    } else {
+        command.env("NUITKA_CACHE_DIR", caches);
+    }
     if cx.probe(&versions::ccache()).is_ok() {
         // What it knows of a file counts wherever the checkout lies.
         command
