@@ -131,6 +131,19 @@ fn package(system: &System, need: Need) -> Fix {
     }
 }
 
+/// How to get what is missing here, in words: with the command that `doctor` shows, where it knows one.
+pub fn advice(need: Need, probes: &Probes) -> String {
+    let system = System::detect(probes);
+    let command = match package(&system, need) {
+        Fix::Packages(names) => doctor::line(&system.install(&names)),
+        Fix::ByHand(_) => None,
+    };
+    command.map_or_else(
+        || format!("install {need}"),
+        |it| format!("install it with `{it}`"),
+    )
+}
+
 /// All that a check looks at.
 struct Look<'a> {
     needs: &'a Needs,
