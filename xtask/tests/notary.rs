@@ -55,7 +55,10 @@ fn accepted_and_stapled() {
         }
         submissions_are(mac, 2);
         // What carries the ticket is not submitted again, though its bytes are others now.
-        check(&mac.said("notarize submit Practice.app Practice.dmg"), expect![[r#""#]]);
+        check(
+            &mac.said("notarize submit Practice.app Practice.dmg"),
+            expect![[r#""#]],
+        );
         submissions_are(mac, 2);
         check(&mac.said("notarize status"), expect![[r#""#]]);
         check(&mac.said("notarize resume"), expect![[r#""#]]);
@@ -66,7 +69,9 @@ fn accepted_and_stapled() {
 fn a_killed_run_is_gone_on_with() {
     both(|mac| {
         let app = mac.signed_app();
-        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        mac.notary
+            .set(&Behaviour::accepting().after(u32::MAX))
+            .unwrap();
         mac.kill_when("notarize submit Practice.app", "\"submitted\"");
         mac.notary.set(&Behaviour::accepting()).unwrap();
         check(&mac.said("notarize status"), expect![[r#""#]]);
@@ -80,12 +85,17 @@ fn a_killed_run_is_gone_on_with() {
 fn the_same_bytes_are_the_same_submission() {
     both(|mac| {
         let app = mac.signed_app();
-        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        mac.notary
+            .set(&Behaviour::accepting().after(u32::MAX))
+            .unwrap();
         mac.kill_when("notarize submit Practice.app", "\"submitted\"");
         mac.notary.set(&Behaviour::accepting()).unwrap();
         // Who knows nothing of `resume` types the same again.
         let said = mac.said("notarize submit Practice.app");
-        assert!(said.contains("going on with that") && said.ends_with("exit 0\n"), "{said}");
+        assert!(
+            said.contains("going on with that") && said.ends_with("exit 0\n"),
+            "{said}"
+        );
         submissions_are(mac, 1);
         assert_eq!(mac.signature(&app).stapled, Some(true));
     });
@@ -95,7 +105,9 @@ fn the_same_bytes_are_the_same_submission() {
 fn another_machine_goes_on() {
     let Some(mac) = Mac::new() else { return };
     mac.signed_app();
-    mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+    mac.notary
+        .set(&Behaviour::accepting().after(u32::MAX))
+        .unwrap();
     let said = mac.said("notarize submit Practice.app --timeout 1s");
     assert!(said.ends_with("exit 75\n"), "{said}");
     // Only the app and the state of the notary come along.
@@ -127,7 +139,9 @@ fn another_machine_goes_on() {
 fn no_answer_in_time_has_an_exit_status_of_its_own() {
     both(|mac| {
         mac.signed_image();
-        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        mac.notary
+            .set(&Behaviour::accepting().after(u32::MAX))
+            .unwrap();
         let said = mac.said("notarize submit Practice.dmg --timeout 2s");
         check(&said, expect![[r#""#]]);
         assert!(mac.checkpoints()[0].contains("timed-out"));
@@ -144,25 +158,37 @@ fn a_rejection_is_a_table() {
     both(|mac| {
         mac.signed_app();
         let issues = vec![
-            Issue::error("Practice.zip/Practice.app/Contents/MacOS/helper", "The binary is not signed."),
+            Issue::error(
+                "Practice.zip/Practice.app/Contents/MacOS/helper",
+                "The binary is not signed.",
+            ),
             Issue {
                 severity: "warning".to_owned(),
                 architecture: None,
-                ..Issue::error("Practice.zip/Practice.app/Contents/Resources/a", "Something odd.")
+                ..Issue::error(
+                    "Practice.zip/Practice.app/Contents/Resources/a",
+                    "Something odd.",
+                )
             },
         ];
         mac.notary.set(&Behaviour::rejecting(issues)).unwrap();
         check(&mac.said("notarize submit Practice.app"), expect![[r#""#]]);
         // The same bytes would be rejected again.
         let said = mac.said("notarize submit Practice.app");
-        assert!(said.contains("The binary is not signed.") && said.ends_with("exit 1\n"), "{said}");
+        assert!(
+            said.contains("The binary is not signed.") && said.ends_with("exit 1\n"),
+            "{said}"
+        );
         submissions_are(mac, 1);
         check(&mac.said("notarize log"), expect![[r#""#]]);
-        let json: serde_json::Value = serde_json::from_str(&mac.project.succeed("notarize log --format json").stdout).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&mac.project.succeed("notarize log --format json").stdout)
+                .unwrap();
         assert_eq!(json["issues"][1]["severity"], "warning");
         // Unless somebody says so.
         mac.notary.set(&Behaviour::accepting()).unwrap();
-        mac.project.succeed("notarize submit --resubmit Practice.app");
+        mac.project
+            .succeed("notarize submit --resubmit Practice.app");
         submissions_are(mac, 2);
     });
 }
@@ -191,16 +217,23 @@ fn who_is_not_let_in_does_not_ask_again() {
         mac.notary.set(&status).unwrap();
         check(&mac.said("notarize submit Practice.dmg"), expect![[r#""#]]);
         let requests = mac.notary.requests().unwrap();
-        let asked = requests.iter().filter(|it| it.starts_with("status")).count();
+        let asked = requests
+            .iter()
+            .filter(|it| it.starts_with("status"))
+            .count();
         assert_eq!(asked, 1, "{requests:?}");
         // Who was not let in to submit has submitted nothing, and is told nothing else later.
         let submit = Behaviour::accepting().trouble(Request::Submit, Trouble::Unauthorized, None);
         mac.notary.set(&submit).unwrap();
         mac.signed_app();
         let said = mac.said("notarize submit Practice.app");
-        assert!(said.contains("Apple refuses the login") && said.ends_with("exit 1\n"), "{said}");
+        assert!(
+            said.contains("Apple refuses the login") && said.ends_with("exit 1\n"),
+            "{said}"
+        );
         mac.notary.set(&Behaviour::accepting()).unwrap();
-        mac.project.succeed("notarize submit Practice.app Practice.dmg");
+        mac.project
+            .succeed("notarize submit Practice.app Practice.dmg");
         submissions_are(mac, 2);
     });
 }
@@ -209,7 +242,8 @@ fn who_is_not_let_in_does_not_ask_again() {
 fn an_upload_that_breaks_off_is_tried_again() {
     both(|mac| {
         mac.signed_image();
-        let behaviour = Behaviour::accepting().trouble(Request::Submit, Trouble::BadGateway, Some(1));
+        let behaviour =
+            Behaviour::accepting().trouble(Request::Submit, Trouble::BadGateway, Some(1));
         mac.notary.set(&behaviour).unwrap();
         mac.project.succeed("notarize submit Practice.dmg");
         submissions_are(mac, 1);
@@ -223,15 +257,25 @@ fn a_run_killed_while_it_uploads_finds_its_submission() {
     let hangs = Behaviour::accepting().trouble(Request::Upload, Trouble::Hang, None);
     mac.notary.set(&hangs).unwrap();
     let mut child = mac.start(mac.project.command("notarize submit Practice.dmg"));
-    project::wait_for("the upload", || mac.notary.requests().unwrap().iter().any(|it| it == "upload: hang"));
+    project::wait_for("the upload", || {
+        mac.notary
+            .requests()
+            .unwrap()
+            .iter()
+            .any(|it| it == "upload: hang")
+    });
     child.kill().unwrap();
     child.wait().unwrap();
     mac.notary.set(&Behaviour::accepting()).unwrap();
     // Nobody can know whether all of it arrived: it is waited for, until somebody says otherwise.
     let said = mac.said("notarize submit Practice.dmg --timeout 1s");
-    assert!(said.contains("--resubmit") && said.ends_with("exit 75\n"), "{said}");
+    assert!(
+        said.contains("--resubmit") && said.ends_with("exit 75\n"),
+        "{said}"
+    );
     submissions_are(&mac, 1);
-    mac.project.succeed("notarize submit --resubmit Practice.dmg");
+    mac.project
+        .succeed("notarize submit --resubmit Practice.dmg");
     submissions_are(&mac, 2);
     assert_eq!(mac.signature(&image).stapled, Some(true));
 }
@@ -240,9 +284,14 @@ fn a_run_killed_while_it_uploads_finds_its_submission() {
 fn the_ticket_of_other_code_is_no_ticket() {
     let Some(mac) = Mac::new() else { return };
     mac.signed_image();
-    mac.notary.set(&Behaviour::accepting().with_other_ticket()).unwrap();
+    mac.notary
+        .set(&Behaviour::accepting().with_other_ticket())
+        .unwrap();
     let said = mac.said("notarize submit Practice.dmg");
-    assert!(said.contains("ticket is for other code") && said.ends_with("exit 1\n"), "{said}");
+    assert!(
+        said.contains("ticket is for other code") && said.ends_with("exit 1\n"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -253,7 +302,10 @@ fn what_is_not_signed_is_not_submitted() {
     let app = mac.signed_app();
     fs::write(app.join("Contents/Resources/text.txt"), "another text\n").unwrap();
     let said = mac.said("notarize submit Practice.app");
-    assert!(said.contains("does not hold") && said.ends_with("exit 1\n"), "{said}");
+    assert!(
+        said.contains("does not hold") && said.ends_with("exit 1\n"),
+        "{said}"
+    );
     submissions_are(&mac, 0);
 }
 
@@ -263,7 +315,12 @@ fn ways_to_log_in() {
     mac.signed_image();
     let key = mac.pki.api_key();
     let forget = |mac: &mut Mac| {
-        let names = ["APPLE_API_KEY", "APPLE_API_KEY_ID", "APPLE_API_ISSUER", "APPLE_API_KEY_PATH"];
+        let names = [
+            "APPLE_API_KEY",
+            "APPLE_API_KEY_ID",
+            "APPLE_API_ISSUER",
+            "APPLE_API_KEY_PATH",
+        ];
         mac.project.variables.retain(|it| !names.contains(&&*it.0));
     };
     forget(&mut mac);
@@ -281,7 +338,8 @@ fn ways_to_log_in() {
     forget(&mut mac);
     mac.signed_app();
     mac.project.set("APPLE_API_KEY", key.id);
-    mac.project.set("APPLE_API_KEY_PATH", fs::read_to_string(&key.file).unwrap());
+    mac.project
+        .set("APPLE_API_KEY_PATH", fs::read_to_string(&key.file).unwrap());
     mac.project.set("APPLE_API_ISSUER", key.issuer);
     mac.project.succeed("notarize submit Practice.app");
     submissions_are(&mac, 2);

@@ -175,7 +175,10 @@ fn code(release: &Release, stages: &Path) -> Result<Vec<File>> {
         }
         files.extend(found);
     }
-    for (name, path) in external(release) {
+    for (name, path) in external(release)
+        .into_iter()
+        .filter(|(_, path)| path.is_file())
+    {
         files.push(File {
             format: Format::of(&path)?,
             path: Some(path),

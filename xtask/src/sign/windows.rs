@@ -231,7 +231,10 @@ impl Signer {
             let stamped = folder.join("stamped").join(&*name);
             (self.stamp(hands, &signed, &stamped, patience)?, stamped)
         } else {
-            (check::file(self, hands, &signed).map_err(explained)?, signed)
+            (
+                check::file(self, hands, &signed).map_err(explained)?,
+                signed,
+            )
         };
         put(&done, file)?;
         fs::remove_dir_all(folder)?;

@@ -222,7 +222,9 @@ fn a_command_of_ones_own() {
         let file = case.pe("app.exe");
         let before = fs::read(&file).unwrap();
         let said = case.sign(&signer, &file);
-        let hint = said.find("\nhint: `sign.windows.command`").map_or(said.len(), |it| it + 1);
+        let hint = said
+            .find("\nhint: `sign.windows.command`")
+            .map_or(said.len(), |it| it + 1);
         expected.assert_eq(&said[..hint]);
         if !said.starts_with("signed") {
             assert_eq!(fs::read(&file).unwrap(), before, "as it was");
