@@ -9,8 +9,10 @@ mod frozen;
 mod project;
 
 use std::{
+    os::unix::fs::MetadataExt as _,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::PathBuf,
+    process::Command,
     sync::Arc,
 };
 
@@ -214,7 +216,10 @@ impl Case {
             let out = Staging::create(&self.path("stage"), "bundle")?;
             let made = bundle.run(cx, &out)?;
             for it in &made.installers {
-                fs::copy(out.path().join(&it.file), self.path(&it.file))?;
+                // An app is a folder with links.
+                let mut copy = Command::new("cp");
+                copy.args(["-R", "-P"]).arg(out.path().join(&it.file));
+                assert!(copy.arg(self.path("")).status()?.success());
             }
             Ok(made)
         });
@@ -370,18 +375,26 @@ fn a_bundle_for_macos_holds_what_was_built() {
         small.app/Contents/Resources/sidecars/x/x
     "#]],
     );
-    // It is released as one file, in which links are links.
-    let packed = case.path("small.app.tar.gz");
-    let packed = flate2::read::GzDecoder::new(fs::File::open(packed).unwrap());
-    let mut listed = String::new();
-    for entry in tar::Archive::new(packed).entries().unwrap() {
-        let entry = entry.unwrap();
-        let path = entry.path().unwrap().display().to_string();
-        listed += &match entry.link_name().unwrap() {
-            Some(to) => format!("{path} -> {}\n", to.display()),
-            None => format!("{path} {:o}\n", entry.header().mode().unwrap()),
-        };
+    // Links are still links.
+    let app = case.path("small.app");
+    let mut folders = vec![app.clone()];
+    let mut listed = std::collections::BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(app.parent().unwrap()).unwrap().display();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            match fs::read_link(&path) {
+                Ok(to) => listed.insert(format!("{name} -> {}\n", to.display())),
+                Err(_) if metadata.is_dir() => {
+                    folders.push(path);
+                    true
+                }
+                Err(_) => listed.insert(format!("{name} {:o}\n", metadata.mode() & 0o777)),
+            };
+        }
     }
+    let listed: String = listed.into_iter().collect();
     expect![[r#"
         small.app/Contents/MacOS/small 755
         small.app/Contents/Resources/sidecars/x/Python.framework/Python -> Versions/Current/Python
