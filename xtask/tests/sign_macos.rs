@@ -129,14 +129,6 @@ fn an_app_is_signed_inside_out() {
     lose_links(&app);
     let said = mac.said("sign Practice.app");
     assert!(said.ends_with("exit 0\n"), "{said}");
-<<<<<<< HEAD
-    let order: Vec<_> = said
-        .lines()
-        .filter(|it| it.starts_with("note") || it.contains("rcodesign sign"))
-        .collect();
-    expect![[r#""#]].assert_eq(&(order.join("\n") + "\n"));
-    check_code(&mac, &app, expected_code());
-=======
     let notes = said.lines().filter(|it| it.starts_with("note"));
     let signed = said.lines().filter(|it| it.contains("rcodesign sign"));
     let signed = signed.filter_map(|it| it.rsplit(' ').next());
@@ -153,7 +145,6 @@ fn an_app_is_signed_inside_out() {
         note: Practice.app: signed by Practice Publisher, 5 signatures
     "#]].assert_eq(&(order.join("\n") + "\n"));
     check_code(&mac, &app);
->>>>>>> apple
     let link = fs::read_link(app.join("Contents/Frameworks/Kit.framework/Kit")).unwrap();
     assert_eq!(link, Path::new("Versions/Current/Kit"));
     // A second time it is the same, with a new time.
@@ -257,27 +248,47 @@ fn certificates_that_rcodesign_trips_over() {
             fs::read(mac.project.root.join("lib.dylib")).unwrap(),
         )
     };
-    let (before, after) = check(&mut mac, "leaf", "wrong", expect![[r#"
+    let (before, after) = check(
+        &mut mac,
+        "leaf",
+        "wrong",
+        expect![[r#"
         error: the password does not fit the certificate in APPLE_CERTIFICATE
           hint: correct the variable with the password
         exit 1
-    "#]]);
+    "#]],
+    );
     assert!(before == after);
-    check(&mut mac, "server", PASSWORD, expect![[r#"
+    check(
+        &mut mac,
+        "server",
+        PASSWORD,
+        expect![[r#"
         error: APPLE_CERTIFICATE
           cause: it holds no certificate for code signing
           hint: it takes one of the kind `Developer ID Application`
         exit 1
-    "#]]);
-    check(&mut mac, "expired", PASSWORD, expect![[r#"
+    "#]],
+    );
+    check(
+        &mut mac,
+        "expired",
+        PASSWORD,
+        expect![[r#"
         error: the certificate of Practice Expired in APPLE_CERTIFICATE expired at [NOW]
           hint: make a new one in your Apple Developer account; what was signed with a timestamp stays valid
         exit 1
-    "#]]);
-    check(&mut mac, "stranger", PASSWORD, expect![[r#"
+    "#]],
+    );
+    check(
+        &mut mac,
+        "stranger",
+        PASSWORD,
+        expect![[r#"
         error: lib.dylib was signed, but not as it should be: Practice Stranger leads to no certificate that is trusted
         exit 1
-    "#]]);
+    "#]],
+    );
 }
 
 fn macho_file() -> Vec<u8> {

@@ -259,7 +259,10 @@ fn the_steps_come_in_the_order_of_the_bytes() {
     );
     write(&root.join("built/y/y"), macho(Kind::Program, 4), 0o755);
     let said = child(&mac, true);
-    check(&mac, &said, expect![[r#"
+    check(
+        &mac,
+        &said,
+        expect![[r#"
         [sign-code]
         entitlement of y: com.apple.security.cs.disable-library-validation: a sidecar in one file unpacks its libraries when it starts, with other signatures than its own; under the hardened runtime macOS would refuse to load them
         signature: Apple code signature by Practice Publisher (certificate [SHA256] 4 signatures
@@ -283,7 +286,8 @@ fn the_steps_come_in_the_order_of_the_bytes() {
         small_0.1.0_aarch64.dmg.sig
         small.app.tar.gz: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["minisign", "tauri-updater"]
         small_0.1.0_aarch64.dmg: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["apple", "minisign", "tauri-updater"]
-    "#]]);
+    "#]],
+    );
     // The image holds the app as it was signed, and carries the ticket.
     let packed = beside.join("packed/small.app");
     assert_eq!(mac.signature(&packed).problems, [String::new(); 0]);
