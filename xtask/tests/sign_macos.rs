@@ -11,6 +11,9 @@ mod mac;
 #[path = "support/project.rs"]
 mod project;
 
+#[path = "sign_macos/pipeline.rs"]
+mod pipeline;
+
 use std::path::{Path, PathBuf};
 
 use expect_test::{Expect, expect};
@@ -123,6 +126,10 @@ fn an_app_is_signed_inside_out() {
 #[test]
 fn a_sidecar_in_one_file_may_load_what_others_signed() {
     let Some(mac) = Mac::new() else { return };
+    mac.project.write("sidecars/helper/__main__.py", "");
+    mac.project.write("sidecars/helper/requirements.txt", "");
+    let external = "\"externalBin\": [\"binaries/helper\"],\n    \"icon\"";
+    mac.project.replace("src-tauri/tauri.conf.json", "\"icon\"", external);
     mac.project.configure("[[sidecar]]\nname = \"helper\"");
     let app = mac.app();
     let said = mac.said("sign Practice.app");
@@ -244,7 +251,7 @@ fn codesign_signs_from_a_keychain_of_its_own() {
 fn nothing_is_left(mac: &Mac, search_list: &Path) {
     let list = fs::read_to_string(search_list).unwrap();
     assert_eq!(list, "[\"/Users/a/Library/Keychains/login.keychain-db\"]");
-    let all = walk(&mac.state());
+    let all = walk(&mac.project.root.join("target/dist"));
     let left: Vec<_> = all.iter().filter(|it| it.contains("keychain") || it.contains("private/")).collect();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -54,7 +54,7 @@ impl Package {
         let names: Vec<&str> = members.iter().map(|it| &*it.name).collect();
         let (content, signatures) = match &*names {
             ["debian-binary", control, data, rest @ ..]
-                if control.starts_with("control.tar") && data.starts_with("data.tar") =>
+                if is_tar(control, "control") && is_tar(data, "data") =>
             {
                 (&members[..3], rest)
             }
@@ -84,6 +84,12 @@ impl Package {
             signature: members.get(3).map(|it| it.data.to_vec()),
         })
     }
+}
+
+/// Whether it is a name that dpkg-deb gives, with the suffix of a compression.
+fn is_tar(name: &str, what: &str) -> bool {
+    let suffix = name.strip_prefix(what).and_then(|it| it.strip_prefix(".tar"));
+    suffix.is_some_and(|it| ["", ".gz", ".xz", ".zst", ".bz2", ".lzma"].contains(&it))
 }
 
 /// The package with this signature in the place of the one that it may have.

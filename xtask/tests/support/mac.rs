@@ -39,7 +39,8 @@ impl Mac {
             "[sign.macos]\ntrust = \"trust.pem\"\ntimestamp-server = \"{}\"",
             server.url()
         ));
-        let roots = [pki.root(), pki.timestamp_root()].map(|it| fs::read_to_string(it).unwrap());
+        // What Apple's tools know and add: the authority between root and certificate.
+        let roots = [pki.root(), pki.file("intermediate.pem"), pki.timestamp_root()].map(|it| fs::read_to_string(it).unwrap());
         project.write("trust.pem", roots.concat());
         let rcodesign = tools::rcodesign().unwrap();
         let path = std::env::var("PATH").unwrap();
@@ -156,8 +157,9 @@ impl Mac {
 
     pub fn trust(&self) -> Trust {
         let anchors = |file| Certificate::read_all(file).unwrap();
+        let between = anchors(&self.pki.file("intermediate.pem"));
         Trust {
-            anchors: anchors(&self.pki.root()),
+            anchors: [anchors(&self.pki.root()), between].concat(),
             timestamp_anchors: anchors(&self.pki.timestamp_root()),
             revoked: Vec::new(),
             now: std::time::SystemTime::now(),
