@@ -52,13 +52,7 @@ pub fn version() -> Probe {
 
 /// Signs, without a timestamp. Reads the password or PIN from stdin, if there is one: it takes an
 /// empty stdin for a mistake.
-pub fn sign(
-    key: Key<'_>,
-    has_password: bool,
-    label: &Label,
-    file: &Path,
-    into: &Path,
-) -> Command {
+pub fn sign(key: Key<'_>, has_password: bool, label: &Label, file: &Path, into: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.arg("sign");
     match key {
