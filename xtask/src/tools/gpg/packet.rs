@@ -34,7 +34,31 @@ pub fn check_packet(signature: &[u8], signed: &[u8]) -> Result<()> {
         begins.is_none_or(|it| it == parts.digest_begins),
         "the OpenPGP signature is over something else"
     );
+    ensure!(
+        are_numbers(parts.numbers),
+        "a number in the OpenPGP signature is written otherwise than it must be"
+    );
     Ok(())
+}
+
+/// Whether it is a row of numbers (section 3.2), each with the length that it has: gpg rounds it up to
+/// whole bytes.
+fn are_numbers(mut bytes: &[u8]) -> bool {
+    while !bytes.is_empty() {
+        let Some((bits, rest)) = bytes.split_first_chunk() else {
+            return false;
+        };
+        let bits = usize::from(u16::from_be_bytes(*bits));
+        let Some((number, behind)) = rest.split_at_checked(bits.div_ceil(8)) else {
+            return false;
+        };
+        let zeros = number.first().map_or(0, |it| it.leading_zeros() as usize);
+        if number.len() * 8 - zeros != bits {
+            return false;
+        }
+        bytes = behind;
+    }
+    true
 }
 
 /// The content of the one packet (section 4.2).
@@ -67,6 +91,8 @@ struct Parts<'a> {
     covered_fields: &'a [u8],
     uncovered_fields: &'a [u8],
     digest_begins: [u8; 2],
+    /// The signature proper.
+    numbers: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
@@ -86,6 +112,7 @@ impl<'a> Parts<'a> {
             covered_fields,
             uncovered_fields,
             digest_begins: body.get(at..at + 2)?.try_into().ok()?,
+            numbers: body.get(at + 2..)?,
         })
     }
 
