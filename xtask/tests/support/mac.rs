@@ -88,7 +88,10 @@ impl Mac {
 
     /// An app that is signed.
     pub fn signed_app(&self) -> PathBuf {
-        let app = self.app();
+        let app = self.project.root.join("Practice.app");
+        if !app.exists() {
+            self.app();
+        }
         self.project.succeed("sign Practice.app");
         app
     }
