@@ -114,7 +114,6 @@ fn a_killed_run_is_gone_on_with() {
             exit 0
         "#]]);
         check(&mac.said("notarize resume"), expect![[r#"
-            note: ended 1 process group(s) that a killed run left behind
             cargo xtask notarize resume for macos: 1 step, [JOBS] at a time
             notarize:Practice-[SHA].zip  runs: submitted at [NOW]
             notarize:Practice-[SHA].zip  passed in [TIME]: accepted as [ID 1]; the ticket is attached
