@@ -204,6 +204,23 @@ impl Signer {
         Ok(Intent { signs, why })
     }
 
+    /// What a file carries, if that is just what signing it would give but for the time. Somebody who
+    /// is not trusted any more, or a certificate that has expired, is not good any more.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn still_good(&self, file: &Path) -> Result<Option<Made>> {
+        let Ok(found) = found::read(file, &found::trust(&self.config)?) else {
+            return Ok(None);
+        };
+        let ours = self.known()?.map(|it| &*it.fingerprint);
+        let first = found.first().filter(|it| {
+            let is_ours = it.fingerprint.is_some() && it.fingerprint.as_deref() == ours;
+            is_ours && it.problems.is_empty() && !self.lacks_timestamp(it)
+        });
+        Ok(first.map(Made::of))
+    }
+
     fn lacks_timestamp(&self, found: &xtask_signed::Signed) -> bool {
         self.config.timestamp == Timestamping::Rfc3161 && found.timestamp.is_none()
     }

@@ -257,7 +257,7 @@ impl Step for SignCode<'_> {
             );
         }
         if let Some(signer) = authenticode::signer(self.release) {
-            authenticode::sign_all(signer, cx, out)?;
+            authenticode::sign_all(signer, self.authenticode.as_ref(), cx, out)?;
         }
         if self.apple.is_some() {
             apple::sign(self.release, cx, &code_in(out.path())?, &sidecars)?;

@@ -115,7 +115,12 @@ impl Case {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.root().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, specimens::pe()).unwrap();
+        // No two are the same.
+        let mut bytes = specimens::pe();
+        for (at, byte) in name.bytes().enumerate() {
+            bytes[0x400 + at] ^= byte;
+        }
+        fs::write(&path, bytes).unwrap();
         fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         path
     }

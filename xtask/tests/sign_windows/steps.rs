@@ -36,7 +36,7 @@ use xtask::{
         sign_installers::SignInstallers,
     },
 };
-use xtask_practice::pki::PASSWORD;
+use xtask_practice::{pki::PASSWORD, specimens};
 
 use super::{case::Case, frozen};
 
@@ -190,6 +190,56 @@ fn every_program_of_the_stage_is_signed() {
     assert!(case.read(&case.root().join("copy")).is_empty());
     // Nothing else lies in the stage: no copy, no private file.
     assert_eq!(count(out.path()), 8);
+}
+
+/// An outage in the middle costs no second signature, and what did not change keeps its bytes.
+#[test]
+fn what_is_signed_stays_signed_in_the_next_run() {
+    let Some(mut case) = Case::new() else { return };
+    let p12 = leaf(&case);
+    let variables = [("WIN_CSC_LINK", &*p12), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
+    let release = case.signed_release(&variables);
+    let (app, sidecar) = (case.app(), case.sidecar());
+    let sidecars = std::slice::from_ref(&sidecar);
+    let asked = || case.server.requests().unwrap();
+    let (_, out, _) = case.step(&SignCode::new(&release, app.clone(), sidecars));
+    let (before, first) = (asked(), fs::read(out.path().join("small.exe")).unwrap());
+    // One file changes.
+    let mut bytes = specimens::pe();
+    bytes[0x300] ^= 1;
+    fs::write(case.root().join("app/helper.exe"), bytes).unwrap();
+    let app = done(case.root().join("app"), "app", app.output);
+    let (_, out, said) = case.step(&SignCode::new(&release, app.clone(), sidecars));
+    assert_eq!(asked() - before, 1, "only the one that changed");
+    assert!(fs::read(out.path().join("small.exe")).unwrap() == first);
+    let kept = "signed in an earlier run: 4 of these, which have not changed since\n";
+    assert!(said.contains(kept), "{said}");
+    // What lies in the cache is not believed: here, another program that this key signed, too.
+    let cache = case.root().join("state/cache/signed-for-windows");
+    let all = fs::read_dir(&cache).unwrap().map(|it| it.unwrap().path());
+    let all: Vec<_> = all.collect();
+    assert_eq!(
+        all.len(),
+        5,
+        "what is signed by others is not kept, nor what changed"
+    );
+    let helper = fs::read(out.path().join("helper.exe")).unwrap();
+    all.iter().for_each(|it| fs::write(it, &helper).unwrap());
+    let before = asked();
+    let (_, out, _) = case.step(&SignCode::new(&release, app.clone(), sidecars));
+    assert!(
+        case.read(&out.path().join("small.exe"))[0]
+            .problems
+            .is_empty()
+    );
+    assert!(fs::read(out.path().join("small.exe")).unwrap() != helper);
+    assert_eq!(asked() - before, 4, "all but the one whose copy it is");
+    // Another name for people is another signature.
+    let before = asked();
+    case.config.sign.windows.description = Some("Other".to_owned());
+    let release = case.signed_release(&variables);
+    case.step(&SignCode::new(&release, app, &[]));
+    assert_eq!(case.server.requests().unwrap() - before, 2);
 }
 
 fn count(folder: &Path) -> usize {
