@@ -226,7 +226,10 @@ impl<'r> Bundle<'r> {
         };
         let looked = self.look_inside(cx, &packed)?;
         if let Some(gap) = &looked.gap {
-            let hint = looked.hint.as_ref().map(|it| format!("; to change that: {it}"));
+            let hint = looked
+                .hint
+                .as_ref()
+                .map(|it| format!("; to change that: {it}"));
             cx.note(Level::Warning, format!("{gap}{}", hint.unwrap_or_default()));
         }
         if kind == BundleKind::App {
@@ -397,7 +400,8 @@ impl Step for Bundle<'_> {
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let config = &self.release.config;
         let inputs = Inputs::new().file(&config.tauri.file);
-        let mut inputs = authenticode::inputs(self.release, cx, apple::inputs(self.release, cx, inputs)?)?;
+        let mut inputs =
+            authenticode::inputs(self.release, cx, apple::inputs(self.release, cx, inputs)?)?;
         match &config.bundle.cli {
             // The bundler's version stands in the lock file.
             TauriCli::NodeModule(dir) => {

@@ -128,7 +128,7 @@ impl Case {
 
     /// One of the practice PKI's, in a file with a password.
     pub fn signer(&self, name: &str) -> Signer {
-        let p12 = self.pki.identity(name).p12_modern;
+        let p12 = self.pki.identity(name).p12_with_chain;
         let variables = [
             ("WIN_CSC_LINK", p12.to_str().unwrap()),
             ("WIN_CSC_KEY_PASSWORD", PASSWORD),
@@ -168,9 +168,10 @@ impl Case {
 
     /// How often osslsigncode was started for this.
     pub fn count(&self, subcommand: &str) -> usize {
-        let start = format!("$ osslsigncode {subcommand} ");
+        let start = format!("osslsigncode {subcommand} ");
         let all = self.commands();
-        all.iter().filter(|it| it.starts_with(&start)).count()
+        let commands = all.iter().filter(|it| it.starts_with('$'));
+        commands.filter(|it| it.contains(&start)).count()
     }
 
     /// Without what differs each time.

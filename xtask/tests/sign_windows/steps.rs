@@ -137,7 +137,7 @@ impl Case {
 fn leaf(case: &Case) -> String {
     case.pki
         .identity("leaf")
-        .p12_modern
+        .p12_with_chain
         .to_str()
         .unwrap()
         .to_owned()
@@ -247,7 +247,7 @@ fn installers_are_signed_before_they_are_hashed() {
 #[test]
 fn a_fingerprint_holds_key_and_policy_but_no_server() {
     let Some(mut case) = Case::new() else { return };
-    let (p12, other) = (leaf(&case), case.pki.identity("ec").p12_modern);
+    let (p12, other) = (leaf(&case), case.pki.identity("ec").p12_with_chain);
     let parameters = |case: &Case, file: &str| {
         let variables = [("WIN_CSC_LINK", file), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
         let release = case.signed_release(&variables);
@@ -258,7 +258,7 @@ fn a_fingerprint_holds_key_and_policy_but_no_server() {
     };
     let first = parameters(&case, &p12);
     assert!(
-        first.starts_with(r#"{"description":"Small","timestamp":"rfc3161","url":null} "#),
+        first.starts_with(r#"{"description":"small","timestamp":"rfc3161","url":null} "#),
         "{first}"
     );
     case.config.sign.windows.timestamp_servers = vec!["http://127.0.0.1:9".to_owned()];
@@ -321,8 +321,12 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     let variables = [("WIN_CSC_LINK", &*p12), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
     let file = |name: &str, path: Option<PathBuf>, format| File {
         name: name.to_owned(),
+        role: if path.is_some() {
+            Role::Loose
+        } else {
+            Role::Installer
+        },
         path,
-        role: Role::Loose,
         format,
     };
     let theirs = case.pe("theirs.dll");
@@ -331,6 +335,7 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     let files = [
         file("app.exe", Some(case.pe("app.exe")), Format::Pe),
         file("theirs.dll", Some(theirs), Format::Pe),
+        file("setup.exe", None, Format::Pe),
         file("setup.msi", None, Format::Msi),
         file("notes.txt", None, Format::Other),
     ];
@@ -346,10 +351,14 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     expect![[r#"
         1 | sign | app.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it has no signature
         2 | sign | theirs.dll | PE | leave alone |  |  |  | it carries the signature of Practice Other Publisher
-        3 | sign | setup.msi | MSI | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+        3 | bundle | setup.exe: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
+        4 | bundle | setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the bundler has it signed while it works
+        5 | sign-installers | setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+        6 | bundle | setup.msi: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
+        7 | sign-installers | setup.msi | MSI | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
     "#]]
     .assert_eq(&shown(&release));
-    assert_eq!(fs::read(case.root().join("app.exe")).unwrap(), before);
+    assert!(fs::read(case.root().join("app.exe")).unwrap() == before);
     // Only what signing leaves behind tells whose certificate it is.
     let signer = release.windows.as_ref().unwrap();
     let fingerprint = signer.certificate(&case).unwrap().unwrap();
@@ -358,7 +367,8 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     expect![[r#"
         1 | sign | app.exe | PE | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
         2 | sign | theirs.dll | PE | leave alone |  |  |  | it carries the signature of Practice Other Publisher
-        3 | sign | setup.msi | MSI | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
+        3 | sign-installers | setup.exe | PE | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
+        4 | sign-installers | setup.msi | MSI | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
     "#]]
     .assert_eq(&shown(&case.signed_release(&[])));
 }
