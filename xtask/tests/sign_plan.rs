@@ -134,12 +134,14 @@ fn of_a_release_for_windows() {
     check(&project, "sign plan --target windows", expect![[r#"
         #  step  file  format  action  identity  tool  entitlements  why
         1  sign-code  small.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
-        2  sign-installers  small_0.1.0_x64-setup.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
-        3  sign-installers  small_0.1.0_x64-setup.exe  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
-        4  sign-installers  small_0.1.0_x64-setup.exe  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        5  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
-        6  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
-        7  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        2  bundle  small_0.1.0_x64-setup.exe: the host  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the kind of installer is written into it
+        3  bundle  small_0.1.0_x64-setup.exe: the uninstaller  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the bundler has it signed while it works
+        4  sign-installers  small_0.1.0_x64-setup.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
+        5  sign-installers  small_0.1.0_x64-setup.exe  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+        6  sign-installers  small_0.1.0_x64-setup.exe  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        7  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
+        8  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        9  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         exit code 0
     "#]]);
 }

@@ -204,7 +204,15 @@ fn windows() {
     sign.arg("-key").arg(revoked.key).args(["-in", "e.exe", "-out", "f.exe"]);
     tools::run(sign.current_dir(root)).unwrap();
     assert_eq!(case.run("verify f.exe TRUST").code, 0);
-    case.check(&line.replace("d.exe", "f.exe"), expect![[""]]);
+    case.check(&line.replace("d.exe", "f.exe"), expect![[r#"
+        file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+        f.exe  PE  Practice Revoked  [KEY]…  -  -  -  -
+
+        file  check  expected  actual
+        f.exe  signature inside  good signature  the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+        NOT verified: 1 of 1 checks failed
+        exit code 1
+    "#]]);
 }
 
 #[test]
@@ -218,10 +226,31 @@ fn macos() {
     let app = specimens::app(&root).unwrap();
     let app = app.file_name().unwrap().to_str().unwrap().to_owned();
     let files = format!("tool {app} image.dmg");
-    case.check(&format!("verify {files} TRUST"), expect![[""]]);
+    case.check(&format!("verify {files} TRUST"), expect![[r#"
+        file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+        tool  Mach-O  nobody  -  -  -  -  -
+        Practice.app  app  nobody  -  -  -  -  -
+        image.dmg  dmg  nobody  -  -  -  -  -
+
+        file  check  expected  actual
+        tool  signature inside  readable  not signed
+        Practice.app  signature inside  readable  failed to open file `Practice.app/Contents/_CodeSignature/CodeResources`: No such file or directory (os error 2)
+        image.dmg  signature  signed  nobody signed it
+        NOT verified: 3 of 5 checks failed
+        exit code 1
+    "#]]);
     let ran = case.run(&format!("sign {files}"));
     assert_eq!(ran.code, 0, "{}", ran.shown());
-    case.check(&format!("verify {files} TRUST"), expect![[""]]);
+    case.check(&format!("verify {files} TRUST"), expect![[r#"
+        file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+        tool  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app  app  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Frameworks/Kit.framework  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/MacOS/helper  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        image.dmg  dmg  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  no  not known  no
+        verified: 3 files, 5 checks passed, signed by whom you trust
+        exit code 0
+    "#]]);
     let plist = root.join(&app).join("Contents/Info.plist");
     let text = fs::read_to_string(&plist).unwrap();
     fs::write(
@@ -235,7 +264,17 @@ fn macos() {
     for file in files.split(' ') {
         assert_eq!(case.run(&format!("verify {file} TRUST")).code, 1, "{file}");
     }
-    case.check(&format!("verify {app} TRUST"), expect![[""]]);
+    case.check(&format!("verify {app} TRUST"), expect![[r#"
+        file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+        Practice.app  app  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Frameworks/Kit.framework  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/MacOS/helper  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+
+        file  check  expected  actual
+        Practice.app  signature inside  good signature  Info.plist is not the one that was signed
+        NOT verified: 1 of 3 checks failed
+        exit code 1
+    "#]]);
 }
 
 #[test]
