@@ -234,9 +234,9 @@ fn macos() {
 
         file  check  expected  actual
         tool  signature inside  readable  not signed
-        Practice.app  signature inside  readable  failed to open file `Practice.app/Contents/_CodeSignature/CodeResources`: No such file or directory (os error 2)
+        Practice.app  signature  signed  nobody signed it
         image.dmg  signature  signed  nobody signed it
-        NOT verified: 3 of 5 checks failed
+        NOT verified: 3 of 4 checks failed
         exit code 1
     "#]]);
     let ran = case.run(&format!("sign {files}"));
@@ -245,10 +245,12 @@ fn macos() {
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         tool  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
         Practice.app  app  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
-        Practice.app/Frameworks/Kit.framework  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
-        Practice.app/MacOS/helper  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
-        image.dmg  dmg  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  no  not known  no
-        verified: 3 files, 5 checks passed, signed by whom you trust
+        Practice.app/Contents/Frameworks/Kit.framework  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Contents/MacOS/helper  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Contents/Resources/sidecars/tool/module.so  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Contents/Resources/sidecars/tool/tool  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        image.dmg  dmg  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  -  not known  no
+        verified: 3 files, 7 checks passed, signed by whom you trust
         exit code 0
     "#]]);
     let plist = root.join(&app).join("Contents/Info.plist");
@@ -267,12 +269,14 @@ fn macos() {
     case.check(&format!("verify {app} TRUST"), expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         Practice.app  app  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
-        Practice.app/Frameworks/Kit.framework  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
-        Practice.app/MacOS/helper  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Contents/Frameworks/Kit.framework  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Contents/MacOS/helper  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Contents/Resources/sidecars/tool/module.so  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
+        Practice.app/Contents/Resources/sidecars/tool/tool  Mach-O  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  yes  not known  no
 
         file  check  expected  actual
         Practice.app  signature inside  good signature  Info.plist is not the one that was signed
-        NOT verified: 1 of 3 checks failed
+        NOT verified: 1 of 5 checks failed
         exit code 1
     "#]]);
 }
