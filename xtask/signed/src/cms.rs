@@ -114,7 +114,11 @@ impl Message {
         let [signer] = &*signers else {
             bail!("{} signers; a file has one", signers.len());
         };
-        let signer = SignerInfo::from_der(signer)?;
+        let bytes = signer;
+        let signer = SignerInfo::from_der(bytes)?;
+        // A part with another tag would be passed over. The order within may be another one.
+        let size = usize::try_from(signer.encoded_len()?)?;
+        ensure!(size == bytes.len(), "it has another form");
         check_signer(&signer)?;
         let named = AlgorithmIdentifierOwned::from_der(digests.value())?;
         ensure!(
@@ -262,6 +266,9 @@ impl Message {
     fn timestamp(&self, trust: &Trust) -> Result<Option<Timestamp>> {
         let mut tokens = TIMESTAMPS.iter().filter_map(|it| self.attribute(*it));
         let Some(token) = tokens.next() else {
+            let mut attributes = self.signer.unsigned_attrs.iter().flat_map(|it| it.iter());
+            let damaged = attributes.any(|it| TIMESTAMPS.contains(&it.oid));
+            ensure!(!damaged, "it is damaged");
             return Ok(None);
         };
         ensure!(tokens.next().is_none(), "there is more than one");

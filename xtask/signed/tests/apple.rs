@@ -430,6 +430,19 @@ fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
         "#]],
     );
 
+    // Under another number it would be no ticket, and nothing else would say so.
+    let mut data = fs::read(&image).unwrap();
+    let number = [0, 1, 0, 2];
+    let at = data.windows(4).rposition(|it| it == number).unwrap();
+    data[at + 3] = 9;
+    let renumbered = bench.file("renumbered.dmg", &data);
+    bench.check(
+        &renumbered,
+        &expect![[r#"
+        damaged: the signature has a part of an unknown kind
+    "#]],
+    );
+
     let app = signed_app(&bench);
     staple(&app).unwrap();
     let own = |expect: Expect| {
