@@ -79,7 +79,11 @@ impl Message {
     }
 
     fn of(info: &ContentInfo) -> Result<Self> {
-        ensure!(info.content_type == SIGNED_DATA, "no signed message");
+        let tagged = info.content.tag() == Tag::Sequence;
+        ensure!(
+            info.content_type == SIGNED_DATA && tagged,
+            "no signed message"
+        );
         let bytes = info.content.value();
         let mut reader = SliceReader::new(bytes)?;
         Self::read(&mut reader).context("the signed message is damaged")
@@ -110,7 +114,11 @@ impl Message {
         let [signer] = &*signers else {
             bail!("{} signers; a file has one", signers.len());
         };
-        let signer = SignerInfo::from_der(signer)?;
+        let bytes = signer;
+        let signer = SignerInfo::from_der(bytes)?;
+        // A part with another tag would be passed over. The order within may be another one.
+        let size = usize::try_from(signer.encoded_len()?)?;
+        ensure!(size == bytes.len(), "it has another form");
         check_signer(&signer)?;
         let named = AlgorithmIdentifierOwned::from_der(digests.value())?;
         ensure!(
@@ -258,6 +266,9 @@ impl Message {
     fn timestamp(&self, trust: &Trust) -> Result<Option<Timestamp>> {
         let mut tokens = TIMESTAMPS.iter().filter_map(|it| self.attribute(*it));
         let Some(token) = tokens.next() else {
+            let mut attributes = self.signer.unsigned_attrs.iter().flat_map(|it| it.iter());
+            let damaged = attributes.any(|it| TIMESTAMPS.contains(&it.oid));
+            ensure!(!damaged, "it is damaged");
             return Ok(None);
         };
         ensure!(tokens.next().is_none(), "there is more than one");
