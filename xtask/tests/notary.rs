@@ -23,6 +23,10 @@ use xtask_practice::{
 fn both(test: impl Fn(&Mac)) {
     let Some(mac) = Mac::new() else { return };
     test(&mac);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        // What is expected is said once, for both.
+        return;
+    }
     let Some(mac) = Mac::new() else { return };
     let mac = mac.with_apples_tools();
     test(&mac);
@@ -34,9 +38,10 @@ fn submissions_are(mac: &Mac, expected: usize) {
     assert_eq!(all.len(), expected, "{all:?}");
 }
 
-/// Only what a person reads first: without the commands and what they print.
+/// Only what does not depend on the tool: without the commands and what they print.
 fn check(said: &str, expected: Expect) {
-    let is_chatter = |it: &&str| it.contains("   | ") || it.contains("  $ ");
+    let words = ["  | ", "  $ ", "ended 1 process group", "` failed: ", "exit status: "];
+    let is_chatter = |it: &&str| words.iter().any(|word| it.contains(word));
     let lines: Vec<_> = said.lines().filter(|it| !is_chatter(it)).collect();
     expected.assert_eq(&(lines.join("\n") + "\n"));
 }
@@ -48,17 +53,49 @@ fn accepted_and_stapled() {
         let image = mac.signed_image();
         mac.notary.set(&Behaviour::accepting().after(1)).unwrap();
         let said = mac.said("notarize submit Practice.app Practice.dmg");
-        check(&said, expect![[r#""#]]);
+        check(&said, expect![[r#"
+            cargo xtask notarize submit Practice.app Practice.dmg for macos: 2 steps, [JOBS] at a time
+            notarize:Practice.app  runs: it was asked for
+            notarize:Practice.app  passed in [TIME]: accepted as [ID 1]; the ticket is attached
+            notarize:Practice.dmg  runs: it was asked for
+            notarize:Practice.dmg  passed in [TIME]: accepted as [ID 2]; the ticket is attached
+
+            step  status  why  time
+            notarize:Practice.app  passed  accepted as [ID 1]; the ticket is attached  [TIME]
+            notarize:Practice.dmg  passed  accepted as [ID 2]; the ticket is attached  [TIME]
+            2 passed in [TIME]
+            exit 0
+        "#]]);
         for product in [&app, &image] {
             let signed = mac.signature(product);
             assert_eq!((signed.stapled, signed.problems), (Some(true), Vec::new()));
         }
         submissions_are(mac, 2);
         // What carries the ticket is not submitted again, though its bytes are others now.
-        check(&mac.said("notarize submit Practice.app Practice.dmg"), expect![[r#""#]]);
+        check(&mac.said("notarize submit Practice.app Practice.dmg"), expect![[r#"
+            cargo xtask notarize submit Practice.app Practice.dmg for macos: 2 steps, [JOBS] at a time
+            notarize:Practice.app  runs: it was asked for
+            notarize:Practice.app  passed in [TIME]: it carries Apple's ticket already
+            notarize:Practice.dmg  runs: it was asked for
+            notarize:Practice.dmg  passed in [TIME]: it carries Apple's ticket already
+
+            step  status  why  time
+            notarize:Practice.app  passed  it carries Apple's ticket already  [TIME]
+            notarize:Practice.dmg  passed  it carries Apple's ticket already  [TIME]
+            2 passed in [TIME]
+            exit 0
+        "#]]);
         submissions_are(mac, 2);
-        check(&mac.said("notarize status"), expect![[r#""#]]);
-        check(&mac.said("notarize resume"), expect![[r#""#]]);
+        check(&mac.said("notarize status"), expect![[r#"
+            file  submitted  status  submission
+            Practice-[SHA].zip  [NOW]  accepted, stapled  [ID 1]
+            Practice-[SHA].dmg  [NOW]  accepted, stapled  [ID 2]
+            exit 0
+        "#]]);
+        check(&mac.said("notarize resume"), expect![[r#"
+            nothing waits for an answer of Apple's
+            exit 0
+        "#]]);
     });
 }
 
@@ -67,10 +104,25 @@ fn a_killed_run_is_gone_on_with() {
     both(|mac| {
         let app = mac.signed_app();
         mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
-        mac.kill_when("notarize submit Practice.app", "\"submitted\"");
+        mac.kill_when("notarize submit Practice.app", "\"status\": \"submitted\"");
         mac.notary.set(&Behaviour::accepting()).unwrap();
-        check(&mac.said("notarize status"), expect![[r#""#]]);
-        check(&mac.said("notarize resume"), expect![[r#""#]]);
+        check(&mac.said("notarize status"), expect![[r#"
+            file  submitted  status  submission
+            Practice-[SHA].zip  [NOW]  submitted  [ID 1]
+
+            next: cargo xtask notarize resume
+            exit 0
+        "#]]);
+        check(&mac.said("notarize resume"), expect![[r#"
+            cargo xtask notarize resume for macos: 1 step, [JOBS] at a time
+            notarize:Practice-[SHA].zip  runs: submitted at [NOW]
+            notarize:Practice-[SHA].zip  passed in [TIME]: accepted as [ID 1]; the ticket is attached
+
+            step  status  why  time
+            notarize:Practice-[SHA].zip  passed  accepted as [ID 1]; the ticket is attached  [TIME]
+            1 passed in [TIME]
+            exit 0
+        "#]]);
         submissions_are(mac, 1);
         assert_eq!(mac.signature(&app).stapled, Some(true));
     });
@@ -81,7 +133,7 @@ fn the_same_bytes_are_the_same_submission() {
     both(|mac| {
         let app = mac.signed_app();
         mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
-        mac.kill_when("notarize submit Practice.app", "\"submitted\"");
+        mac.kill_when("notarize submit Practice.app", "\"status\": \"submitted\"");
         mac.notary.set(&Behaviour::accepting()).unwrap();
         // Who knows nothing of `resume` types the same again.
         let said = mac.said("notarize submit Practice.app");
@@ -115,9 +167,27 @@ fn another_machine_goes_on() {
     }
     mac.notary.set(&Behaviour::accepting()).unwrap();
     let ran = here.project.run("notarize resume");
-    check(&mac.shown(&ran), expect![[r#""#]]);
+    check(&mac.shown(&ran), expect![[r#"
+        cargo xtask notarize resume for macos: 1 step, [JOBS] at a time
+        notarize:Practice-[SHA].zip  runs: submitted, not answered in time at [NOW]
+        notarize:Practice-[SHA].zip  passed in [TIME]: accepted, but Practice.app is not here: attach the ticket with `cargo xtask notarize resume FILE`
+
+        step  status  why  time
+        notarize:Practice-[SHA].zip  passed  accepted, but Practice.app is not here: attach the ticket with `cargo xtask notarize resume FILE`  [TIME]
+        1 passed in [TIME]
+        exit 0
+    "#]]);
     let ran = here.project.run("notarize resume unpacked/Practice.app");
-    check(&mac.shown(&ran), expect![[r#""#]]);
+    check(&mac.shown(&ran), expect![[r#"
+        cargo xtask notarize resume unpacked/Practice.app for macos: 1 step, [JOBS] at a time
+        notarize:Practice-[SHA].zip  runs: accepted at [NOW]
+        notarize:Practice-[SHA].zip  passed in [TIME]: accepted as [ID 1]; the ticket is attached
+
+        step  status  why  time
+        notarize:Practice-[SHA].zip  passed  accepted as [ID 1]; the ticket is attached  [TIME]
+        1 passed in [TIME]
+        exit 0
+    "#]]);
     assert_eq!(here.signature(&elsewhere).stapled, Some(true));
     submissions_are(&mac, 1);
     submissions_are(&here, 0);
@@ -129,7 +199,23 @@ fn no_answer_in_time_has_an_exit_status_of_its_own() {
         mac.signed_image();
         mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
         let said = mac.said("notarize submit Practice.dmg --timeout 2s");
-        check(&said, expect![[r#""#]]);
+        check(&said, expect![[r#"
+            cargo xtask notarize submit --timeout [TIME] Practice.dmg for macos: 1 step, [JOBS] at a time
+            notarize:Practice.dmg  runs: it was asked for
+            notarize:Practice.dmg  failed after [TIME]: Apple has not answered within [TIME]: Apple has not decided submission [ID 1] of Practice-[SHA].dmg, submitted at [NOW], is remembered: nothing is submitted again
+
+            step  status  why  time
+            notarize:Practice.dmg  failed  it was asked for  [TIME]
+            1 failed in [TIME]
+
+            notarize:Practice.dmg failed: Apple has not answered within [TIME]: Apple has not decided
+              submission [ID 1] of Practice-[SHA].dmg, submitted at [NOW], is remembered: nothing is submitted again
+              log: [ROOT]/target/dist/macos/logs/notarize-Practice.dmg.log
+              hint: go on waiting with `cargo xtask notarize submit --timeout [TIME] Practice.dmg`
+              hint: it has been hours, and Apple's system status shows no trouble? Then submit again with `cargo xtask notarize submit --resubmit FILE`
+              resume: cargo xtask notarize submit --timeout [TIME] Practice.dmg
+            exit 75
+        "#]]);
         assert!(mac.checkpoints()[0].contains("timed-out"));
         let said = mac.said("notarize resume --timeout 1s");
         assert!(said.ends_with("exit 75\n"), "{said}");
@@ -152,12 +238,39 @@ fn a_rejection_is_a_table() {
             },
         ];
         mac.notary.set(&Behaviour::rejecting(issues)).unwrap();
-        check(&mac.said("notarize submit Practice.app"), expect![[r#""#]]);
+        check(&mac.said("notarize submit Practice.app"), expect![[r#"
+            cargo xtask notarize submit Practice.app for macos: 1 step, [JOBS] at a time
+            notarize:Practice.app  runs: it was asked for
+            notarize:Practice.app  failed after [TIME]: Apple rejected Practice-[SHA].zip (submission [ID 1]): Invalid: Archive contains critical validation errors file  severity  message Practice.zip/Practice.app/Contents/MacOS/helper (arm64)  error  The binary is not signed. Practice.zip/Practice.app/Contents/Resources/a  warning  Something odd.
+
+            step  status  why  time
+            notarize:Practice.app  failed  it was asked for  [TIME]
+            1 failed in [TIME]
+
+            notarize:Practice.app failed: Apple rejected Practice-[SHA].zip (submission [ID 1]):
+              Invalid: Archive contains critical validation errors
+
+              file  severity  message
+              Practice.zip/Practice.app/Contents/MacOS/helper (arm64)  error  The binary is not signed.
+              Practice.zip/Practice.app/Contents/Resources/a  warning  Something odd.
+              log: [ROOT]/target/dist/macos/logs/notarize-Practice.app.log
+              hint: what to do about each: https://developer.apple.com/documentation/security/resolving-common-notarization-issues
+              hint: Apple's whole log: [ROOT]/target/dist/macos/notary/[SHA256].log
+              resume: cargo xtask notarize submit Practice.app
+            exit 1
+        "#]]);
         // The same bytes would be rejected again.
         let said = mac.said("notarize submit Practice.app");
         assert!(said.contains("The binary is not signed.") && said.ends_with("exit 1\n"), "{said}");
         submissions_are(mac, 1);
-        check(&mac.said("notarize log"), expect![[r#""#]]);
+        check(&mac.said("notarize log"), expect![[r#"
+            Invalid: Archive contains critical validation errors
+
+            file  severity  message
+            Practice.zip/Practice.app/Contents/MacOS/helper (arm64)  error  The binary is not signed.
+            Practice.zip/Practice.app/Contents/Resources/a  warning  Something odd.
+            exit 0
+        "#]]);
         let json: serde_json::Value = serde_json::from_str(&mac.project.succeed("notarize log --format json").stdout).unwrap();
         assert_eq!(json["issues"][1]["severity"], "warning");
         // Unless somebody says so.
@@ -189,7 +302,21 @@ fn who_is_not_let_in_does_not_ask_again() {
         mac.signed_image();
         let status = Behaviour::accepting().trouble(Request::Status, Trouble::Unauthorized, None);
         mac.notary.set(&status).unwrap();
-        check(&mac.said("notarize submit Practice.dmg"), expect![[r#""#]]);
+        check(&mac.said("notarize submit Practice.dmg"), expect![[r#"
+            cargo xtask notarize submit Practice.dmg for macos: 1 step, [JOBS] at a time
+            notarize:Practice.dmg  runs: it was asked for
+            notarize:Practice.dmg  failed after [TIME]: submission [ID 1] of Practice-[SHA].dmg
+
+            step  status  why  time
+            notarize:Practice.dmg  failed  it was asked for  [TIME]
+            1 failed in [TIME]
+
+            notarize:Practice.dmg failed: submission [ID 1] of Practice-[SHA].dmg
+              cause: Apple refuses the login
+              hint: make an API key in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
+              resume: cargo xtask notarize submit Practice.dmg
+            exit 1
+        "#]]);
         let requests = mac.notary.requests().unwrap();
         let asked = requests.iter().filter(|it| it.starts_with("status")).count();
         assert_eq!(asked, 1, "{requests:?}");
@@ -249,7 +376,22 @@ fn the_ticket_of_other_code_is_no_ticket() {
 fn what_is_not_signed_is_not_submitted() {
     let Some(mac) = Mac::new() else { return };
     mac.app();
-    check(&mac.said("notarize submit Practice.app"), expect![[r#""#]]);
+    check(&mac.said("notarize submit Practice.app"), expect![[r#"
+        cargo xtask notarize submit Practice.app for macos: 1 step, [JOBS] at a time
+        notarize:Practice.app  runs: it was asked for
+        notarize:Practice.app  failed after [TIME]: [ROOT]/Practice.app is not signed
+
+        step  status  why  time
+        notarize:Practice.app  failed  it was asked for  [TIME]
+        1 failed in [TIME]
+
+        notarize:Practice.app failed: [ROOT]/Practice.app is not signed
+          cause: failed to open file `[ROOT]/Practice.app/Contents/_CodeSignature/CodeResources`: No such file or directory (os error 2)
+          log: [ROOT]/target/dist/macos/logs/notarize-Practice.app.log
+          hint: sign it first: `cargo xtask sign [ROOT]/Practice.app`
+          resume: cargo xtask notarize submit Practice.app
+        exit 1
+    "#]]);
     let app = mac.signed_app();
     fs::write(app.join("Contents/Resources/text.txt"), "another text\n").unwrap();
     let said = mac.said("notarize submit Practice.app");
@@ -267,11 +409,26 @@ fn ways_to_log_in() {
         mac.project.variables.retain(|it| !names.contains(&&*it.0));
     };
     forget(&mut mac);
-    check(&mac.said("notarize submit Practice.dmg"), expect![[r#""#]]);
+    check(&mac.said("notarize submit Practice.dmg"), expect![[r#"
+        cargo xtask notarize submit Practice.dmg for macos: 1 step, [JOBS] at a time
+        no step was reached in [TIME]
+
+        error: nobody can ask Apple: there is no API key
+          hint: make one in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
+        exit 1
+    "#]]);
     mac.project.set("APPLE_ID", "somebody@example.org");
     mac.project.set("APPLE_PASSWORD", APPLE_PASSWORD);
     mac.project.set("APPLE_TEAM_ID", "TEAM");
-    check(&mac.said("notarize submit Practice.dmg"), expect![[r#""#]]);
+    check(&mac.said("notarize submit Practice.dmg"), expect![[r#"
+        cargo xtask notarize submit Practice.dmg for macos: 1 step, [JOBS] at a time
+        no step was reached in [TIME]
+
+        error: notarytool takes the password of an Apple ID only as an argument, which every process on the machine can read, and rcodesign takes none
+          hint: make an API key in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
+          hint: or keep the password in the keychain with `xcrun notarytool store-credentials NAME`, and export APPLE_KEYCHAIN_PROFILE=NAME (on macOS)
+        exit 1
+    "#]]);
     // As electron-builder has it.
     mac.project.set("APPLE_API_KEY_ID", key.id);
     mac.project.set("APPLE_API_KEY", key.file.to_str().unwrap());

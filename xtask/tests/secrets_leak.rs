@@ -16,7 +16,7 @@ use std::{
 
 use ct_codecs::{Base64, Encoder as _};
 use fs_err as fs;
-use xtask::engine::secret::Secret;
+use xtask::engine::{files::contains, secret::Secret};
 use xtask_practice::{
     Notary, Pki, StandIns, Timestamps,
     specimens::{self, Kind},
@@ -25,7 +25,7 @@ use xtask_practice::{
 
 use self::{
     gpg::Gpg,
-    project::{Project, files_below, holds, read},
+    project::{Project, files_below, read},
 };
 
 /// Has all that tools and shells trip over, and is long enough to be found nowhere by chance.
@@ -124,7 +124,7 @@ impl Case {
     }
 
     fn is_in(&self, bytes: &[u8]) -> bool {
-        self.secrets.iter().any(|it| holds(bytes, it))
+        self.secrets.iter().any(|it| contains(bytes, it.as_bytes()))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) {
@@ -384,13 +384,13 @@ fn a_leak_is_found() {
     ));
     assert!(args.iter().any(|it| it.contains("sleep 0.2")), "{args:?}");
     let written = run(&format!(
-        "writeFileSync('leak.txt', encodeURIComponent({quoted}));"
+        "writeFileSync('target/leak.txt', encodeURIComponent({quoted}));"
     ));
     assert!(
         written.iter().all(|it| it.ends_with("leak.txt")) && !written.is_empty(),
         "{written:?}"
     );
     let base64 =
-        format!("writeFileSync('leak.txt', Buffer.from('me:' + {quoted}).toString('base64'));");
+        format!("writeFileSync('target/leak.txt', Buffer.from('me:' + {quoted}).toString('base64'));");
     assert!(!run(&base64).is_empty());
 }

@@ -294,7 +294,18 @@ fn a_wrong_passphrase_signs_nothing() {
     case.project.set("GPG_PASSPHRASE", "open barley");
     let shown = case.verified("dist");
     let failure = shown.split_once("sign-installers failed:").unwrap().1;
-    expect![[""]].assert_eq(&without_private(failure));
+    expect![[r#"
+         [ROOT]/target/dist/linux/staging/sign-installers.7549/small_0.1.0_[ARCH].deb cannot be signed with GPG
+          cause: `gpg` failed: exit status: 2
+          $ gpg --batch --yes --no-tty --pinentry-mode loopback --passphrase-fd 0 --local-user [HASH] --digest-algo SHA256 --output target/dist/linux/private/[PID]/content.sig --detach-sign -- target/dist/linux/private/[PID]/content
+          exit status: 2
+          | gpg: signing failed: Bad passphrase
+          | gpg: signing failed: Bad passphrase
+          log: [ROOT]/target/dist/linux/logs/sign-installers.log
+          hint: the secret key must be in the key ring; export its passphrase under the name that `sign.gpg.passphrase-env` gives, or let gpg-agent know it
+          resume: cargo xtask dist
+        exit code 1
+    "#]].assert_eq(&without_private(failure));
     let left = case.project.root.join("target/dist/linux/private");
     assert_eq!(fs::read_dir(left).unwrap().count(), 0);
 }
@@ -360,7 +371,7 @@ fn loose_packages_and_files() {
         loose.rpm  rpm  not checked  -  -  -  -  -
         note: loose.rpm: the signature inside was not checked, no GPG key given
         note: nobody is trusted: whose signatures these are is not compared with anything; name certificates and keys with --trust
-        verified: 1 file, 1 checks passed, signed by whomever the table names
+        verified: 1 file, 1 check passed, signed by whomever the table names
         warning: [ROOT]/loose.rpm: the signature in it is replaced
         $ rpmsign --define '__gpg /usr/bin/gpg' --define '_gpg_name [HASH]' --define '_gpg_digest_algo sha256' --define '_gpg_sign_cmd_extra_args --batch --no-tty --pinentry-mode loopback --passphrase-file "[ROOT]/target/dist/linux/private/[PID]/passphrase"' --addsign .loose.rpm.signing
         $ LC_ALL=C rpm --dbpath target/dist/linux/private/[PID]/rpm --import target/dist/linux/private/[PID]/key.asc

@@ -53,7 +53,7 @@ fn code(folder: &Path) -> Vec<PathBuf> {
 
 /// What is said of each file of code in the app: who signed it, whether hardened, with a timestamp,
 /// whether it may load what others signed.
-fn check_code(mac: &Mac, app: &Path, expected: Expect) {
+fn check_code(mac: &Mac, app: &Path) {
     let mut text = String::new();
     let mains = ["MacOS/Practice", "Versions/A/Kit"];
     for file in code(app) {
@@ -88,7 +88,7 @@ fn check_code(mac: &Mac, app: &Path, expected: Expect) {
             assert_eq!(signed.problems, [String::new(); 0], "{}", file.display());
         }
     }
-    expected.assert_eq(&text);
+    assert_eq!(text, ALL);
     assert_eq!(mac.signature(app).problems, [String::new(); 0]);
 }
 
@@ -101,10 +101,14 @@ fn lose_links(app: &Path) {
     fs::copy(framework.join("Versions/A/Kit"), framework.join("Kit")).unwrap();
 }
 
-fn expected_code() -> Expect {
-    expect![[r#"
-    "#]]
-}
+/// All code in the app once it is signed.
+const ALL: &str = "\
+Contents/Frameworks/Kit.framework/Versions/A/Kit: org.example.Kit by Practice Publisher, hardened, timestamp
+Contents/MacOS/Practice: org.example.Practice by Practice Publisher, hardened, timestamp
+Contents/MacOS/helper: helper by Practice Publisher, hardened, timestamp
+Contents/Resources/sidecars/tool/module.so: module by Practice Publisher, hardened, timestamp
+Contents/Resources/sidecars/tool/tool: tool by Practice Publisher, hardened, timestamp
+";
 
 #[test]
 fn an_app_is_signed_inside_out() {
@@ -113,14 +117,27 @@ fn an_app_is_signed_inside_out() {
     lose_links(&app);
     let said = mac.said("sign Practice.app");
     assert!(said.ends_with("exit 0\n"), "{said}");
-    let order: Vec<_> = said.lines().filter(|it| it.starts_with("note") || it.contains("rcodesign sign")).collect();
-    expect![[r#""#]].assert_eq(&(order.join("\n") + "\n"));
-    check_code(&mac, &app, expected_code());
+    let notes = said.lines().filter(|it| it.starts_with("note"));
+    let signed = said.lines().filter(|it| it.contains("rcodesign sign"));
+    let signed = signed.filter_map(|it| it.rsplit(' ').next());
+    let order: Vec<_> = signed.chain(notes).collect();
+    expect![[r#"
+        Practice.app/Contents/Frameworks/Kit.framework/Versions/A
+        Practice.app/Contents/Resources/sidecars/tool/module.so
+        Practice.app/Contents/Resources/sidecars/tool/tool
+        Practice.app/Contents/MacOS/helper
+        Practice.app
+        note: link Contents/Frameworks/Kit.framework/Kit: made anew, to Versions/Current/Kit
+        note: link Contents/Frameworks/Kit.framework/Resources: made anew, to Versions/Current/Resources
+        note: link Contents/Frameworks/Kit.framework/Versions/Current: made anew, to A
+        note: Practice.app: signed by Practice Publisher, 5 signatures
+    "#]].assert_eq(&(order.join("\n") + "\n"));
+    check_code(&mac, &app);
     let link = fs::read_link(app.join("Contents/Frameworks/Kit.framework/Kit")).unwrap();
     assert_eq!(link, Path::new("Versions/Current/Kit"));
     // A second time it is the same, with a new time.
     mac.project.succeed("sign Practice.app");
-    check_code(&mac, &app, expected_code());
+    check_code(&mac, &app);
 }
 
 #[test]
@@ -198,11 +215,27 @@ fn certificates_that_rcodesign_trips_over() {
         expected.assert_eq(&(errors.join("\n") + "\n"));
         (before, fs::read(mac.project.root.join("lib.dylib")).unwrap())
     };
-    let (before, after) = check(&mut mac, "leaf", "wrong", expect![[r#""#]]);
+    let (before, after) = check(&mut mac, "leaf", "wrong", expect![[r#"
+        error: the password does not fit the certificate in APPLE_CERTIFICATE
+          hint: correct the variable with the password
+        exit 1
+    "#]]);
     assert!(before == after);
-    check(&mut mac, "server", PASSWORD, expect![[r#""#]]);
-    check(&mut mac, "expired", PASSWORD, expect![[r#""#]]);
-    check(&mut mac, "stranger", PASSWORD, expect![[r#""#]]);
+    check(&mut mac, "server", PASSWORD, expect![[r#"
+        error: APPLE_CERTIFICATE
+          cause: it holds no certificate for code signing
+          hint: it takes one of the kind `Developer ID Application`
+        exit 1
+    "#]]);
+    check(&mut mac, "expired", PASSWORD, expect![[r#"
+        error: the certificate of Practice Expired in APPLE_CERTIFICATE expired at [NOW]
+          hint: make a new one in your Apple Developer account; what was signed with a timestamp stays valid
+        exit 1
+    "#]]);
+    check(&mut mac, "stranger", PASSWORD, expect![[r#"
+        error: lib.dylib was signed, but not as it should be: Practice Stranger leads to no certificate that is trusted
+        exit 1
+    "#]]);
 }
 
 fn macho_file() -> Vec<u8> {
@@ -236,7 +269,7 @@ fn codesign_signs_from_a_keychain_of_its_own() {
     fs::write(&search_list, "[\"/Users/a/Library/Keychains/login.keychain-db\"]").unwrap();
     let said = mac.said("sign Practice.app");
     assert!(said.ends_with("exit 0\n"), "{said}");
-    check_code(&mac, &app, expected_code());
+    check_code(&mac, &app);
     mac.stand_ins.check().unwrap();
     nothing_is_left(&mac, &search_list);
     // The key's password fits no line of `security`.
@@ -288,7 +321,7 @@ fn a_killed_run_leaves_no_keychain_for_long() {
     child.wait().unwrap();
     assert!(fs::read_to_string(&search_list).unwrap().contains("/target/dist/"));
     mac.project.succeed("sign Practice.app");
-    check_code(&mac, &app, expected_code());
+    check_code(&mac, &app);
     nothing_is_left(&mac, &search_list);
     mac.stand_ins.check().unwrap();
 }

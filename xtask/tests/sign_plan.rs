@@ -53,9 +53,9 @@ fn of_a_release_for_linux() {
         5  sign-installers  the deb  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
         6  sign-installers  the rpm  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
         7  sign-installers  the rpm  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        8  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
-        9  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
-        10  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+        8  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
+        9  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        10  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         exit code 0
     "#]]);
     check(&Project::built(), "sign plan", expect![[r#"
@@ -67,9 +67,9 @@ fn of_a_release_for_linux() {
         5  sign-installers  small-0.1.0-1.[ARCH].rpm  tauri-updater  sign  development key, made on this machine ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
         6  sign-installers  small_0.1.0_[ARCH].deb  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people; it covers the signatures inside
         7  sign-installers  small_0.1.0_[ARCH].deb  tauri-updater  sign  development key, made on this machine ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        8  archive  small-0.1.0-[TRIPLE].tar.gz  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people; it covers the signatures inside
-        9  seal  manifest.json  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people; it covers the signatures inside
-        10  seal  SHA256SUMS  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people; it covers the signatures inside
+        8  archive  small-0.1.0-[TRIPLE].tar.gz  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people
+        9  seal  manifest.json  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  it names the hashes of all else
+        10  seal  SHA256SUMS  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  it names the hashes of all else
         exit code 0
     "#]]);
     let mut project = Project::built();
@@ -95,9 +95,9 @@ fn of_a_release_for_linux() {
         5  sign-installers  small-0.1.0-1.[ARCH].rpm  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
         6  sign-installers  small_0.1.0_[ARCH].deb  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
         7  sign-installers  small_0.1.0_[ARCH].deb  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        8  archive  small-0.1.0-[TRIPLE].tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
-        9  seal  manifest.json  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
-        10  seal  SHA256SUMS  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+        8  archive  small-0.1.0-[TRIPLE].tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people
+        9  seal  manifest.json  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
+        10  seal  SHA256SUMS  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
         11  seal  SHA256SUMS  gpg  sign  a key that is not in the key ring ([KEY]…)  gpg  for people without minisign
         exit code 0
     "#]].assert_eq(&project.run("sign plan").shown());
@@ -109,7 +109,17 @@ fn of_a_release_for_windows() {
         return;
     }
     let mut project = Project::built();
-    check(&project, "sign plan --target windows", expect![[""]]);
+    check(&project, "sign plan --target windows", expect![[r#"
+        #  step  file  format  action  identity  tool  entitlements  why
+        1  sign-code  small.exe  PE  NOT signed  not signed for Windows (Authenticode): no certificate is set
+        2  sign-installers  the nsis  PE  NOT signed  not signed for Windows (Authenticode): no certificate is set
+        3  sign-installers  the nsis  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+        4  sign-installers  the nsis  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        5  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
+        6  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        7  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        exit code 0
+    "#]]);
     let pki = Pki::shared().unwrap();
     project.set("WIN_CSC_LINK", pki.identity("leaf").p12.to_str().unwrap());
     project.set("WIN_CSC_KEY_PASSWORD", PASSWORD);
@@ -121,19 +131,67 @@ fn of_a_release_for_windows() {
     };
     write("app/small.exe", &specimens::pe());
     write("bundle/small_0.1.0_x64-setup.exe", &specimens::pe());
-    check(&project, "sign plan --target windows", expect![[""]]);
+    check(&project, "sign plan --target windows", expect![[r#"
+        #  step  file  format  action  identity  tool  entitlements  why
+        1  sign-code  small.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
+        2  bundle  small_0.1.0_x64-setup.exe: the host  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the kind of installer is written into it
+        3  bundle  small_0.1.0_x64-setup.exe: the uninstaller  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the bundler has it signed while it works
+        4  sign-installers  small_0.1.0_x64-setup.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
+        5  sign-installers  small_0.1.0_x64-setup.exe  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+        6  sign-installers  small_0.1.0_x64-setup.exe  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        7  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
+        8  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        9  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        exit code 0
+    "#]]);
 }
 
 #[test]
 fn of_a_release_for_macos() {
     let mut project = Project::built();
-    check(&project, "sign plan --target macos", expect![[""]]);
+    check(&project, "sign plan --target macos", expect![[r#"
+        #  step  file  format  action  identity  tool  entitlements  why
+        1  sign-code  small  Mach-O  NOT signed  no certificate is set: APPLE_CERTIFICATE, CSC_LINK or `sign.macos.identity`
+        2  bundle  the app  app  NOT signed  no certificate is set: APPLE_CERTIFICATE, CSC_LINK or `sign.macos.identity`
+        3  bundle  the dmg  dmg  NOT signed  no certificate is set: APPLE_CERTIFICATE, CSC_LINK or `sign.macos.identity`
+        4  sign-installers  the app.tar.gz  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+        5  sign-installers  the app.tar.gz  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        6  sign-installers  the dmg  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+        7  sign-installers  the dmg  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        8  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
+        9  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        10  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+        exit code 0
+    "#]]);
     project.set("APPLE_CERTIFICATE", "AAAA");
     let stage = project.root.join("target/dist/macos/stages/bundle");
     fs::create_dir_all(&stage).unwrap();
     specimens::app(&stage).unwrap();
     fs::write(stage.join("small.dmg"), specimens::dmg()).unwrap();
-    check(&project, "sign plan --target macos", expect![[""]]);
+    project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
+    project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", KEY_PASSWORD);
+    check(&project, "sign plan --target macos", expect![[r#"
+        #  step  file  format  action  identity  tool  entitlements  why
+        1  sign-code  small  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  not built yet; all code in it by its first bytes
+        2  bundle  Practice.app/Contents/Frameworks/Kit.framework/Versions/A  framework  sign  certificate in APPLE_CERTIFICATE  rcodesign  a framework; it seals the code in it
+        3  bundle  Practice.app/Contents/Resources/sidecars/tool/module.so  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
+        4  bundle  Practice.app/Contents/Resources/sidecars/tool/tool  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
+        5  bundle  Practice.app/Contents/MacOS/helper  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
+        6  bundle  Practice.app  app  sign  certificate in APPLE_CERTIFICATE  rcodesign  it seals all code and resources in it
+        7  bundle  small.dmg  dmg  sign  certificate in APPLE_CERTIFICATE  rcodesign  a disk image; what is in it was signed before
+        8  notarize  Practice.app  app  notarize  notarytool or rcodesign  macOS starts what was downloaded only if Apple has seen it
+        9  notarize  Practice.app  app  staple  stapler or rcodesign  so that it starts without a connection, too; it changes the bytes
+        10  notarize  small.dmg  dmg  notarize  notarytool or rcodesign  macOS starts what was downloaded only if Apple has seen it
+        11  notarize  small.dmg  dmg  staple  stapler or rcodesign  so that it starts without a connection, too; it changes the bytes
+        12  sign-installers  Practice.app.tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+        13  sign-installers  Practice.app.tar.gz  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        14  sign-installers  small.dmg  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+        15  sign-installers  small.dmg  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        16  archive  the archive  minisign  sign  release key ([KEY])  minisign, in process  for people
+        17  seal  manifest.json  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
+        18  seal  SHA256SUMS  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
+        exit code 0
+    "#]]);
 }
 
 #[test]

@@ -74,8 +74,9 @@ fn submit(world: &World, options: &Submit) -> Result<ExitCode> {
         }
     };
     let jobs = files.into_iter().map(work).collect();
-    let resume = resume_command(&options.of.target, &options.files, options.timeout);
-    run(world, &target, options.timeout, &resume, jobs)
+    // What was submitted is not submitted again, so the same words go on.
+    let again = command("submit", &options.of.target, &options.files, options.timeout);
+    run(world, &target, options.timeout, &again, jobs)
 }
 
 fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
@@ -101,7 +102,7 @@ fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
     if jobs.is_empty() {
         return print("nothing waits for an answer of Apple's\n");
     }
-    let again = resume_command(&options.of.target, &options.files, options.timeout);
+    let again = command("resume", &options.of.target, &options.files, options.timeout);
     run(world, &target, options.timeout, &again, jobs)
 }
 
@@ -118,14 +119,14 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
             })?;
         }
         notary.answered(&mut checkpoint)?;
-        let remembered = checkpoint.product.as_ref().map(|it| notary.root.join(it));
-        let Some(product) = file.clone().or(remembered) else {
+        let Some(product) = file.clone().or_else(|| checkpoint.product.clone()) else {
             return Ok("accepted; `cargo xtask dist` attaches the ticket".to_owned());
         };
+        let shown = product.display().to_string();
+        let product = notary.root.join(product);
         if !product.exists() {
             return Ok(format!(
-                "accepted, but {} is not here: attach the ticket with `cargo xtask notarize resume FILE`",
-                product.display()
+                "accepted, but {shown} is not here: attach the ticket with `cargo xtask notarize resume FILE`"
             ));
         }
         if checkpoint.status == Status::Stapled {
@@ -134,9 +135,8 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
         let package = Package::of(&product, notary.state)?;
         if package.sha256 != checkpoint.sha256 {
             bail!(
-                "{} is not what was submitted any more: it was changed or signed again since\n\
-                 hint: cargo xtask notarize submit {0}",
-                product.display()
+                "{shown} is not what was submitted any more: it was changed or signed again since\n\
+                 hint: cargo xtask notarize submit {shown}"
             );
         }
         drop(package);
@@ -293,10 +293,10 @@ fn open(
     Ok(session)
 }
 
-/// What to type to go on waiting. A submission is not repeated.
-fn resume_command(target: &str, files: &[PathBuf], timeout: Option<Duration>) -> String {
+/// What to type to go on. `--resubmit` has done its work then.
+fn command(verb: &str, target: &str, files: &[PathBuf], timeout: Option<Duration>) -> String {
     let mut command = Command::new("cargo");
-    command.args(["xtask", "notarize", "resume"]);
+    command.args(["xtask", "notarize", verb]);
     if target != "macos" {
         command.args(["--target", target]);
     }

@@ -276,8 +276,12 @@ pub fn is_stapled(product: &Path) -> Result<bool> {
         revoked: Vec::new(),
         now: SystemTime::now(),
     };
+    let unsigned = || {
+        let path = product.display();
+        format!("{path} is not signed\nhint: sign it first: `cargo xtask sign {path}`")
+    };
     let signed = match product.is_dir() {
-        true => Some(apple::app::inspect(product, &trust)?.own),
+        true => apple::app::inspect(product, &trust).map(|it| Some(it.own)).with_context(unsigned)?,
         false => {
             let data = fs_err::read(product)?;
             if !apple::dmg::is_one(&data) {
@@ -287,12 +291,7 @@ pub fn is_stapled(product: &Path) -> Result<bool> {
             apple::dmg::inspect(&data, &trust)?.map(|it| it.signed)
         }
     };
-    let signed = signed.with_context(|| {
-        format!(
-            "{} is not signed\nhint: sign it first: `cargo xtask sign {0}`",
-            product.display()
-        )
-    })?;
+    let signed = signed.with_context(unsigned)?;
     ensure!(
         signed.problems.is_empty(),
         "the signature of {} does not hold: {}\n\

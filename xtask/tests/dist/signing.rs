@@ -245,14 +245,23 @@ fn a_release_is_signed_and_the_key_stays_secret() {
     check(
         project.run("verify --require-release"),
         expect![[r#"
-        file  kind  size  sha256  signatures
-        small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
-        small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        note: self-attested: no trusted key given, checked with the manifest's own
-        verified: 3 files, 41 checks passed, self-attested release key [KEY]
-        exit code 0
-    "#]],
+            file  kind  size  sha256  signatures
+            small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+            small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
+            small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+
+            file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+            small-0.1.0-1.[ARCH].rpm  minisign  release key  [KEY]  -  -  -  -
+            small-0.1.0-1.[ARCH].rpm  tauri-updater  release key  [KEY]  -  -  -  -
+            small-0.1.0-[TRIPLE].tar.gz  minisign  release key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  minisign  release key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  tauri-updater  release key  [KEY]  -  -  -  -
+            manifest.json  minisign  release key  [KEY]  -  -  -  -
+            SHA256SUMS  minisign  release key  [KEY]  -  -  -  -
+            note: self-attested: no trusted key given, checked with the manifest's own
+            verified: 3 files, 41 checks passed, self-attested release key [KEY]
+            exit code 0
+        "#]],
     );
 }
 
@@ -287,13 +296,22 @@ fn a_key_of_minisign_itself_signs() {
     check(
         project.run(&line),
         expect![[r#"
-        file  kind  size  sha256  signatures
-        small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
-        small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        verified: 3 files, 42 checks passed, trusted release key [KEY]
-        exit code 0
-    "#]],
+            file  kind  size  sha256  signatures
+            small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+            small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
+            small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+
+            file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+            small-0.1.0-1.[ARCH].rpm  minisign  release key  [KEY]  -  -  -  -
+            small-0.1.0-1.[ARCH].rpm  tauri-updater  release key  [KEY]  -  -  -  -
+            small-0.1.0-[TRIPLE].tar.gz  minisign  release key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  minisign  release key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  tauri-updater  release key  [KEY]  -  -  -  -
+            manifest.json  minisign  release key  [KEY]  -  -  -  -
+            SHA256SUMS  minisign  release key  [KEY]  -  -  -  -
+            verified: 3 files, 42 checks passed, trusted release key [KEY]
+            exit code 0
+        "#]],
     );
 }
 

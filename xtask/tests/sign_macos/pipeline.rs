@@ -32,6 +32,8 @@ use super::{frozen, mac::Mac, project};
 /// names.
 const BUNDLER: &str = r#"#!/usr/bin/env python3
 import json, os, plistlib, shutil, sys
+if sys.argv[1:] == ["--version"]:
+    sys.exit(print("tauri-cli 2.12.5"))
 config = json.loads(sys.argv[sys.argv.index("--config") + 1])
 triple = sys.argv[sys.argv.index("--target") + 1]
 assert "--no-sign" in sys.argv and sys.argv[sys.argv.index("--bundles") + 1] == "app"
@@ -214,7 +216,31 @@ fn the_steps_come_in_the_order_of_the_bytes() {
     write(&root.join("built/x/x/lib.so"), macho(Kind::Library, 3), 0o644);
     write(&root.join("built/y/y"), macho(Kind::Program, 4), 0o755);
     let said = child(&mac, true);
-    check(&mac, &said, expect![[r#""#]]);
+    check(&mac, &said, expect![[r#"
+        [sign-code]
+        entitlement of y: com.apple.security.cs.disable-library-validation: a sidecar in one file unpacks its libraries when it starts, with other signatures than its own; under the hardened runtime macOS would refuse to load them
+        signature: Apple code signature by Practice Publisher (certificate [SHA256] 4 signatures
+        [bundle]
+        entitlement of Contents/MacOS/y: com.apple.security.cs.disable-library-validation: a sidecar in one file unpacks its libraries when it starts, with other signatures than its own; under the hardened runtime macOS would refuse to load them
+        signature: Apple code signature by Practice Publisher (certificate [SHA256] 4 signatures
+        entitlement of Contents/MacOS/y: com.apple.security.cs.disable-library-validation: a sidecar in one file unpacks its libraries when it starts, with other signatures than its own; under the hardened runtime macOS would refuse to load them
+        signature: Apple code signature by Practice Publisher (certificate [SHA256] 4 signatures
+        note: hdiutil found the image busy; again in 1 s
+        signature: Apple code signature by Practice Publisher (certificate [SHA256] 1 signatures
+        [notarize]
+        notarization of small.app: accepted as [ID], the ticket is attached
+        notarization of small_0.1.0_aarch64.dmg: accepted as [ID], the ticket is attached
+        [sign-installers]
+        identity: release
+        small.app.tar.gz
+        small.app.tar.gz.minisig
+        small.app.tar.gz.sig
+        small_0.1.0_aarch64.dmg
+        small_0.1.0_aarch64.dmg.minisig
+        small_0.1.0_aarch64.dmg.sig
+        small.app.tar.gz: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["minisign", "tauri-updater"]
+        small_0.1.0_aarch64.dmg: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["apple", "minisign", "tauri-updater"]
+    "#]]);
     // The image holds the app as it was signed, and carries the ticket.
     let packed = beside.join("packed/small.app");
     assert_eq!(mac.signature(&packed).problems, [String::new(); 0]);

@@ -64,8 +64,9 @@ impl Mac {
     /// As on macOS: with codesign, security and xcrun.
     pub fn with_apples_tools(mut self) -> Self {
         self.project.replace("packaging/dist.toml", "[sign.macos]", "[sign.macos]\ntool = \"codesign\"");
-        let path = self.stand_ins.path().unwrap();
-        self.project.set("PATH", path.into_string().unwrap());
+        let (_, path) = self.project.variables.iter().find(|it| it.0 == "PATH").unwrap();
+        let path = format!("{}:{path}", self.stand_ins.bin().display());
+        self.project.set("PATH", path);
         self
     }
 
@@ -88,8 +89,11 @@ impl Mac {
 
     /// An app that is signed.
     pub fn signed_app(&self) -> PathBuf {
-        let app = self.app();
-        self.project.succeed("sign Practice.app");
+        let app = self.project.root.join("Practice.app");
+        if !app.exists() {
+            self.app();
+        }
+        self.sign("Practice.app");
         app
     }
 
@@ -97,8 +101,16 @@ impl Mac {
     pub fn signed_image(&self) -> PathBuf {
         let image = self.project.root.join("Practice.dmg");
         fs::write(&image, specimens::dmg()).unwrap();
-        self.project.succeed("sign Practice.dmg");
+        self.sign("Practice.dmg");
         image
+    }
+
+    /// With rcodesign, which takes a fraction of the time of the stand-ins.
+    fn sign(&self, product: &str) {
+        let text = self.project.read("packaging/dist.toml");
+        self.project.write("packaging/dist.toml", text.replace("\"codesign\"", "\"rcodesign\""));
+        self.project.succeed(&format!("sign {product}"));
+        self.project.write("packaging/dist.toml", text);
     }
 
     /// Runs it and gives what a person would read, and the exit status.
@@ -156,11 +168,11 @@ impl Mac {
     }
 
     pub fn trust(&self) -> Trust {
-        let anchors = |file| Certificate::read_all(file).unwrap();
-        let between = anchors(&self.pki.file("intermediate.pem"));
+        let anchors = |file: PathBuf| Certificate::read_all(&file).unwrap();
+        let between = anchors(self.pki.file("intermediate.pem"));
         Trust {
-            anchors: [anchors(&self.pki.root()), between].concat(),
-            timestamp_anchors: anchors(&self.pki.timestamp_root()),
+            anchors: [anchors(self.pki.root()), between].concat(),
+            timestamp_anchors: anchors(self.pki.timestamp_root()),
             revoked: Vec::new(),
             now: std::time::SystemTime::now(),
         }

@@ -50,11 +50,13 @@ const TRANSIENT: [&str; 5] = [
     "expected value at line",
 ];
 /// Apple has answered, but not everywhere.
-const NO_TICKET: [&str; 4] = [
+const NO_TICKET: [&str; 5] = [
     "NOT_FOUND",
     "not in response",
     "Could not find base64 encoded ticket",
-    "Error 65",
+    "Record not found",
+    // stapler's exit status where there is no way to Apple.
+    "Error 68",
 ];
 
 /// Who asks.
