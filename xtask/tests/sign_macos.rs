@@ -81,9 +81,21 @@ fn check_code(mac: &Mac, app: &Path) {
                 file.strip_prefix(app).unwrap().display(),
                 it.identifier,
                 signed.signer.unwrap_or_default(),
-                if signed.hardened_runtime == Some(true) { ", hardened" } else { "" },
-                if signed.timestamp.is_some() { ", timestamp" } else { "" },
-                if holds(&bytes, LIBRARY_VALIDATION) { ", loads others'" } else { "" },
+                if signed.hardened_runtime == Some(true) {
+                    ", hardened"
+                } else {
+                    ""
+                },
+                if signed.timestamp.is_some() {
+                    ", timestamp"
+                } else {
+                    ""
+                },
+                if holds(&bytes, LIBRARY_VALIDATION) {
+                    ", loads others'"
+                } else {
+                    ""
+                },
             );
             assert_eq!(signed.problems, [String::new(); 0], "{}", file.display());
         }
@@ -133,6 +145,7 @@ fn an_app_is_signed_inside_out() {
         note: Practice.app: signed by Practice Publisher, 5 signatures
     "#]].assert_eq(&(order.join("\n") + "\n"));
     check_code(&mac, &app);
+    assert_eq!(mac.server.requests().unwrap(), 5, "each is signed once");
     let link = fs::read_link(app.join("Contents/Frameworks/Kit.framework/Kit")).unwrap();
     assert_eq!(link, Path::new("Versions/Current/Kit"));
     // A second time it is the same, with a new time.
@@ -146,11 +159,15 @@ fn a_sidecar_in_one_file_may_load_what_others_signed() {
     mac.project.write("sidecars/helper/__main__.py", "");
     mac.project.write("sidecars/helper/requirements.txt", "");
     let external = "\"externalBin\": [\"binaries/helper\"],\n    \"icon\"";
-    mac.project.replace("src-tauri/tauri.conf.json", "\"icon\"", external);
+    mac.project
+        .replace("src-tauri/tauri.conf.json", "\"icon\"", external);
     mac.project.configure("[[sidecar]]\nname = \"helper\"");
     let app = mac.app();
     let said = mac.said("sign Practice.app");
-    assert!(said.contains("a sidecar in one file unpacks its libraries when it starts"), "{said}");
+    assert!(
+        said.contains("a sidecar in one file unpacks its libraries when it starts"),
+        "{said}"
+    );
     let helper = fs::read(app.join("Contents/MacOS/helper")).unwrap();
     assert!(holds(&helper, LIBRARY_VALIDATION));
     // What the configuration says of a file counts, and that of before is not kept.
@@ -176,11 +193,13 @@ fn entitlements_of_an_older_signature_are_gone() {
         "<plist version=\"1.0\"><dict><key>com.apple.security.cs.allow-jit</key><true/></dict></plist>",
     );
     let with = "[sign.macos]\nentitlements = \"app.plist\"";
-    mac.project.replace("packaging/dist.toml", "[sign.macos]", with);
+    mac.project
+        .replace("packaging/dist.toml", "[sign.macos]", with);
     mac.project.succeed("sign Practice.app");
     let main = app.join("Contents/MacOS/Practice");
     assert!(holds(&fs::read(&main).unwrap(), b"allow-jit"));
-    mac.project.replace("packaging/dist.toml", with, "[sign.macos]");
+    mac.project
+        .replace("packaging/dist.toml", with, "[sign.macos]");
     mac.project.succeed("sign Practice.app");
     assert!(!holds(&fs::read(&main).unwrap(), b"allow-jit"));
 }
@@ -200,10 +219,19 @@ fn certificates_that_rcodesign_trips_over() {
     let Some(mut mac) = Mac::new() else { return };
     fs::write(mac.project.root.join("lib.dylib"), macho_file()).unwrap();
     let leaf = mac.pki.identity("leaf");
-    for p12 in [leaf.p12, leaf.p12_with_chain, leaf.p12_modern, mac.pki.identity("ec").p12] {
+    for p12 in [
+        leaf.p12,
+        leaf.p12_with_chain,
+        leaf.p12_modern,
+        mac.pki.identity("ec").p12,
+    ] {
         mac.use_certificate(&p12, PASSWORD);
         let said = mac.said("sign lib.dylib");
-        assert!(said.contains("signed by Practice Publisher"), "{}: {said}", p12.display());
+        assert!(
+            said.contains("signed by Practice Publisher"),
+            "{}: {said}",
+            p12.display()
+        );
         assert!(said.ends_with("exit 0\n"), "{said}");
     }
     let check = |mac: &mut Mac, name: &str, password: &str, expected: Expect| {
@@ -211,31 +239,57 @@ fn certificates_that_rcodesign_trips_over() {
         mac.use_certificate(&p12, password);
         let before = fs::read(mac.project.root.join("lib.dylib")).unwrap();
         let said = mac.said("sign lib.dylib");
-        let errors: Vec<_> = said.lines().skip_while(|it| !it.starts_with("error")).collect();
+        let errors: Vec<_> = said
+            .lines()
+            .skip_while(|it| !it.starts_with("error"))
+            .collect();
         expected.assert_eq(&(errors.join("\n") + "\n"));
-        (before, fs::read(mac.project.root.join("lib.dylib")).unwrap())
+        (
+            before,
+            fs::read(mac.project.root.join("lib.dylib")).unwrap(),
+        )
     };
-    let (before, after) = check(&mut mac, "leaf", "wrong", expect![[r#"
+    let (before, after) = check(
+        &mut mac,
+        "leaf",
+        "wrong",
+        expect![[r#"
         error: the password does not fit the certificate in APPLE_CERTIFICATE
           hint: correct the variable with the password
         exit 1
-    "#]]);
+    "#]],
+    );
     assert!(before == after);
-    check(&mut mac, "server", PASSWORD, expect![[r#"
+    check(
+        &mut mac,
+        "server",
+        PASSWORD,
+        expect![[r#"
         error: APPLE_CERTIFICATE
           cause: it holds no certificate for code signing
           hint: it takes one of the kind `Developer ID Application`
         exit 1
-    "#]]);
-    check(&mut mac, "expired", PASSWORD, expect![[r#"
+    "#]],
+    );
+    check(
+        &mut mac,
+        "expired",
+        PASSWORD,
+        expect![[r#"
         error: the certificate of Practice Expired in APPLE_CERTIFICATE expired at [NOW]
           hint: make a new one in your Apple Developer account; what was signed with a timestamp stays valid
         exit 1
-    "#]]);
-    check(&mut mac, "stranger", PASSWORD, expect![[r#"
+    "#]],
+    );
+    check(
+        &mut mac,
+        "stranger",
+        PASSWORD,
+        expect![[r#"
         error: lib.dylib was signed, but not as it should be: Practice Stranger leads to no certificate that is trusted
         exit 1
-    "#]]);
+    "#]],
+    );
 }
 
 fn macho_file() -> Vec<u8> {
@@ -246,16 +300,22 @@ fn macho_file() -> Vec<u8> {
 fn a_timestamp_server_with_a_bad_day() {
     let Some(mac) = Mac::new() else { return };
     fs::write(mac.project.root.join("lib.dylib"), macho_file()).unwrap();
-    mac.server.set(&Behaviour::failing(Trouble::Unavailable, 1)).unwrap();
+    mac.server
+        .set(&Behaviour::failing(Trouble::Unavailable, 1))
+        .unwrap();
     let said = mac.said("sign lib.dylib");
-    assert!(said.contains("the timestamp server failed; it is asked again in"), "{said}");
+    assert!(
+        said.contains("the timestamp server failed; it is asked again in"),
+        "{said}"
+    );
     assert!(said.ends_with("exit 0\n"), "{said}");
     mac.server.set(&Behaviour::wrong_usage()).unwrap();
     let said = mac.said("sign lib.dylib");
     assert!(said.ends_with("exit 1\n"), "{said}");
     // Without one only if that is what the configuration says.
     let none = "[sign.macos]\ntimestamp = \"none\"";
-    mac.project.replace("packaging/dist.toml", "[sign.macos]", none);
+    mac.project
+        .replace("packaging/dist.toml", "[sign.macos]", none);
     mac.project.succeed("sign lib.dylib");
 }
 
@@ -266,7 +326,11 @@ fn codesign_signs_from_a_keychain_of_its_own() {
     let app = mac.app();
     lose_links(&app);
     let search_list = mac.stand_ins.folder().join("search-list.json");
-    fs::write(&search_list, "[\"/Users/a/Library/Keychains/login.keychain-db\"]").unwrap();
+    fs::write(
+        &search_list,
+        "[\"/Users/a/Library/Keychains/login.keychain-db\"]",
+    )
+    .unwrap();
     let said = mac.said("sign Practice.app");
     assert!(said.ends_with("exit 0\n"), "{said}");
     check_code(&mac, &app);
@@ -274,10 +338,19 @@ fn codesign_signs_from_a_keychain_of_its_own() {
     nothing_is_left(&mac, &search_list);
     // The key's password fits no line of `security`.
     let calls = mac.stand_ins.calls().unwrap();
-    let asked: Vec<_> = calls.iter().filter_map(|it| it.command.as_deref()).collect();
+    let asked: Vec<_> = calls
+        .iter()
+        .filter_map(|it| it.command.as_deref())
+        .collect();
     assert_eq!(
         asked,
-        ["create-keychain", "set-keychain-settings", "unlock-keychain", "import", "set-key-partition-list"]
+        [
+            "create-keychain",
+            "set-keychain-settings",
+            "unlock-keychain",
+            "import",
+            "set-key-partition-list"
+        ]
     );
 }
 
@@ -285,7 +358,10 @@ fn nothing_is_left(mac: &Mac, search_list: &Path) {
     let list = fs::read_to_string(search_list).unwrap();
     assert_eq!(list, "[\"/Users/a/Library/Keychains/login.keychain-db\"]");
     let all = walk(&mac.project.root.join("target/dist"));
-    let left: Vec<_> = all.iter().filter(|it| it.contains("keychain") || it.contains("private/")).collect();
+    let left: Vec<_> = all
+        .iter()
+        .filter(|it| it.contains("keychain") || it.contains("private/"))
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -309,8 +385,14 @@ fn a_killed_run_leaves_no_keychain_for_long() {
     let mac = mac.with_apples_tools();
     let app = mac.app();
     let search_list = mac.stand_ins.folder().join("search-list.json");
-    fs::write(&search_list, "[\"/Users/a/Library/Keychains/login.keychain-db\"]").unwrap();
-    mac.stand_ins.bad_days("codesign", &[BadDay::hangs()]).unwrap();
+    fs::write(
+        &search_list,
+        "[\"/Users/a/Library/Keychains/login.keychain-db\"]",
+    )
+    .unwrap();
+    mac.stand_ins
+        .bad_days("codesign", &[BadDay::hangs()])
+        .unwrap();
     let mut child = mac.start(mac.project.command("sign Practice.app"));
     let hangs = || {
         let calls = mac.stand_ins.calls().unwrap();
@@ -319,7 +401,11 @@ fn a_killed_run_leaves_no_keychain_for_long() {
     project::wait_for("codesign", hangs);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(fs::read_to_string(&search_list).unwrap().contains("/target/dist/"));
+    assert!(
+        fs::read_to_string(&search_list)
+            .unwrap()
+            .contains("/target/dist/")
+    );
     mac.project.succeed("sign Practice.app");
     check_code(&mac, &app);
     nothing_is_left(&mac, &search_list);
@@ -334,5 +420,8 @@ fn codesign_that_claims_success_is_not_believed() {
     let lies = [BadDay::lies(""), BadDay::lies("lib.dylib: valid on disk")];
     mac.stand_ins.bad_days("codesign", &lies).unwrap();
     let said = mac.said("sign lib.dylib");
-    assert!(said.contains("lib.dylib was signed in vain") && said.ends_with("exit 1\n"), "{said}");
+    assert!(
+        said.contains("lib.dylib was signed in vain") && said.ends_with("exit 1\n"),
+        "{said}"
+    );
 }

@@ -49,11 +49,14 @@ pub(super) fn notarize(world: &World, options: &Notarize) -> Result<ExitCode> {
     }
 }
 
+/// Asks Apple; gives what came of it.
+type Work<'j> = Box<dyn Fn(&Notary) -> Result<String> + 'j>;
+
 /// One thing to do, with its name.
 struct Job<'j> {
     name: String,
     why: String,
-    work: Box<dyn Fn(&Notary) -> Result<String> + 'j>,
+    work: Work<'j>,
 }
 
 fn submit(world: &World, options: &Submit) -> Result<ExitCode> {
@@ -75,7 +78,12 @@ fn submit(world: &World, options: &Submit) -> Result<ExitCode> {
     };
     let jobs = files.into_iter().map(work).collect();
     // What was submitted is not submitted again, so the same words go on.
-    let again = command("submit", &options.of.target, &options.files, options.timeout);
+    let again = command(
+        "submit",
+        &options.of.target,
+        &options.files,
+        options.timeout,
+    );
     run(world, &target, options.timeout, &again, jobs)
 }
 
@@ -102,7 +110,12 @@ fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
     if jobs.is_empty() {
         return print("nothing waits for an answer of Apple's\n");
     }
-    let again = command("resume", &options.of.target, &options.files, options.timeout);
+    let again = command(
+        "resume",
+        &options.of.target,
+        &options.files,
+        options.timeout,
+    );
     run(world, &target, options.timeout, &again, jobs)
 }
 
@@ -115,7 +128,10 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
         if checkpoint.id.is_none() {
             checkpoint.id = notary.client.find_by_name(notary.hands, &checkpoint.file)?;
             checkpoint.id().with_context(|| {
-                format!("Apple knows no {}: submit it again with `cargo xtask notarize submit`", checkpoint.file)
+                format!(
+                    "Apple knows no {}: submit it again with `cargo xtask notarize submit`",
+                    checkpoint.file
+                )
             })?;
         }
         notary.answered(&mut checkpoint)?;
@@ -141,7 +157,10 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
         }
         drop(package);
         notary.staple(&mut checkpoint, &product)?;
-        Ok(format!("accepted as {}; the ticket is attached", checkpoint.id()?))
+        Ok(format!(
+            "accepted as {}; the ticket is attached",
+            checkpoint.id()?
+        ))
     };
     Job {
         name,
@@ -171,14 +190,18 @@ fn run(
         timeout: timeout.unwrap_or(config.sign.macos.notarize_timeout),
         resume,
     };
-    let worst = ask.all(&config.sign.macos, redactor, &jobs).unwrap_or_else(|error| {
-        let failure = session::failure(&error, "");
-        events.emit(Event::RunFailed { failure });
-        Some(error)
-    });
+    let worst = ask
+        .all(&config.sign.macos, redactor, &jobs)
+        .unwrap_or_else(|error| {
+            let failure = session::failure(&error, "");
+            events.emit(Event::RunFailed { failure });
+            Some(error)
+        });
     session.close();
     let (ok, seconds) = (worst.is_none(), started.elapsed().as_secs_f64());
-    let next = worst.as_ref().is_some_and(|it| it.is::<Reported>() || it.is::<Interrupted>());
+    let next = worst
+        .as_ref()
+        .is_some_and(|it| it.is::<Reported>() || it.is::<Interrupted>());
     let next = next.then(|| resume.to_owned());
     events.emit(Event::RunFinished { ok, seconds, next });
     Ok(match &worst {
@@ -243,7 +266,9 @@ impl Ask<'_> {
 }
 
 fn only_waits(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Reported>().is_some_and(|it| it.status.is_some())
+    error
+        .downcast_ref::<Reported>()
+        .is_some_and(|it| it.status.is_some())
 }
 
 /// Says that nobody is configured who may ask Apple, and how to change that.
@@ -286,7 +311,10 @@ fn open(
     events.emit(Event::RunStarted {
         command: command.to_owned(),
         target: target.name.clone(),
-        steps: jobs.iter().map(|it| format!("notarize:{}", it.name)).collect(),
+        steps: jobs
+            .iter()
+            .map(|it| format!("notarize:{}", it.name))
+            .collect(),
         jobs: 1,
         logs: state.join("logs"),
     });
@@ -315,7 +343,10 @@ fn from_here(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn shown(file: &Path) -> String {
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    file.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn status(world: &World, target: &Target) -> Result<ExitCode> {
@@ -328,7 +359,12 @@ fn status(world: &World, target: &Target) -> Result<ExitCode> {
     }
     let row = |it: &Checkpoint| {
         let id = it.id.clone().unwrap_or_else(|| "-".to_owned());
-        vec![it.file.clone(), it.submitted.clone(), it.status.to_string(), id]
+        vec![
+            it.file.clone(),
+            it.submitted.clone(),
+            it.status.to_string(),
+            id,
+        ]
     };
     let rows: Vec<_> = all.iter().map(row).collect();
     let mut text = report::table(&["file", "submitted", "status", "submission"], &rows);

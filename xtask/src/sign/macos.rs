@@ -106,7 +106,10 @@ impl Signing<'_> {
         for path in paths {
             one.all(path, &mut outcome)?;
         }
-        let first = outcome.files.first().and_then(|it| it.1.fingerprint.clone());
+        let first = outcome
+            .files
+            .first()
+            .and_then(|it| it.1.fingerprint.clone());
         outcome.fingerprint = first.context("there was nothing to sign")?;
         Ok(Some(outcome))
     }
@@ -125,15 +128,22 @@ impl One<'_, '_> {
     fn all(&self, path: &Path, outcome: &mut Outcome) -> Result<()> {
         if path.is_dir() {
             for it in links::mend(path)? {
-                outcome.facts.push((format!("link {}", it.link), format!("made anew, to {}", it.target)));
+                outcome.facts.push((
+                    format!("link {}", it.link),
+                    format!("made anew, to {}", it.target),
+                ));
             }
         }
-        let Signing { config, sidecars, .. } = self.signing;
+        let Signing {
+            config, sidecars, ..
+        } = self.signing;
         let items = plan::plan(path, config, sidecars)?;
         for item in items {
             if let Entitlements::NoLibraryValidation(why) = &item.entitlements {
                 let key = format!("entitlement of {}", item.name);
-                outcome.facts.push((key, format!("{NO_LIBRARY_VALIDATION}: {why}")));
+                outcome
+                    .facts
+                    .push((key, format!("{NO_LIBRARY_VALIDATION}: {why}")));
             }
             let place = outcome.files.len();
             if item.kind == Kind::Bundle && item.path == path {
@@ -141,7 +151,10 @@ impl One<'_, '_> {
                 order::refresh(path)?;
             }
             self.one(&item, place)?;
-            let known = outcome.files.first().and_then(|it| it.1.fingerprint.as_deref());
+            let known = outcome
+                .files
+                .first()
+                .and_then(|it| it.1.fingerprint.as_deref());
             let known = match self.identity {
                 Identity::Rcodesign(_, certificate) => Some(certificate.fingerprint()),
                 Identity::Codesign(..) => known.map(str::to_owned),
@@ -155,12 +168,18 @@ impl One<'_, '_> {
     fn one(&self, item: &Item, place: usize) -> Result<()> {
         let entitlements = self.entitlements(item, place)?;
         let command = || self.command(item, entitlements.as_deref());
-        let ran = self.patiently(command).with_context(|| format!("{} cannot be signed", item.name))?;
+        let ran = self
+            .patiently(command)
+            .with_context(|| format!("{} cannot be signed", item.name))?;
         drop(ran);
         if let Identity::Codesign(..) = self.identity {
             let deep = item.kind == Kind::Bundle;
             let verify = codesign::verify_cmd(&item.path, deep);
-            self.signing.hands.exec(verify).run().with_context(|| format!("{} was signed in vain", item.name))?;
+            self.signing
+                .hands
+                .exec(verify)
+                .run()
+                .with_context(|| format!("{} was signed in vain", item.name))?;
         }
         Ok(())
     }
@@ -193,7 +212,9 @@ impl One<'_, '_> {
     fn entitlements(&self, item: &Item, place: usize) -> Result<Option<PathBuf>> {
         let text = match &item.entitlements {
             Entitlements::File(file) => return Ok(Some(file.clone())),
-            Entitlements::NoLibraryValidation(_) => format!("<key>{NO_LIBRARY_VALIDATION}</key><true/>"),
+            Entitlements::NoLibraryValidation(_) => {
+                format!("<key>{NO_LIBRARY_VALIDATION}</key><true/>")
+            }
             // `rcodesign` keeps those of an older signature unless it is given others.
             Entitlements::None if self.has_entitlements(item)? => String::new(),
             Entitlements::None => return Ok(None),
@@ -233,7 +254,10 @@ impl One<'_, '_> {
             };
             match waits.next().filter(|_| transient) {
                 Some(wait) => {
-                    let text = format!("the timestamp server failed; it is asked again in {} s", wait.as_secs());
+                    let text = format!(
+                        "the timestamp server failed; it is asked again in {} s",
+                        wait.as_secs()
+                    );
                     hands.note(Level::Warning, text);
                     hands.pause(*wait)?;
                 }

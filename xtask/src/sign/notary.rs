@@ -29,11 +29,7 @@ use self::{
     package::Package,
 };
 use super::hands::Hands;
-use crate::engine::{
-    event::Level,
-    exec::Interrupted,
-    session::EndsWith,
-};
+use crate::engine::{event::Level, exec::Interrupted, session::EndsWith};
 
 /// The exit status of a run that ends before Apple has answered: try again later (`EX_TEMPFAIL` of
 /// `sysexits.h`).
@@ -84,14 +80,20 @@ impl Notary<'_> {
         let mut checkpoint = self.submitted(product, &package, kept, again)?;
         drop(package);
         self.answered(&mut checkpoint)?;
-        if !product.extension().is_some_and(|it| it == "zip") {
+        if product.extension().is_none_or(|it| it != "zip") {
             self.staple(&mut checkpoint, product)?;
         }
         Ok(Notarized::Now(checkpoint.id()?.to_owned()))
     }
 
     /// The submission of these bytes: the one that there is, or a new one.
-    fn submitted(&self, product: &Path, package: &Package, kept: bool, again: bool) -> Result<Checkpoint> {
+    fn submitted(
+        &self,
+        product: &Path,
+        package: &Package,
+        kept: bool,
+        again: bool,
+    ) -> Result<Checkpoint> {
         let known = Checkpoint::read(self.state, &package.sha256)?.filter(|_| !again);
         if let Some(mut known) = known {
             if known.status == Status::Rejected {
@@ -102,7 +104,10 @@ impl Notary<'_> {
                 known.status = Status::Submitted;
             }
             if let Some(id) = &known.id {
-                let text = format!("these bytes were submitted at {} as {id}: going on with that", known.submitted);
+                let text = format!(
+                    "these bytes were submitted at {} as {id}: going on with that",
+                    known.submitted
+                );
                 self.hands.note(Level::Info, text);
                 known.save(self.state)?;
                 return Ok(known);
@@ -121,7 +126,9 @@ impl Notary<'_> {
     fn remembered(&self, product: &Path) -> Result<PathBuf> {
         let full = fs_err::canonicalize(product)?;
         let root = fs_err::canonicalize(self.root)?;
-        Ok(full.strip_prefix(&root).map_or(full.clone(), Path::to_owned))
+        Ok(full
+            .strip_prefix(&root)
+            .map_or(full.clone(), Path::to_owned))
     }
 
     /// Uploads; again if that broke off. Whoever is killed here leaves a checkpoint without an id.
@@ -174,7 +181,9 @@ impl Notary<'_> {
                 Err(Trouble::Final(error)) => {
                     return Err(error.context(format!("submission {id} of {}", checkpoint.file)));
                 }
-                Err(Trouble::Passing(_)) => "Apple could not be asked, the network or its servers failed",
+                Err(Trouble::Passing(_)) => {
+                    "Apple could not be asked, the network or its servers failed"
+                }
             };
             let left = self.timeout.saturating_sub(started.elapsed());
             if left.is_zero() {
@@ -245,7 +254,10 @@ impl Notary<'_> {
                 Err(Trouble::Passing(error)) => match waits.next() {
                     Some(wait) => self.hands.pause(Duration::from_secs(*wait))?,
                     None => {
-                        let hint = format!("hint: Apple accepted it; attach the ticket later with `{}`", self.resume);
+                        let hint = format!(
+                            "hint: Apple accepted it; attach the ticket later with `{}`",
+                            self.resume
+                        );
                         return Err(error.context(format!("{}\n{hint}", no_ticket(product))));
                     }
                 },
@@ -281,7 +293,9 @@ pub fn is_stapled(product: &Path) -> Result<bool> {
         format!("{path} is not signed\nhint: sign it first: `cargo xtask sign {path}`")
     };
     let signed = match product.is_dir() {
-        true => apple::app::inspect(product, &trust).map(|it| Some(it.own)).with_context(unsigned)?,
+        true => apple::app::inspect(product, &trust)
+            .map(|it| Some(it.own))
+            .with_context(unsigned)?,
         false => {
             let data = fs_err::read(product)?;
             if !apple::dmg::is_one(&data) {

@@ -82,10 +82,15 @@ pub(super) fn inputs(release: &Release, cx: &Context, mut inputs: Inputs) -> Res
     }
     let config = &release.config.sign.macos;
     if identity::tool(config) == AppleTool::Rcodesign {
-        inputs = inputs.tool("rcodesign", cx.probe(&crate::tools::versions::rcodesign())?.version);
+        inputs = inputs.tool(
+            "rcodesign",
+            cx.probe(&crate::tools::versions::rcodesign())?.version,
+        );
     }
     let named = macos::plan::named(config);
-    Ok(named.iter().fold(inputs, |inputs, it| inputs.file(&it.file)))
+    Ok(named
+        .iter()
+        .fold(inputs, |inputs, it| inputs.file(&it.file)))
 }
 
 /// Signs apps, disk images or code in place. `sidecars` are those that are shipped with it.
@@ -110,7 +115,8 @@ pub(super) fn sign(
     }
     let (signer, fingerprint) = (outcome.signer, outcome.fingerprint);
     let count = outcome.files.len();
-    let text = format!("Apple code signature by {signer} (certificate {fingerprint}), {count} signatures");
+    let text =
+        format!("Apple code signature by {signer} (certificate {fingerprint}), {count} signatures");
     cx.fact("signature", text);
     Ok(())
 }
@@ -124,8 +130,15 @@ pub(super) fn reference(release: &Release, file: &Path) -> Result<Option<Signatu
     let found = xtask_signed::apple::dmg::inspect(&fs_err::read(file)?, &trust)?;
     let found = found.with_context(|| format!("{} is not signed", file.display()))?;
     let problems = found.signed.problems.join("; ");
-    ensure!(problems.is_empty(), "the signature of {} does not hold: {problems}", file.display());
-    let key_id = found.signed.fingerprint.context("a signature has a signer")?;
+    ensure!(
+        problems.is_empty(),
+        "the signature of {} does not hold: {problems}",
+        file.display()
+    );
+    let key_id = found
+        .signed
+        .fingerprint
+        .context("a signature has a signer")?;
     let kind = SignatureKind::Apple;
     Ok(Some(SignatureRef {
         kind,
@@ -145,7 +158,13 @@ pub(super) fn hashed_again(app: &Path, contents: &mut [Content]) -> Result<()> {
 }
 
 /// Packs an app into a disk image, with the link by which people install it.
-pub(super) fn image(cx: &Context, name: &str, app: &Path, folder: &Path, image: &Path) -> Result<()> {
+pub(super) fn image(
+    cx: &Context,
+    name: &str,
+    app: &Path,
+    folder: &Path,
+    image: &Path,
+) -> Result<()> {
     let file = app.file_name().context("an app has a name")?;
     super::copy_tree(app, &folder.join(file))?;
     super::link(Path::new("/Applications"), &folder.join("Applications"))?;
@@ -157,7 +176,10 @@ pub(super) fn image(cx: &Context, name: &str, app: &Path, folder: &Path, image: 
         }
         match waits.next().filter(|_| hdiutil::is_transient(&ran.printed)) {
             Some(wait) => {
-                cx.note(Level::Warning, format!("hdiutil found the image busy; again in {wait} s"));
+                cx.note(
+                    Level::Warning,
+                    format!("hdiutil found the image busy; again in {wait} s"),
+                );
                 cx.pause(Duration::from_secs(*wait))?;
             }
             None => bail!(failed(ran)),

@@ -47,7 +47,9 @@ impl<'r> Notarize<'r> {
         let not = match () {
             () if !release.config.sign.macos.notarize => Some("`notarize = false` is configured"),
             () if !apple::signs(release) => Some("it is not signed"),
-            () if release.identity != Identity::Release => Some("only what a release identity signs is"),
+            () if release.identity != Identity::Release => {
+                Some("only what a release identity signs is")
+            }
             () => None,
         };
         Self {
@@ -118,7 +120,11 @@ fn gather(folder: &Path, name: &str, entries: &mut Vec<Entry>) -> Result<()> {
             true => Some(fs_err::read_link(&path)?.to_string_lossy().into_owned()),
             false => None,
         };
-        let mode = if link.is_some() || executable(&path)? { 0o755 } else { 0o644 };
+        let mode = if link.is_some() || executable(&path)? {
+            0o755
+        } else {
+            0o644
+        };
         entries.push(Entry {
             path: inside,
             source: path,
@@ -159,7 +165,10 @@ impl Step for Notarize<'_> {
                 Some(client.with_context(crate::commands::no_login)?)
             }
             Some(why) => {
-                cx.note(Level::Warning, format!("Apple is not asked to check this release: {why}"));
+                cx.note(
+                    Level::Warning,
+                    format!("Apple is not asked to check this release: {why}"),
+                );
                 None
             }
         };

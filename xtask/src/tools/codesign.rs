@@ -29,7 +29,11 @@ pub fn sign_cmd(
     if let Some(keychain) = signer.keychain {
         command.arg("--keychain").arg(keychain);
     }
-    command.arg(if timestamp { "--timestamp" } else { "--timestamp=none" });
+    command.arg(if timestamp {
+        "--timestamp"
+    } else {
+        "--timestamp=none"
+    });
     if hardened {
         command.args(["--options", "runtime"]);
     }
@@ -53,5 +57,7 @@ pub fn verify_cmd(path: &Path, deep: bool) -> Command {
 
 /// Whether what it printed says that the timestamp server failed, which may pass.
 pub fn is_transient(printed: &[String]) -> bool {
-    printed.iter().any(|line| TIMESTAMP.iter().any(|it| line.contains(it)))
+    printed
+        .iter()
+        .any(|line| TIMESTAMP.iter().any(|it| line.contains(it)))
 }

@@ -8,7 +8,9 @@ const BUSY: &str = "Resource busy";
 /// Makes a compressed disk image of a folder.
 pub fn create_cmd(name: &str, folder: &Path, image: &Path) -> Command {
     let mut command = Command::new("hdiutil");
-    command.args(["create", "-volname", name, "-fs", "HFS+", "-format", "UDZO", "-ov"]);
+    command.args([
+        "create", "-volname", name, "-fs", "HFS+", "-format", "UDZO", "-ov",
+    ]);
     command.arg("-srcfolder").arg(folder).arg(image);
     command
 }

@@ -113,5 +113,7 @@ pub fn history(stdout: &[u8]) -> Vec<Submission> {
 
 /// Whether what it printed speaks of something that may pass.
 pub fn is_transient(printed: &[String]) -> bool {
-    printed.iter().any(|line| TRANSIENT.iter().any(|it| line.contains(it)))
+    printed
+        .iter()
+        .any(|line| TRANSIENT.iter().any(|it| line.contains(it)))
 }

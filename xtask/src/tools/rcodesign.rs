@@ -45,7 +45,7 @@ pub fn sign_cmd(
         command.arg("--entitlements-xml-file").arg(file);
     }
     if what == What::Bundle {
-        // It would sign all inside anew, without the flags and entitlements that each has got.
+        // It would sign all inside again, which needs the timestamp server once more for each.
         command.args(["--exclude", "**"]);
     }
     command.arg(path);
@@ -70,7 +70,9 @@ pub fn pkcs12(file: &Path, password: &Path) -> Vec<OsString> {
 
 /// The arguments that name PEM files: the first certificate is the signer's.
 pub fn pem(files: &[&Path]) -> Vec<OsString> {
-    let words = files.iter().flat_map(|it| ["--pem-file".into(), it.as_os_str().to_owned()]);
+    let words = files
+        .iter()
+        .flat_map(|it| ["--pem-file".into(), it.as_os_str().to_owned()]);
     words.collect()
 }
 
@@ -120,14 +122,16 @@ pub fn staple_cmd(path: &Path) -> Command {
 
 /// The id in what [`submit_cmd`] printed.
 pub fn submitted(printed: &[String]) -> Option<&str> {
-    let mut ids = printed.iter().filter_map(|it| it.split_once("created submission ID: "));
+    let mut ids = printed
+        .iter()
+        .filter_map(|it| it.split_once("created submission ID: "));
     ids.next().map(|(_, id)| id.trim())
 }
 
 /// The state in what [`ask_cmd`] printed: `Accepted`, `InProgress`, `Invalid`, `Rejected`.
 pub fn state(printed: &[String]) -> Option<&str> {
-    let polls = printed.iter().filter(|it| it.contains("poll state after "));
-    polls.last()?.rsplit(": ").next()
+    let mut polls = printed.iter().filter(|it| it.contains("poll state after "));
+    polls.next_back()?.rsplit(": ").next()
 }
 
 /// Dates, ids and file names in what [`list_cmd`] printed: `<id> <date> <name> <type> <state>`, where
@@ -170,13 +174,21 @@ mod tests {
              uploading asset to s3://bucket/object\n\
              S3 upload completed successfully",
         );
-        assert_eq!(submitted(&submitted_), Some("2efe2717-52ef-43a5-96dc-0797e4ca1041"));
-        let waiting = lines("waiting up to 0s for package upload X to finish processing\npoll state after 0s: InProgress");
+        assert_eq!(
+            submitted(&submitted_),
+            Some("2efe2717-52ef-43a5-96dc-0797e4ca1041")
+        );
+        let waiting = lines(
+            "waiting up to 0s for package upload X to finish processing\npoll state after 0s: InProgress",
+        );
         assert_eq!(state(&waiting), Some("InProgress"));
         assert_eq!(state(&submitted_), None);
         let list = "i1 2026-01-02T03:04:05.678Z my app.zip submissions accepted\n\
                     i2 2026-01-02T03:04:05.678Z b.zip submissions in progress\n";
         let date = "2026-01-02T03:04:05.678Z";
-        assert_eq!(listed(list), [(date, "i1", "my app.zip"), (date, "i2", "b.zip")]);
+        assert_eq!(
+            listed(list),
+            [(date, "i1", "my app.zip"), (date, "i2", "b.zip")]
+        );
     }
 }

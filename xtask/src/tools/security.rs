@@ -14,7 +14,11 @@ const LONGEST_LINE: usize = 4095;
 /// # Errors
 /// The words do not fit on a line.
 pub fn subcommand(words: &[&str]) -> Result<(Command, Vec<u8>)> {
-    let line = words.iter().map(|it| quoted(it)).collect::<Vec<_>>().join(" ");
+    let line = words
+        .iter()
+        .map(|it| quoted(it))
+        .collect::<Vec<_>>()
+        .join(" ");
     ensure!(
         !line.contains(['\n', '\r', '\0']) && line.len() < LONGEST_LINE,
         "`security {}` cannot be asked: a value has more than one line, or is too long",
@@ -40,14 +44,18 @@ pub fn list_cmd() -> Command {
 /// Sets them.
 pub fn search_cmd(keychains: &[String]) -> Command {
     let mut command = Command::new("security");
-    command.args(["list-keychains", "-d", "user", "-s"]).args(keychains);
+    command
+        .args(["list-keychains", "-d", "user", "-s"])
+        .args(keychains);
     command
 }
 
 /// Prints the identities in a keychain that can sign code, also those that nobody trusts.
 pub fn identities_cmd(keychain: &Path) -> Command {
     let mut command = Command::new("security");
-    command.args(["find-identity", "-p", "codesigning"]).arg(keychain);
+    command
+        .args(["find-identity", "-p", "codesigning"])
+        .arg(keychain);
     command
 }
 
@@ -60,7 +68,9 @@ pub fn delete_cmd(keychain: &Path) -> Command {
 
 /// The keychains in what [`list_cmd`] printed.
 pub fn listed(stdout: &str) -> Vec<String> {
-    let names = stdout.lines().map(|it| it.trim().trim_matches('"').to_owned());
+    let names = stdout
+        .lines()
+        .map(|it| it.trim().trim_matches('"').to_owned());
     names.filter(|it| !it.is_empty()).collect()
 }
 
@@ -96,7 +106,10 @@ mod tests {
             assert_eq!(command.get_args().collect::<Vec<_>>(), ["-i"]);
             assert_eq!(String::from_utf8_lossy(&stdin), expected);
         };
-        check(&["unlock-keychain", "-p", "a b"], "\"unlock-keychain\" \"-p\" \"a b\"\n");
+        check(
+            &["unlock-keychain", "-p", "a b"],
+            "\"unlock-keychain\" \"-p\" \"a b\"\n",
+        );
         check(&["x", r#"a"b\c'"#], "\"x\" \"a\\\"b\\\\c'\"\n");
         assert!(subcommand(&["x", "two\nlines"]).is_err());
         assert!(subcommand(&["x", &"a".repeat(4096)]).is_err());
@@ -104,14 +117,21 @@ mod tests {
 
     #[test]
     fn what_it_prints_is_understood() {
-        let keychains = "    \"/Users/a/Library/Keychains/login.keychain-db\"\n    \"/b c.keychain\"\n";
-        let expected = ["/Users/a/Library/Keychains/login.keychain-db", "/b c.keychain"];
+        let keychains =
+            "    \"/Users/a/Library/Keychains/login.keychain-db\"\n    \"/b c.keychain\"\n";
+        let expected = [
+            "/Users/a/Library/Keychains/login.keychain-db",
+            "/b c.keychain",
+        ];
         assert_eq!(listed(keychains), expected);
         let hash = "0123456789ABCDEF0123456789ABCDEF01234567";
         let text = format!(
             "\nPolicy: Code Signing\n  Matching identities\n  1) {hash} \"Dev: E (T)\" (CSSMERR_TP_NOT_TRUSTED)\n     \
              1 identities found\n\n  Valid identities only\n  1) {hash} \"Dev: E (T)\"\n     1 valid identities found\n"
         );
-        assert_eq!(identities(&text), [(hash.to_owned(), "Dev: E (T)".to_owned())]);
+        assert_eq!(
+            identities(&text),
+            [(hash.to_owned(), "Dev: E (T)".to_owned())]
+        );
     }
 }

@@ -110,7 +110,14 @@ fn steps(root: &Path) -> Result<()> {
     let (state, probes) = (root.join("target/dist/macos"), Probes::open(PathBuf::new()));
     let target = "aarch64-apple-darwin".parse()?;
     let redactor = Redactor::default();
-    let release = Release::new(config, target, SigningWish::Release, &state, &probes, &redactor)?;
+    let release = Release::new(
+        config,
+        target,
+        SigningWish::Release,
+        &state,
+        &probes,
+        &redactor,
+    )?;
     release.refuse_for_publishing(true, false)?;
     assert_eq!(release.gaps(), [String::new(); 0]);
     let folder: Frozen = serde_json::from_value(json!({
@@ -168,13 +175,31 @@ fn child(mac: &Mac, release: bool) -> String {
     let beside = mac.project.beside();
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command
-        .args(["--ignored", "--exact", "pipeline::steps_for_macos", "--nocapture"])
-        .envs(mac.project.variables.iter().map(|(name, value)| (name, value)))
+        .args([
+            "--ignored",
+            "--exact",
+            "pipeline::steps_for_macos",
+            "--nocapture",
+        ])
+        .envs(
+            mac.project
+                .variables
+                .iter()
+                .map(|(name, value)| (name, value)),
+        )
         .env("PRACTICE_ROOT", &mac.project.root)
         .env("PRACTICE_FOLDER", &beside)
         .env_remove("GITHUB_TOKEN");
-    let path = mac.project.variables.iter().find(|it| it.0 == "PATH").unwrap();
-    command.env("PATH", format!("{}:{}", beside.join("bin").display(), path.1));
+    let path = mac
+        .project
+        .variables
+        .iter()
+        .find(|it| it.0 == "PATH")
+        .unwrap();
+    command.env(
+        "PATH",
+        format!("{}:{}", beside.join("bin").display(), path.1),
+    );
     if release {
         command.env("TAURI_SIGNING_PRIVATE_KEY", project::KEY);
         command.env("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", project::PASSWORD);
@@ -183,7 +208,11 @@ fn child(mac: &Mac, release: bool) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let lines = text.lines().filter_map(|it| it.split_once("said: "));
     let said: String = lines.map(|it| format!("{}\n", it.1)).collect();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     said
 }
 
@@ -194,7 +223,10 @@ fn check(mac: &Mac, said: &str, expected: Expect) {
     }
     let fingerprint = |word: &str| word.trim_end_matches([')', ',']).len() == 64;
     let words = |line: &str| {
-        let words: Vec<_> = line.split(' ').map(|it| if fingerprint(it) { "[SHA256]" } else { it }).collect();
+        let words: Vec<_> = line
+            .split(' ')
+            .map(|it| if fingerprint(it) { "[SHA256]" } else { it })
+            .collect();
         words.join(" ")
     };
     let lines: Vec<_> = text.lines().map(words).collect();
@@ -210,13 +242,27 @@ fn the_steps_come_in_the_order_of_the_bytes() {
     write(&beside.join("image"), specimens::dmg(), 0o644);
     let text = mac.project.read("packaging/dist.toml");
     let (_, rest) = text.split_once("[sign.macos]").unwrap();
-    mac.project.write("packaging/dist.toml", format!("[bundle]\ncli = [\"bundler\"]\n[sign.macos]{rest}"));
-    write(&root.join("built/app/small"), macho(Kind::Program, 1), 0o755);
+    mac.project.write(
+        "packaging/dist.toml",
+        format!("[bundle]\ncli = [\"bundler\"]\n[sign.macos]{rest}"),
+    );
+    write(
+        &root.join("built/app/small"),
+        macho(Kind::Program, 1),
+        0o755,
+    );
     write(&root.join("built/x/x/x"), macho(Kind::Program, 2), 0o755);
-    write(&root.join("built/x/x/lib.so"), macho(Kind::Library, 3), 0o644);
+    write(
+        &root.join("built/x/x/lib.so"),
+        macho(Kind::Library, 3),
+        0o644,
+    );
     write(&root.join("built/y/y"), macho(Kind::Program, 4), 0o755);
     let said = child(&mac, true);
-    check(&mac, &said, expect![[r#"
+    check(
+        &mac,
+        &said,
+        expect![[r#"
         [sign-code]
         entitlement of y: com.apple.security.cs.disable-library-validation: a sidecar in one file unpacks its libraries when it starts, with other signatures than its own; under the hardened runtime macOS would refuse to load them
         signature: Apple code signature by Practice Publisher (certificate [SHA256] 4 signatures
@@ -240,7 +286,8 @@ fn the_steps_come_in_the_order_of_the_bytes() {
         small_0.1.0_aarch64.dmg.sig
         small.app.tar.gz: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["minisign", "tauri-updater"]
         small_0.1.0_aarch64.dmg: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["apple", "minisign", "tauri-updater"]
-    "#]]);
+    "#]],
+    );
     // The image holds the app as it was signed, and carries the ticket.
     let packed = beside.join("packed/small.app");
     assert_eq!(mac.signature(&packed).problems, [String::new(); 0]);
@@ -250,7 +297,8 @@ fn the_steps_come_in_the_order_of_the_bytes() {
     assert_eq!(mac.signature(&image).stapled, Some(true));
     // So does the app that the updater gets.
     let mut tar = std::process::Command::new("tar");
-    tar.arg("-xzf").arg(root.join("target/steps/stages/sign-installers/small.app.tar.gz"));
+    tar.arg("-xzf")
+        .arg(root.join("target/steps/stages/sign-installers/small.app.tar.gz"));
     project::read({
         tar.current_dir(&beside);
         tar

@@ -14,7 +14,12 @@ use crate::config::{AppleSigning, Timestamping};
 /// # Errors
 /// The file of trusted certificates cannot be read.
 pub fn trust(config: &AppleSigning) -> Result<Trust> {
-    let anchors = config.trust.as_deref().map(Certificate::read_all).transpose()?.unwrap_or_default();
+    let anchors = config
+        .trust
+        .as_deref()
+        .map(Certificate::read_all)
+        .transpose()?
+        .unwrap_or_default();
     Ok(Trust {
         timestamp_anchors: anchors.clone(),
         anchors,
@@ -28,7 +33,12 @@ pub fn trust(config: &AppleSigning) -> Result<Trust> {
 ///
 /// # Errors
 /// Says what is wrong.
-pub fn check(item: &Item, config: &AppleSigning, trust: &Trust, signer: Option<&str>) -> Result<Signed> {
+pub fn check(
+    item: &Item,
+    config: &AppleSigning,
+    trust: &Trust,
+    signer: Option<&str>,
+) -> Result<Signed> {
     let all = read(item, trust).with_context(|| format!("{} was signed in vain", item.name))?;
     for signed in &all {
         let problems = wrong(item, signed, config, signer);

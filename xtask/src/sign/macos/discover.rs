@@ -99,13 +99,15 @@ fn is_image(file: &Path) -> Result<bool> {
     use std::io::Seek as _;
     let mut file = fs::File::open(file)?;
     let mut magic = [0; 4];
-    let read = file.seek(std::io::SeekFrom::End(-TRAILER)).is_ok() && file.read_exact(&mut magic).is_ok();
+    let read =
+        file.seek(std::io::SeekFrom::End(-TRAILER)).is_ok() && file.read_exact(&mut magic).is_ok();
     Ok(read && magic == *KOLY)
 }
 
 fn is_bundle(folder: &Path) -> bool {
     let extension = folder.extension().and_then(|it| it.to_str());
-    extension.is_some_and(|it| BUNDLES.contains(&it)) && folder.join("Contents/Info.plist").is_file()
+    extension.is_some_and(|it| BUNDLES.contains(&it))
+        && folder.join("Contents/Info.plist").is_file()
 }
 
 /// All that carries a signature below an app, itself included, innermost first: what seals another
@@ -115,8 +117,11 @@ fn is_bundle(folder: &Path) -> bool {
 /// A file that lies where only code may lie, or the disk's.
 pub fn inside_out(app: &Path) -> Result<Vec<(PathBuf, Kind)>> {
     let mut found = Vec::new();
-    walk(app, app, &mut found)?;
-    let mains: Vec<PathBuf> = found.iter().filter_map(|(path, kind)| main_of(path, *kind)).collect();
+    walk(app, &mut found)?;
+    let mains: Vec<PathBuf> = found
+        .iter()
+        .filter_map(|(path, kind)| main_of(path, *kind))
+        .collect();
     found.retain(|(path, kind)| *kind != Kind::Code || !mains.contains(path));
     found.sort_by(|a, b| {
         let depth = |it: &Path| it.components().count();
@@ -125,7 +130,7 @@ pub fn inside_out(app: &Path) -> Result<Vec<(PathBuf, Kind)>> {
     Ok(found)
 }
 
-fn walk(app: &Path, folder: &Path, found: &mut Vec<(PathBuf, Kind)>) -> Result<()> {
+fn walk(folder: &Path, found: &mut Vec<(PathBuf, Kind)>) -> Result<()> {
     if is_bundle(folder) {
         found.push((folder.to_owned(), Kind::Bundle));
         refuse_data_among_programs(&folder.join("Contents/MacOS"))?;
@@ -137,7 +142,7 @@ fn walk(app: &Path, folder: &Path, found: &mut Vec<(PathBuf, Kind)>) -> Result<(
     for entry in entries {
         let (path, kind) = (entry.path(), entry.file_type()?);
         if kind.is_dir() && entry.file_name() != "_CodeSignature" {
-            walk(app, &path, found)?;
+            walk(&path, found)?;
         } else if kind.is_file() && is_code(&path)? {
             found.push((path, Kind::Code));
         }
@@ -148,7 +153,10 @@ fn walk(app: &Path, folder: &Path, found: &mut Vec<(PathBuf, Kind)>) -> Result<(
 /// A version of a framework; of one that has no versions, itself.
 fn is_framework_version(folder: &Path) -> bool {
     let is_framework = |it: &Path| it.extension().is_some_and(|it| it == "framework");
-    let above = folder.parent().filter(|it| it.ends_with("Versions")).and_then(Path::parent);
+    let above = folder
+        .parent()
+        .filter(|it| it.ends_with("Versions"))
+        .and_then(Path::parent);
     let place = match above {
         Some(framework) => is_framework(framework),
         None => is_framework(folder) && !folder.join("Versions").exists(),
@@ -182,7 +190,10 @@ fn main_of(folder: &Path, kind: Kind) -> Option<PathBuf> {
 pub fn main_executable(app: &Path) -> Result<PathBuf> {
     let main = main_of(app, Kind::Bundle);
     let main = main.with_context(|| {
-        format!("{} names no CFBundleExecutable", info_of(app, Kind::Bundle).display())
+        format!(
+            "{} names no CFBundleExecutable",
+            info_of(app, Kind::Bundle).display()
+        )
     })?;
     ensure!(main.is_file(), "{} is missing", main.display());
     Ok(main)

@@ -52,9 +52,7 @@ impl<'h> Identity<'h> {
                 let (hash, name) = keychain.identity(name.as_deref())?;
                 Ok(Some(Self::Codesign(hash, name, Some(keychain))))
             }
-            (AppleTool::Codesign, None) => {
-                Ok(name.map(|it| Self::Codesign(it.clone(), it, None)))
-            }
+            (AppleTool::Codesign, None) => Ok(name.map(|it| Self::Codesign(it.clone(), it, None))),
             (_, Some(file)) => {
                 let (words, certificate) = for_rcodesign(hands, private, &file)?;
                 refuse_out_of_date(&certificate, &file.from)?;
@@ -94,7 +92,11 @@ fn refuse_out_of_date(certificate: &Certificate, from: &str) -> Result<()> {
     let (since, until) = certificate.validity();
     let (now, name) = (SystemTime::now(), certificate.name());
     let date = |time| humantime::format_rfc3339_seconds(time).to_string();
-    ensure!(now >= since, "the certificate of {name} in {from} is not valid before {}", date(since));
+    ensure!(
+        now >= since,
+        "the certificate of {name} in {from} is not valid before {}",
+        date(since)
+    );
     ensure!(
         now <= until,
         "the certificate of {name} in {from} expired at {}\n\
@@ -115,8 +117,11 @@ pub fn tool(config: &AppleSigning) -> AppleTool {
 
 /// What the certificate is called; no secret.
 pub fn name(config: &AppleSigning) -> Option<String> {
-    let variable = |it: &&str| std::env::var(it).ok().filter(|it| !it.is_empty());
-    config.identity.clone().or_else(|| NAMES.iter().find_map(|it| variable(&it)))
+    let variable = |it: &str| std::env::var(it).ok().filter(|it| !it.is_empty());
+    config
+        .identity
+        .clone()
+        .or_else(|| NAMES.iter().find_map(|it: &&str| variable(it)))
 }
 
 /// Hands it a file that it can read and that leads to the right certificate. There are two traps: it
@@ -130,7 +135,10 @@ fn for_rcodesign(
     let file = private.file("certificate.p12", &key.bytes)?;
     let password = private.file("certificate.password", key.password.expose().as_bytes())?;
     let words = rcodesign::pkcs12(&file, &password);
-    let looked = hands.exec(rcodesign::analyze_cmd(&words)).stdout_is_data().output()?;
+    let looked = hands
+        .exec(rcodesign::analyze_cmd(&words))
+        .stdout_is_data()
+        .output()?;
     ensure!(
         !looked.printed.iter().any(|it| it.contains(WRONG_PASSWORD)),
         "the password does not fit the certificate in {}\nhint: correct the variable with the password",
@@ -154,7 +162,10 @@ fn for_rcodesign(
 fn signer(printed: &[u8]) -> Result<Certificate> {
     let text = String::from_utf8_lossy(printed);
     let blocks = blocks(&text);
-    let block = blocks.iter().rfind(|it| it.0 == CERTIFICATE).context("it printed no certificate")?;
+    let block = blocks
+        .iter()
+        .rfind(|it| it.0 == CERTIFICATE)
+        .context("it printed no certificate")?;
     certificate(&block.1)
 }
 
@@ -202,7 +213,10 @@ fn taken_apart(text: &str) -> Result<(String, String, Certificate)> {
             _ => above += &pem,
         }
     }
-    ensure!(!keys.is_empty(), "it holds no private key\nhint: export the certificate together with its key");
+    ensure!(
+        !keys.is_empty(),
+        "it holds no private key\nhint: export the certificate together with its key"
+    );
     match own.len() {
         0 => bail!(
             "it holds no certificate for code signing\n\
@@ -219,7 +233,8 @@ fn taken_apart(text: &str) -> Result<(String, String, Certificate)> {
 }
 
 fn certificate(body: &str) -> Result<Certificate> {
-    let der = Base64::decode_to_vec(body, Some(b"\r\n")).map_err(|_| anyhow::anyhow!("damaged PEM"))?;
+    let der =
+        Base64::decode_to_vec(body, Some(b"\r\n")).map_err(|_| anyhow::anyhow!("damaged PEM"))?;
     Certificate::from_der(&der)
 }
 

@@ -37,14 +37,23 @@ impl<'h> Keychain<'h> {
     ///
     /// # Errors
     /// What `security` said.
-    pub fn with(hands: &'h dyn Hands, state: &Path, private: &Private, key: &Pkcs12) -> Result<Self> {
+    pub fn with(
+        hands: &'h dyn Hands,
+        state: &Path,
+        private: &Private,
+        key: &Pkcs12,
+    ) -> Result<Self> {
         sweep(hands, state)?;
         let folder = state.join(FOLDER);
         let pid = std::process::id();
         let record = folder.join(pid.to_string());
         let path = folder.join(format!("{pid}.keychain-db"));
         files::write_durably(&record, path.to_string_lossy().as_bytes())?;
-        let keychain = Self { hands, path, record };
+        let keychain = Self {
+            hands,
+            path,
+            record,
+        };
         keychain.fill(private, key)?;
         Ok(keychain)
     }
@@ -63,7 +72,18 @@ impl<'h> Keychain<'h> {
         let file = private.file("keychain.p12", &key.bytes)?;
         let file = file.to_string_lossy();
         let secret = key.password.expose();
-        let import = ["import", &file, "-k", path, "-f", "pkcs12", "-P", secret, "-T", "/usr/bin/codesign"];
+        let import = [
+            "import",
+            &file,
+            "-k",
+            path,
+            "-f",
+            "pkcs12",
+            "-P",
+            secret,
+            "-T",
+            "/usr/bin/codesign",
+        ];
         self.ask(&import).with_context(|| {
             format!(
                 "the certificate in {} cannot be imported\n\
@@ -72,7 +92,15 @@ impl<'h> Keychain<'h> {
                 key.from
             )
         })?;
-        self.ask(&["set-key-partition-list", "-S", PARTITIONS, "-s", "-k", password, path])?;
+        self.ask(&[
+            "set-key-partition-list",
+            "-S",
+            PARTITIONS,
+            "-s",
+            "-k",
+            password,
+            path,
+        ])?;
         let mut searched = searched(self.hands)?;
         searched.insert(0, path.to_owned());
         self.hands.exec(security::search_cmd(&searched)).run()
@@ -82,7 +110,8 @@ impl<'h> Keychain<'h> {
         let (command, stdin) = security::subcommand(words)?;
         // It prints the attributes of the keys that it touched.
         let run = self.hands.exec(command).stdin(stdin).stdout_is_data();
-        run.run().with_context(|| format!("`security {}`", words[0]))
+        run.run()
+            .with_context(|| format!("`security {}`", words[0]))
     }
 
     /// The identity to sign with: SHA-1 and name. With `wanted` the one of that name, which may be
@@ -91,16 +120,27 @@ impl<'h> Keychain<'h> {
     /// # Errors
     /// There is none.
     pub fn identity(&self, wanted: Option<&str>) -> Result<(String, String)> {
-        let printed = self.hands.exec(security::identities_cmd(&self.path)).read()?;
+        let printed = self
+            .hands
+            .exec(security::identities_cmd(&self.path))
+            .read()?;
         let found = security::identities(&printed);
         let names = found.iter().map(|it| &*it.1).collect::<Vec<_>>().join(", ");
-        let fits = |it: &&(String, String)| wanted.is_none_or(|name| it.1.contains(name) || it.0.eq_ignore_ascii_case(name));
-        found.iter().find(fits).cloned().with_context(|| match (wanted, found.is_empty()) {
-            (Some(name), false) => format!("the certificate's file holds {names}, not `{name}`"),
-            _ => "the certificate's file holds nothing that can sign code\n\
+        let fits = |it: &&(String, String)| {
+            wanted.is_none_or(|name| it.1.contains(name) || it.0.eq_ignore_ascii_case(name))
+        };
+        found
+            .iter()
+            .find(fits)
+            .cloned()
+            .with_context(|| match (wanted, found.is_empty()) {
+                (Some(name), false) => {
+                    format!("the certificate's file holds {names}, not `{name}`")
+                }
+                _ => "the certificate's file holds nothing that can sign code\n\
                   hint: it needs a certificate together with its private key"
-                .to_owned(),
-        })
+                    .to_owned(),
+            })
     }
 }
 
@@ -120,7 +160,9 @@ pub fn sweep(hands: &dyn Hands, state: &Path) -> Result<()> {
     };
     for entry in entries {
         let record = entry?.path();
-        let pid = record.file_name().and_then(|it| it.to_str()?.parse::<u32>().ok());
+        let pid = record
+            .file_name()
+            .and_then(|it| it.to_str()?.parse::<u32>().ok());
         let gone = pid.is_some_and(|it| it == std::process::id() || !processes::is_alive(it));
         if gone {
             let path = PathBuf::from(fs::read_to_string(&record)?);

@@ -58,8 +58,18 @@ fn frameworks(root: &Path) -> Result<Vec<PathBuf>> {
 fn mend_one(root: &Path, framework: &Path, mended: &mut Vec<Mended>) -> Result<()> {
     let versions = framework.join("Versions");
     let version = current(&versions)?;
-    make(root, &versions.join(CURRENT), &version, &versions.join(&version), mended)?;
-    let name = framework.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    make(
+        root,
+        &versions.join(CURRENT),
+        &version,
+        &versions.join(&version),
+        mended,
+    )?;
+    let name = framework
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     for entry in fs::read_dir(versions.join(&version))? {
         let entry = entry?;
         let own = entry.file_name().to_string_lossy().into_owned();
@@ -78,8 +88,15 @@ fn mend_one(root: &Path, framework: &Path, mended: &mut Vec<Mended>) -> Result<(
 fn current(versions: &Path) -> Result<String> {
     let link = versions.join(CURRENT);
     if let Ok(target) = fs::read_link(&link) {
-        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        ensure!(versions.join(&name).is_dir(), "Versions/{CURRENT} leads to {name}, which is missing");
+        let name = target
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        ensure!(
+            versions.join(&name).is_dir(),
+            "Versions/{CURRENT} leads to {name}, which is missing"
+        );
         return Ok(name);
     }
     let mut names = Vec::new();
@@ -113,7 +130,13 @@ fn current(versions: &Path) -> Result<String> {
 }
 
 /// Makes the link, in the place of a copy of `original` if there is one.
-fn make(root: &Path, at: &Path, target: &str, original: &Path, mended: &mut Vec<Mended>) -> Result<()> {
+fn make(
+    root: &Path,
+    at: &Path,
+    target: &str,
+    original: &Path,
+    mended: &mut Vec<Mended>,
+) -> Result<()> {
     let meta = fs::symlink_metadata(at);
     if let Ok(found) = fs::read_link(at) {
         ensure!(

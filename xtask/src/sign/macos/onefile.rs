@@ -15,7 +15,9 @@ const CERTIFICATES: usize = 1 << 18;
 /// How many libraries a program of PyInstaller's unpacks; none if it is none, or unpacks nothing.
 /// In the folder layout there is an archive, too, but the libraries lie beside it.
 pub fn libraries(program: &[u8]) -> Option<usize> {
-    let from = program.len().saturating_sub(program.len() / SIGNATURE_SHARE + CERTIFICATES);
+    let from = program
+        .len()
+        .saturating_sub(program.len() / SIGNATURE_SHARE + CERTIFICATES);
     let tail = &program[from..];
     let at = from + tail.windows(COOKIE.len()).rposition(|it| it == COOKIE)?;
     let number = |at: usize| {
@@ -49,7 +51,12 @@ pub(super) fn program(kinds: &[u8]) -> Vec<u8> {
         toc.extend(name);
     }
     let data = b"compressed";
-    let numbers = [data.len() + toc.len() + COOKIE_LEN, data.len(), toc.len(), 311];
+    let numbers = [
+        data.len() + toc.len() + COOKIE_LEN,
+        data.len(),
+        toc.len(),
+        311,
+    ];
     let mut bytes = b"the bootloader".to_vec();
     bytes.extend(data);
     bytes.extend(&toc);

@@ -110,7 +110,11 @@ pub fn plan(path: &Path, config: &AppleSigning, sidecars: &[String]) -> Result<V
 fn name_in(top: &Path, path: &Path) -> String {
     match path.strip_prefix(top) {
         Ok(inside) if inside != Path::new("") => inside.to_string_lossy().replace('\\', "/"),
-        _ => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        _ => path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
     }
 }
 
@@ -131,7 +135,12 @@ fn entitlements(
         true => Some(main_in(path)?),
         false => (!name.contains('/')).then(|| format!("Contents/MacOS/{name}")),
     };
-    let fits = |glob: &str| [Some(name), own.as_deref()].into_iter().flatten().any(|it| files::glob_matches(glob, it));
+    let fits = |glob: &str| {
+        [Some(name), own.as_deref()]
+            .into_iter()
+            .flatten()
+            .any(|it| files::glob_matches(glob, it))
+    };
     if let Some(it) = config.files.iter().find(|it| fits(&it.path)) {
         return Ok(Entitlements::File(it.entitlements.clone()));
     }
@@ -158,10 +167,13 @@ fn unpacks(path: &Path, name: &str, sidecars: &[String]) -> Result<Option<String
         return Ok(None);
     }
     if let Some(count) = onefile::libraries(&fs_err::read(path)?) {
-        return Ok(Some(format!("it unpacks {count} libraries when it starts, {THEN}")));
+        return Ok(Some(format!(
+            "it unpacks {count} libraries when it starts, {THEN}"
+        )));
     }
     let is_sidecar = sidecars.iter().any(|it| it == program);
-    Ok(is_sidecar.then(|| format!("a sidecar in one file unpacks its libraries when it starts, {THEN}")))
+    Ok(is_sidecar
+        .then(|| format!("a sidecar in one file unpacks its libraries when it starts, {THEN}")))
 }
 
 #[cfg(test)]
@@ -270,7 +282,11 @@ mod tests {
             "#]],
         );
         // What the configuration says of a file counts alone.
-        let files = [("Contents/MacOS/analyzer", "s.plist"), ("*.so", "l.plist"), ("Contents/MacOS/*", "m.plist")];
+        let files = [
+            ("Contents/MacOS/analyzer", "s.plist"),
+            ("*.so", "l.plist"),
+            ("Contents/MacOS/*", "m.plist"),
+        ];
         check(
             &WHOLE,
             &config(Some("app.plist"), &files),
@@ -289,7 +305,11 @@ mod tests {
     #[test]
     fn what_cannot_be_signed() {
         check(
-            &["Contents/Info.plist", "Contents/MacOS/a", "Contents/MacOS/text"],
+            &[
+                "Contents/Info.plist",
+                "Contents/MacOS/a",
+                "Contents/MacOS/text",
+            ],
             &config(None, &[]),
             expect![[r#"
                 A.app/Contents/MacOS/text is no program, and macOS takes all in Contents/MacOS for code: no signature would hold

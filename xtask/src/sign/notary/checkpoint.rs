@@ -117,12 +117,17 @@ impl Checkpoint {
         for entry in entries {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_one = name.strip_suffix(SUFFIX).is_some_and(|it| it.len() == 65) && !name.starts_with('.');
+            let is_one = name.strip_suffix(SUFFIX).is_some_and(|it| it.len() == 65)
+                && !name.starts_with('.');
             if is_one {
                 found.push(parse(&path, &fs::read(&path)?)?);
             }
         }
-        found.sort_by(|a, b| a.submitted.cmp(&b.submitted).then_with(|| a.file.cmp(&b.file)));
+        found.sort_by(|a, b| {
+            a.submitted
+                .cmp(&b.submitted)
+                .then_with(|| a.file.cmp(&b.file))
+        });
         Ok(found)
     }
 

@@ -98,21 +98,34 @@ impl Client {
     ///
     /// # Errors
     /// A login that cannot be used.
-    pub fn find(config: &AppleSigning, secrets: &Secrets, private: &Private) -> Result<Option<Self>> {
+    pub fn find(
+        config: &AppleSigning,
+        secrets: &Secrets,
+        private: &Private,
+    ) -> Result<Option<Self>> {
         let rcodesign = identity::tool(config) == AppleTool::Rcodesign;
         if let Some(key) = ApiKey::find(secrets)? {
             if rcodesign {
                 let text = rcodesign::api_key(&key.issuer, &key.id, &key.der_base64()?);
-                return Ok(Some(Self::Rcodesign(private.file("api-key.json", text.as_bytes())?)));
+                return Ok(Some(Self::Rcodesign(
+                    private.file("api-key.json", text.as_bytes())?,
+                )));
             }
             let file = private.file("api-key.p8", key.pem.as_bytes())?;
-            return Ok(Some(Self::Notarytool(notarytool::api_key(&file, &key.id, &key.issuer))));
+            return Ok(Some(Self::Notarytool(notarytool::api_key(
+                &file,
+                &key.id,
+                &key.issuer,
+            ))));
         }
         let variable = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
         match variable("APPLE_KEYCHAIN_PROFILE") {
             Some(name) if !rcodesign => {
                 let keychain = variable("APPLE_KEYCHAIN");
-                Ok(Some(Self::Notarytool(notarytool::profile(&name, keychain.as_deref()))))
+                Ok(Some(Self::Notarytool(notarytool::profile(
+                    &name,
+                    keychain.as_deref(),
+                ))))
             }
             _ if variable("APPLE_ID").is_some() => bail!(
                 "notarytool takes the password of an Apple ID only as an argument, which every process \
@@ -120,7 +133,11 @@ impl Client {
                  hint: {API_KEY_HINT}\n\
                  hint: or keep the password in the keychain with `xcrun notarytool store-credentials \
                  NAME`, and export APPLE_KEYCHAIN_PROFILE=NAME (on macOS)",
-                if rcodesign { ", and rcodesign takes none" } else { "" }
+                if rcodesign {
+                    ", and rcodesign takes none"
+                } else {
+                    ""
+                }
             ),
             _ => Ok(None),
         }
@@ -138,7 +155,11 @@ impl Client {
     ///
     /// # Errors
     /// A [`Trouble`]: then Apple has not got it. Another error leaves that open.
-    pub fn submit(&self, hands: &dyn Hands, file: &Path) -> Result<std::result::Result<Uploaded, Trouble>> {
+    pub fn submit(
+        &self,
+        hands: &dyn Hands,
+        file: &Path,
+    ) -> Result<std::result::Result<Uploaded, Trouble>> {
         let command = match self {
             Self::Rcodesign(key) => rcodesign::submit_cmd(key, file),
             Self::Notarytool(login) => notarytool::submit_cmd(login, file),
@@ -190,7 +211,11 @@ impl Client {
             Self::Rcodesign(key) => rcodesign::log_cmd(key, id),
             Self::Notarytool(login) => notarytool::log_cmd(login, id),
         };
-        let ran = hands.exec(command).stdout_is_data().timeout(ANSWER).checked();
+        let ran = hands
+            .exec(command)
+            .stdout_is_data()
+            .timeout(ANSWER)
+            .checked();
         let ran = ran.with_context(|| format!("Apple's log of submission {id}"))?;
         serde_json::from_slice(&ran.stdout).context("Apple's log is no JSON")
     }
@@ -204,17 +229,25 @@ impl Client {
             Self::Rcodesign(key) => rcodesign::list_cmd(key),
             Self::Notarytool(login) => notarytool::history_cmd(login),
         };
-        let ran = hands.exec(command).stdout_is_data().timeout(ANSWER).checked();
+        let ran = hands
+            .exec(command)
+            .stdout_is_data()
+            .timeout(ANSWER)
+            .checked();
         let ran = ran.context("Apple's list of submissions")?;
         Ok(match self {
             Self::Rcodesign(_) => {
                 let text = String::from_utf8_lossy(&ran.stdout);
                 let all = rcodesign::listed(&text).into_iter();
-                all.filter(|it| it.2 == name).max().map(|it| it.1.to_owned())
+                all.filter(|it| it.2 == name)
+                    .max()
+                    .map(|it| it.1.to_owned())
             }
             Self::Notarytool(_) => {
                 let all = notarytool::history(&ran.stdout).into_iter();
-                let last = all.filter(|it| it.name == name).max_by(|a, b| a.created.cmp(&b.created));
+                let last = all
+                    .filter(|it| it.name == name)
+                    .max_by(|a, b| a.created.cmp(&b.created));
                 last.map(|it| it.id)
             }
         })
@@ -225,21 +258,36 @@ impl Client {
     /// # Errors
     /// It is not to be had now, or never.
     pub fn staple(&self, hands: &dyn Hands, path: &Path) -> std::result::Result<(), Trouble> {
-        let ran = run(hands, match self {
-            Self::Rcodesign(_) => rcodesign::staple_cmd(path),
-            Self::Notarytool(_) => notarytool::staple_cmd(path),
-        })?;
+        let ran = run(
+            hands,
+            match self {
+                Self::Rcodesign(_) => rcodesign::staple_cmd(path),
+                Self::Notarytool(_) => notarytool::staple_cmd(path),
+            },
+        )?;
         if ran.status.success() {
             return Ok(());
         }
-        let has = |words: &[&str]| ran.printed.iter().any(|line| words.iter().any(|it| line.contains(it)));
+        let has = |words: &[&str]| {
+            ran.printed
+                .iter()
+                .any(|line| words.iter().any(|it| line.contains(it)))
+        };
         let passing = has(&NO_TICKET) || has(&TRANSIENT) || notarytool::is_transient(&ran.printed);
         let error = failed(ran).into();
-        Err(if passing { Trouble::Passing(error) } else { Trouble::Final(error) })
+        Err(if passing {
+            Trouble::Passing(error)
+        } else {
+            Trouble::Final(error)
+        })
     }
 
     fn trouble(&self, ran: Finished) -> Trouble {
-        let has = |words: &[&str]| ran.printed.iter().any(|line| words.iter().any(|it| line.contains(it)));
+        let has = |words: &[&str]| {
+            ran.printed
+                .iter()
+                .any(|line| words.iter().any(|it| line.contains(it)))
+        };
         let transient = match self {
             Self::Rcodesign(_) => has(&TRANSIENT),
             Self::Notarytool(_) => notarytool::is_transient(&ran.printed),
@@ -249,11 +297,17 @@ impl Client {
             let error = anyhow::Error::from(failed(ran));
             return Trouble::Final(match denied {
                 true => error.context(format!("Apple refuses the login\nhint: {API_KEY_HINT}")),
-                false => error.context("Apple knows no such submission: it belongs to another team"),
+                false => {
+                    error.context("Apple knows no such submission: it belongs to another team")
+                }
             });
         }
         let error = failed(ran).into();
-        if transient { Trouble::Passing(error) } else { Trouble::Final(error) }
+        if transient {
+            Trouble::Passing(error)
+        } else {
+            Trouble::Final(error)
+        }
     }
 }
 
@@ -263,10 +317,20 @@ const API_KEY_HINT: &str = "make an API key in App Store Connect (Users and Acce
 
 /// What takes too long may be quicker the next time.
 fn run(hands: &dyn Hands, command: Command) -> std::result::Result<Finished, Trouble> {
-    hands.exec(command).timeout(ANSWER).output().map_err(|error| {
-        let slow = error.downcast_ref::<CommandFailed>().is_some_and(CommandFailed::timed_out);
-        if slow { Trouble::Passing(error) } else { Trouble::Final(error) }
-    })
+    hands
+        .exec(command)
+        .timeout(ANSWER)
+        .output()
+        .map_err(|error| {
+            let slow = error
+                .downcast_ref::<CommandFailed>()
+                .is_some_and(CommandFailed::timed_out);
+            if slow {
+                Trouble::Passing(error)
+            } else {
+                Trouble::Final(error)
+            }
+        })
 }
 
 /// A key of App Store Connect.
@@ -280,7 +344,9 @@ impl ApiKey {
     /// Under the names of Tauri; electron-builder's are understood, too, which has the path in
     /// `APPLE_API_KEY` and the id in `APPLE_API_KEY_ID`.
     fn find(secrets: &Secrets) -> Result<Option<Self>> {
-        let find = |name: &str| Ok::<_, anyhow::Error>(secrets.find(&[name])?.map(|it| it.expose().to_owned()));
+        let find = |name: &str| {
+            Ok::<_, anyhow::Error>(secrets.find(&[name])?.map(|it| it.expose().to_owned()))
+        };
         let (first, other) = (find("APPLE_API_KEY")?, find("APPLE_API_KEY_ID")?);
         let path = find("APPLE_API_KEY_PATH")?;
         let (id, path) = match other {
@@ -307,7 +373,11 @@ impl ApiKey {
 
     /// Without its armor.
     fn der_base64(&self) -> Result<String> {
-        let lines = self.pem.trim().lines().filter(|it| !it.starts_with("-----"));
+        let lines = self
+            .pem
+            .trim()
+            .lines()
+            .filter(|it| !it.starts_with("-----"));
         let body: String = lines.flat_map(|it| it.trim().chars()).collect();
         let der = Base64::decode_to_vec(&body, None);
         ensure!(der.is_ok_and(|it| !it.is_empty()), "the API key is damaged");
@@ -342,7 +412,10 @@ fn usual(id: &str) -> Result<String> {
         home.join(".private_keys"),
         home.join(".appstoreconnect/private_keys"),
     ];
-    let found = folders.iter().map(|it| it.join(&name)).find(|it| it.is_file());
+    let found = folders
+        .iter()
+        .map(|it| it.join(&name))
+        .find(|it| it.is_file());
     let found = found.with_context(|| {
         format!(
             "there is no {name} where Apple's tools look for it\n\

@@ -8,7 +8,10 @@ use crate::report;
 pub fn table(log: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let summary = format!("{}: {}", text(&log["status"]), text(&log["statusSummary"]));
-    let issues = log["issues"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let issues = log["issues"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if issues.is_empty() {
         return format!("{summary}\n");
     }
@@ -22,7 +25,10 @@ pub fn table(log: &Value) -> String {
     let mut rows: Vec<_> = issues.iter().map(row).collect();
     // What keeps it from being accepted first.
     rows.sort_by_key(|it| it[1] != "error");
-    format!("{summary}\n\n{}", report::table(&["file", "severity", "message"], &rows))
+    format!(
+        "{summary}\n\n{}",
+        report::table(&["file", "severity", "message"], &rows)
+    )
 }
 
 #[cfg(test)]
@@ -34,9 +40,7 @@ mod tests {
 
     #[test]
     fn a_log_is_a_table() {
-        let issue = |severity: &str, path: &str, message: &str, architecture: Option<&str>| {
-            json!({ "severity": severity, "path": path, "message": message, "architecture": architecture })
-        };
+        let issue = |severity: &str, path: &str, message: &str, architecture: Option<&str>| json!({ "severity": severity, "path": path, "message": message, "architecture": architecture });
         let log = json!({
             "status": "Invalid",
             "statusSummary": "Archive contains critical validation errors",

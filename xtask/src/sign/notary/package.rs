@@ -40,8 +40,14 @@ impl Package {
     /// # Errors
     /// The disk's.
     pub fn of(product: &Path, state: &Path) -> Result<Self> {
-        let stem = product.file_stem().context("it has a name")?.to_string_lossy().into_owned();
-        let folder = state.join(FOLDER).join(format!("upload-{}", std::process::id()));
+        let stem = product
+            .file_stem()
+            .context("it has a name")?
+            .to_string_lossy()
+            .into_owned();
+        let folder = state
+            .join(FOLDER)
+            .join(format!("upload-{}", std::process::id()));
         staging::remove(&folder)?;
         fs::create_dir_all(&folder)?;
         let (made, ending) = match product.is_dir() {
@@ -74,7 +80,9 @@ impl Drop for Package {
 }
 
 fn ending(product: &Path) -> Result<String> {
-    let ending = product.extension().map(|it| it.to_string_lossy().into_owned());
+    let ending = product
+        .extension()
+        .map(|it| it.to_string_lossy().into_owned());
     match ending {
         Some(ending) if ["dmg", "pkg", "zip"].contains(&&*ending) => Ok(ending),
         _ => bail!(
@@ -100,7 +108,11 @@ fn add(archive: &mut ZipArchiveWriter<impl io::Write>, path: &Path, name: &str) 
     let kind = fs::symlink_metadata(path)?.file_type();
     let time = UtcDateTime::from_unix(TIME);
     if kind.is_dir() {
-        archive.new_dir(&format!("{name}/")).last_modified(time).unix_permissions(0o040_755).create()?;
+        archive
+            .new_dir(format!("{name}/"))
+            .last_modified(time)
+            .unix_permissions(0o040_755)
+            .create()?;
         let mut entries: Vec<_> = fs::read_dir(path)?.collect::<Result<_, _>>()?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
@@ -174,7 +186,12 @@ mod tests {
         let mut text = String::new();
         for entry in archive.entries() {
             let entry = entry.unwrap();
-            let path = entry.file_path().try_normalize().unwrap().as_str().to_owned();
+            let path = entry
+                .file_path()
+                .try_normalize()
+                .unwrap()
+                .as_str()
+                .to_owned();
             let mode = entry.external_attributes() >> 16;
             text += &format!("{mode:o} {path} {}\n", entry.last_modified());
         }

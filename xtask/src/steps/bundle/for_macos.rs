@@ -36,7 +36,11 @@ impl Bundle<'_> {
             apple::sign(self.release, cx, &[app.to_owned()], sidecars)?;
             apple::hashed_again(app, &mut contents)?;
         }
-        let mut file = app.file_name().context("an app has a name")?.to_string_lossy().into_owned();
+        let mut file = app
+            .file_name()
+            .context("an app has a name")?
+            .to_string_lossy()
+            .into_owned();
         if kind == BundleKind::Dmg {
             // As Tauri's bundler calls it.
             let arch = match self.target.arch() {
