@@ -31,8 +31,13 @@ pub fn check(path: &Path, target: &Target, what: &str) -> Result<()> {
         "{what} is only Git LFS's pointer to the file: {at}\nhint: git lfs pull"
     );
     let wanted = architecture(target)?;
-    let slice = slice_for(&data, wanted).with_context(|| unknown(what, path))?;
-    let file = object::File::parse(slice).with_context(|| unknown(what, path))?;
+    // What the parser says, such as that it finds no magic number, helps nobody.
+    let slice = slice_for(&data, wanted)
+        .ok()
+        .with_context(|| unknown(what, path))?;
+    let file = object::File::parse(slice)
+        .ok()
+        .with_context(|| unknown(what, path))?;
     let format = match target.os {
         Os::Linux => BinaryFormat::Elf,
         Os::Windows => BinaryFormat::Pe,

@@ -142,6 +142,19 @@ fn package(system: &System, need: Need) -> Fix {
     }
 }
 
+/// How to get what is missing here, in words: with the command that `doctor` shows, where it knows one.
+pub fn advice(need: Need, probes: &Probes) -> String {
+    let system = System::detect(probes);
+    let command = match package(&system, need) {
+        Fix::Packages(names) => doctor::line(&system.install(&names)),
+        Fix::ByHand(_) | Fix::Crate(..) => None,
+    };
+    command.map_or_else(
+        || format!("install {need}"),
+        |it| format!("install it with `{it}`"),
+    )
+}
+
 /// All that a check looks at.
 struct Look<'a> {
     needs: &'a Needs,
@@ -193,17 +206,17 @@ impl Look<'_> {
         }
         tools
             .into_iter()
-            .map(|it| self.recommended(it.names, "bundle", it.need))
+            .map(|it| self.recommended(&it, "bundle"))
             .collect()
     }
 
-    /// A program that goes by any of these names, and without which less is done.
-    fn recommended(&self, names: &[&str], wanted_for: &'static str, need: Need) -> Finding {
-        let finding = Finding::new(names[0], wanted_for);
-        match names.iter().find_map(|it| self.probes.find(it).ok()) {
+    /// A program without which less is done.
+    fn recommended(&self, tool: &Tool, wanted_for: &'static str) -> Finding {
+        let finding = Finding::new(tool.names[0], wanted_for);
+        match tool.find_with(|name| self.probes.find(name).ok()) {
             Some(found) => finding.found(found.display().to_string()),
             None => Finding {
-                fix: Some(self.package(need)),
+                fix: Some(self.package(tool.need)),
                 ..finding
             },
         }
@@ -233,7 +246,7 @@ impl Look<'_> {
                 .or_missing(found, || self.package(Need::WindowTools)),
         );
         // They make and unpack installers for tests of what looks into them.
-        let of_installers: [(&[&str], Need); 13] = [
+        let of_installers: [(&'static [&'static str], Need); 13] = [
             (&["mksquashfs"], Need::Squashfs),
             (&["rpmbuild"], Need::Rpm),
             (&["7zz", "7z"], Need::SevenZip),
@@ -249,8 +262,8 @@ impl Look<'_> {
             (&["debsigs"], Need::Debsigs),
             (&["debsig-verify"], Need::DebsigVerify),
         ];
-        let recommended = of_installers.into_iter();
-        findings.extend(recommended.map(|(names, need)| self.recommended(names, "tests", need)));
+        let tools = of_installers.map(|(names, need)| Tool { names, need });
+        findings.extend(tools.iter().map(|it| self.recommended(it, "tests")));
         findings.push(self.token());
         findings.push(self.rcodesign());
         findings
@@ -259,7 +272,11 @@ impl Look<'_> {
     /// A token without hardware, and what lets osslsigncode use it: one is of no use without the
     /// other.
     fn token(&self) -> Finding {
-        let finding = self.recommended(&["softhsm2-util"], "tests", Need::SoftHsm);
+        let token = Tool {
+            names: &["softhsm2-util"],
+            need: Need::SoftHsm,
+        };
+        let finding = self.recommended(&token, "tests");
         let both = [Need::SoftHsm, Need::Pkcs11Engine].map(|it| self.package(it));
         let names = both.iter().filter_map(|it| match it {
             Fix::Packages(names) => Some(names.clone()),

@@ -257,8 +257,10 @@ impl Release {
             WindowsIdentity::File(_) => {
                 "not signed for Windows (Authenticode): no certificate is set"
             }
-            _ => "not signed for Windows (Authenticode): the key signs only what a release identity \
-                  signs",
+            _ => {
+                "not signed for Windows (Authenticode): the key signs only what a release identity \
+                  signs"
+            }
         }
     }
 

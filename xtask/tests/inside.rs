@@ -8,7 +8,13 @@ mod frozen;
 #[path = "support/project.rs"]
 mod project;
 
-use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc};
+use std::{
+    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+};
 
 use expect_test::{Expect, expect};
 use fs_err as fs;
@@ -36,11 +42,14 @@ use project::Project;
 /// lays it out, but for what the folder `swap` holds instead.
 const BUNDLER: &str = r#"set -eu
 kind=$1 swap=$2
+shift 2
 work=$CARGO_TARGET_DIR release=$(echo "$CARGO_TARGET_DIR"/*/release) tree=$CARGO_TARGET_DIR/tree
-made=$release/bundle/$kind programs=. resources=.
-if [ "$kind" = dmg ]; then
+made=$release/bundle/$kind programs=. resources=. follow=
+if [ "$kind" = app ]; then made=$release/bundle/macos; fi
+if [ "$kind" = app ] || [ "$kind" = dmg ]; then
     programs=small.app/Contents/MacOS resources=small.app/Contents/Resources
 fi
+if [ -e "$swap/../follow" ]; then follow=-L; fi
 mkdir -p "$made" "$tree/$programs" "$tree/$resources"
 for host in "$release"/small*; do
     if [ -f "$host" ]; then
@@ -49,10 +58,21 @@ for host in "$release"/small*; do
         chmod 755 "$tree/$programs/${host##*/}"
     fi
 done
-cp -R "$work/binaries/sidecars" "$tree/$resources"
+case $kind in
+app|dmg)
+    while [ "$1" != --config ]; do shift; done
+    node -e 'const { files } = JSON.parse(process.argv[1]).bundle.macOS;
+        for (const [to, from] of Object.entries(files)) console.log(`${to}\n${from}`)' -- "$2" |
+    while read -r to && read -r from; do
+        mkdir -p "$(dirname "$tree/small.app/Contents/$to")"
+        cp -R $follow "$from" "$tree/small.app/Contents/$to"
+    done ;;
+*) cp -R "$work/binaries/sidecars" "$tree/$resources" ;;
+esac
 cp -R "$swap/." "$tree"
 cd "$tree"
 case $kind in
+app) mv small.app "$made" ;;
 nsis)
     { echo 'Name small'; echo "OutFile \"$made/small-setup.exe\""; echo Section
       find . -type f | sed 's|^\./||' | while read -r file; do
@@ -90,6 +110,13 @@ dmg)
 esac
 "#;
 
+/// What a freezer leaves of Python on macOS, and the links in it.
+const FRAMEWORK: &str = "Python.framework";
+const LINKS: [(&str, &str); 2] = [
+    ("Versions/Current", "3.11"),
+    ("Python", "Versions/Current/Python"),
+];
+
 /// What was built: a host with the bundler's marker, and a sidecar with a library.
 struct Case {
     kind: BundleKind,
@@ -104,11 +131,11 @@ impl Case {
         let path = std::env::var_os("PATH").unwrap();
         let is_there = |it: &&&str| std::env::split_paths(&path).any(|at| at.join(it).is_file());
         if let Some(missing) = programs.iter().find(|it| !is_there(it)) {
-            eprintln!("skipped: no {missing}; `cargo xtask test --setup` installs it");
+            project::skip(&format!("skipped: no {missing}"));
             return None;
         }
         let (triple, exe) = match kind {
-            BundleKind::Dmg => ("aarch64-apple-darwin", ""),
+            BundleKind::App | BundleKind::Dmg => ("aarch64-apple-darwin", ""),
             _ => ("x86_64-pc-windows-msvc", ".exe"),
         };
         let folder = tempfile::tempdir().unwrap();
@@ -122,6 +149,13 @@ impl Case {
         case.write(&format!("code/small{exe}"), host.as_bytes());
         case.write(&format!("code/sidecars/x/x{exe}"), b"MZ the sidecar\n");
         case.write("code/sidecars/x/library", b"library\n");
+        if exe.is_empty() {
+            let framework = format!("code/sidecars/x/{FRAMEWORK}");
+            case.write(&format!("{framework}/Versions/3.11/Python"), b"Python\n");
+            for (at, to) in LINKS {
+                symlink(to, case.path(&framework).join(at)).unwrap();
+            }
+        }
         fs::create_dir(case.path("swap")).unwrap();
         Some(case)
     }
@@ -180,7 +214,14 @@ impl Case {
         let bundle = Bundle::new(&release, &self.code(), None);
         let done = frozen::in_session(&project.root, Events::default(), &Arc::default(), |cx| {
             let out = Staging::create(&self.path("stage"), "bundle")?;
-            bundle.run(cx, &out)
+            let made = bundle.run(cx, &out)?;
+            for it in &made.installers {
+                // An app is a folder with links.
+                let mut copy = Command::new("cp");
+                copy.args(["-R", "-P"]).arg(out.path().join(&it.file));
+                assert!(copy.arg(self.path("")).status()?.success());
+            }
+            Ok(made)
         });
         let text = match done {
             Err(error) => format!("{error:#}\n"),
@@ -190,6 +231,8 @@ impl Case {
                 contents.map(|it| format!("{}\n", it.path)).collect()
             }
         };
+        // The same for all; `dist::placeholders` shows it.
+        let text = text.split("hint: ").next().unwrap_or_default();
         // Where Windows, or who unpacks, puts it.
         let text = text.replace("Program Files/small/", "");
         let at = text.find(": /").unwrap_or(text.len());
@@ -282,16 +325,21 @@ fn for_windows(case: &Case) {
 
 #[test]
 fn a_disk_image_holds_what_was_built() {
-    let Some(case) = Case::new(BundleKind::Dmg, &["xorriso", "7zz"]) else {
+    let Some(case) = Case::new(BundleKind::Dmg, &["xorriso", "7zz", "node"]) else {
         return;
     };
     case.check(
         &[],
         expect![[r#"
-        small.app/Contents/MacOS/small
-        small.app/Contents/Resources/sidecars/x/x
-    "#]],
+            small/small.app/Contents/MacOS/small
+            small/small.app/Contents/Resources/sidecars/x/x
+        "#]],
     );
+    case.write("follow", b"");
+    case.check(&[], expect![[r#"
+        small/small.app/Contents/Resources/sidecars/x/Python.framework/Python in the package is not the file that was built and tried out
+    "#]]);
+    fs::remove_file(case.path("follow")).unwrap();
     let host = "small.app/Contents/MacOS/small";
     case.check(
         &[(host, b"")],
@@ -313,4 +361,63 @@ fn a_disk_image_holds_what_was_built() {
         small/small.app/Contents/Resources/sidecars/x/more in the package is no file that was built
     "#]],
     );
+}
+
+#[test]
+fn a_bundle_for_macos_holds_what_was_built() {
+    let Some(case) = Case::new(BundleKind::App, &["node"]) else {
+        return;
+    };
+    case.check(
+        &[],
+        expect![[r#"
+        small.app/Contents/MacOS/small
+        small.app/Contents/Resources/sidecars/x/x
+    "#]],
+    );
+    // Links are still links.
+    let app = case.path("small.app");
+    let mut folders = vec![app.clone()];
+    let mut listed = std::collections::BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(app.parent().unwrap()).unwrap().display();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            match fs::read_link(&path) {
+                Ok(to) => listed.insert(format!("{name} -> {}\n", to.display())),
+                Err(_) if metadata.is_dir() => {
+                    folders.push(path);
+                    true
+                }
+                Err(_) => listed.insert(format!("{name} {:o}\n", metadata.mode() & 0o777)),
+            };
+        }
+    }
+    let listed: String = listed.into_iter().collect();
+    expect![[r#"
+        small.app/Contents/MacOS/small 755
+        small.app/Contents/Resources/sidecars/x/Python.framework/Python -> Versions/Current/Python
+        small.app/Contents/Resources/sidecars/x/Python.framework/Versions/3.11/Python 755
+        small.app/Contents/Resources/sidecars/x/Python.framework/Versions/Current -> 3.11
+        small.app/Contents/Resources/sidecars/x/library 755
+        small.app/Contents/Resources/sidecars/x/x 755
+    "#]]
+    .assert_eq(&listed);
+    case.write("follow", b"");
+    case.check(&[], expect![[r#"
+        small.app/Contents/Resources/sidecars/x/Python.framework/Python in the package is not the file that was built and tried out
+    "#]]);
+    fs::remove_file(case.path("follow")).unwrap();
+    let host = "small.app/Contents/MacOS/small";
+    case.check(
+        &[(host, b"")],
+        expect![[r#"
+        small.app/Contents/MacOS/small in the package is an empty file
+    "#]],
+    );
+    let library = "small.app/Contents/Resources/sidecars/x/library";
+    case.check(&[(library, b"other")], expect![[r#"
+        small.app/Contents/Resources/sidecars/x/library in the package is not the file that was built and tried out
+    "#]]);
 }

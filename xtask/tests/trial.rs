@@ -121,6 +121,34 @@ impl World {
         })
     }
 
+    /// Freezing where this shell script is the interpreter.
+    fn freezing<T>(
+        &self,
+        script: &str,
+        is_cold: bool,
+        work: impl FnOnce(&Freezing) -> Result<T>,
+    ) -> Result<T> {
+        let dir = self.folder.path().join("env");
+        let python = dir.join("bin/python");
+        fs::remove_file(&python).expect("it is there");
+        write(&python, &format!("#!/bin/sh\n{script}\n"));
+        let product = config::Product {
+            name: "Test".into(),
+            version: "1.2.3".parse().expect("a version"),
+            identifier: "com.example.test".into(),
+        };
+        self.task(|cx| {
+            work(&Freezing {
+                cx,
+                sidecar: &self.sidecar,
+                product: &product,
+                environment: &Environment { dir },
+                target: &Target::host(),
+                is_cold,
+            })
+        })
+    }
+
     fn task<T>(&self, work: impl FnOnce(&Context) -> Result<T>) -> Result<T> {
         let events = Events::new(vec![Box::new(self.notes.clone())]);
         in_session(self.folder.path(), events, &self.interrupted, work)
@@ -336,30 +364,12 @@ fn only_a_freezer_s_own_failure_is_its_own() {
     let check = |data: &[config::DataFile], expected: &str| {
         let mut world = World::new();
         world.sidecar.data = data.to_vec();
-        let python = world.folder.path().join("env/bin/python");
-        fs::remove_file(&python).expect("it is there");
-        write(&python, "#!/bin/sh\nexit 0\n");
-        let environment = Environment {
-            dir: world.folder.path().join("env"),
-        };
-        let product = config::Product {
-            name: "Test".into(),
-            version: "1.2.3".parse().expect("a version"),
-            identifier: "com.example.test".into(),
-        };
         let (freezer, layout) = (Freezer::Pyinstaller, Layout::Onefile);
-        let outcome = world.task(|cx| {
-            let freezing = Freezing {
-                cx,
-                sidecar: &world.sidecar,
-                product: &product,
-                environment: &environment,
-                target: &Target::host(),
-            };
+        let outcome = world.freezing("exit 0", false, |freezing| {
             let error = freezing
                 .freeze(freezer, layout)
                 .expect_err("nothing is made");
-            classify(&freezing, freezer, layout, error)
+            classify(freezing, freezer, layout, error)
         });
         let text = match outcome {
             Ok(failure) => format!("its own: {failure}"),
@@ -377,6 +387,32 @@ fn only_a_freezer_s_own_failure_is_its_own() {
         to: "data".into(),
     };
     check(&[data], "not its own: ");
+}
+
+/// So that the times of several freezes compare, whichever comes first. A warm one goes on with what all
+/// freezes left, and with nothing of a cold one.
+#[test]
+fn a_cold_freeze_begins_with_empty_caches() {
+    let world = World::new();
+    let found = world.folder.path().join("found");
+    // Where it leaves objects, and how many there are of earlier freezes.
+    let script = format!(
+        "echo $(find \"$NUITKA_CACHE_DIR\" -type f | wc -l) ${{CCACHE_DIR#$NUITKA_CACHE_DIR}} > {found:?}\n\
+         touch \"$NUITKA_CACHE_DIR/$$\""
+    );
+    let check = |is_cold, layout, expected: &str| {
+        let made = world.freezing(&script, is_cold, |it| it.freeze(Freezer::Nuitka, layout));
+        assert!(made.is_err(), "it makes nothing");
+        let found = fs::read_to_string(&found).expect("it ran");
+        let found = found.split_whitespace().take(if is_cold { 2 } else { 1 });
+        assert_eq!(found.collect::<Vec<_>>().join(" "), expected);
+    };
+    check(false, Layout::Onefile, "0");
+    check(false, Layout::Folder, "1");
+    check(true, Layout::Onefile, "0 /ccache");
+    check(true, Layout::Folder, "0 /ccache");
+    check(true, Layout::Onefile, "0 /ccache");
+    check(false, Layout::Onefile, "2");
 }
 
 /// Before anything is frozen.

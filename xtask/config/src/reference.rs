@@ -99,6 +99,9 @@ cli = ["cargo", "tauri"]
 enabled = true
 files = ["README.md", "LICENSE*"]
 
+[sign]
+sidecar-hashes = true
+
 [sign.minisign]
 key-env = "TAURI_SIGNING_PRIVATE_KEY"
 password-env = "TAURI_SIGNING_PRIVATE_KEY_PASSWORD"

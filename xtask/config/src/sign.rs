@@ -7,7 +7,11 @@ use super::{raw, value};
 /// The keys; `None` if there is a problem.
 pub(super) fn sign(cx: &mut Resolver<'_>, dist: &raw::Dist) -> Option<Sign> {
     let raw = &dist.sign;
-    let minisign_public = optional(cx, "sign.minisign.public-key", raw.minisign.public_key.as_ref());
+    let minisign_public = optional(
+        cx,
+        "sign.minisign.public-key",
+        raw.minisign.public_key.as_ref(),
+    );
     let gpg_given = raw.gpg.as_ref().and_then(|gpg| gpg.public_key.as_ref());
     let gpg_public = optional(cx, "sign.gpg.public-key", gpg_given);
     let windows = windows(cx, &raw.windows);
@@ -16,7 +20,8 @@ pub(super) fn sign(cx: &mut Resolver<'_>, dist: &raw::Dist) -> Option<Sign> {
         for (key, wanted) in [("deb", raw.linux.deb), ("rpm", raw.linux.rpm)] {
             if wanted {
                 let help = "add `[sign.gpg]` with the fingerprint of the key";
-                let message = format!("`sign.linux.{key}` wants a key, but there is no `[sign.gpg]`");
+                let message =
+                    format!("`sign.linux.{key}` wants a key, but there is no `[sign.gpg]`");
                 cx.problem(&format!("sign.linux.{key}"), message, help);
             }
         }
@@ -97,7 +102,10 @@ fn windows_identity(cx: &mut Resolver<'_>, raw: &raw::Windows) -> Option<Windows
             let help = "write `%1` where the file's path belongs";
             cx.problem("sign.windows.command", "the command names no file", help);
         }
-        found.push(("command", Some(WindowsIdentity::Command(raw.command.clone()))));
+        found.push((
+            "command",
+            Some(WindowsIdentity::Command(raw.command.clone())),
+        ));
     }
     if let Some(text) = &raw.thumbprint {
         let thumbprint = value::thumbprint(text).unwrap_or_default();
@@ -123,7 +131,11 @@ fn windows_identity(cx: &mut Resolver<'_>, raw: &raw::Windows) -> Option<Windows
     }
     if let [(one, _), (other, _), ..] = &*found {
         let message = format!("both `{one}` and `{other}` say whose key signs");
-        cx.problem(&format!("sign.windows.{other}"), message, "keep one of them");
+        cx.problem(
+            &format!("sign.windows.{other}"),
+            message,
+            "keep one of them",
+        );
         return None;
     }
     match found.pop() {

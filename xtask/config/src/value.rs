@@ -75,8 +75,12 @@ pub(super) fn python_version(text: &str) -> Result<PythonVersion, &'static str> 
 /// The SHA-1 of a certificate as Windows shows it, upper case; it may be written in groups.
 pub(super) fn thumbprint(text: &str) -> Result<String, &'static str> {
     // Windows' own dialog puts an invisible mark before the first digit when it is copied.
-    let hex = text.chars().filter(char::is_ascii_hexdigit).collect::<String>();
-    let other = |c: char| !c.is_ascii_hexdigit() && !c.is_whitespace() && !matches!(c, ':' | '\u{200e}');
+    let hex = text
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .collect::<String>();
+    let other =
+        |c: char| !c.is_ascii_hexdigit() && !c.is_whitespace() && !matches!(c, ':' | '\u{200e}');
     if hex.len() == 40 && !text.contains(other) {
         Ok(hex.to_uppercase())
     } else {
@@ -86,7 +90,9 @@ pub(super) fn thumbprint(text: &str) -> Result<String, &'static str> {
 
 /// An address of the web.
 fn url(text: &str) -> Result<(), &'static str> {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(()),
         _ => Err("an address that begins with `http://` or `https://`"),

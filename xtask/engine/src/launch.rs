@@ -151,6 +151,16 @@ impl Launched {
         self.signal(nix::sys::signal::Signal::SIGKILL)
     }
 
+    /// Kills it alone: `TerminateProcess`, not that of its job.
+    #[cfg(not(unix))]
+    pub fn kill(&mut self) -> Result<()> {
+        if self.ended.is_none() {
+            // What the job wraps is the process that it began with.
+            (*self.child).inner_mut().start_kill()?;
+        }
+        Ok(())
+    }
+
     #[cfg(unix)]
     fn signal(&self, signal: nix::sys::signal::Signal) -> Result<()> {
         if self.ended.is_some() {

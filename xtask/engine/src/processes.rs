@@ -100,8 +100,8 @@ impl Processes {
             true => self.glance(),
             false => self.look(),
         }
-        let name = |it: &Process| format!("{} ({})", it.pid(), it.name().to_string_lossy());
-        self.living().map(name).collect()
+        let living: Vec<Pid> = self.living().map(Process::pid).collect();
+        named(&living)
     }
 
     /// The process itself, and those of its group, whoever their parent is by now.
@@ -139,6 +139,22 @@ impl Processes {
             lives.then_some(process)
         })
     }
+}
+
+/// With their names of this moment: who was first seen between fork and exec had its parent's then,
+/// and a `System` keeps the name that it saw first.
+fn named(ids: &[Pid]) -> Vec<String> {
+    let mut system = System::new().ok();
+    let kind = ProcessRefreshKind::nothing().without_tasks();
+    if let Some(system) = &mut system {
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(ids), true, kind);
+    }
+    let name = |pid: &Pid| system.as_ref()?.process(*pid).map(Process::name);
+    let named = ids.iter().map(|pid| match name(pid) {
+        Some(name) => format!("{pid} ({})", name.to_string_lossy()),
+        None => pid.to_string(),
+    });
+    named.collect()
 }
 
 impl Drop for Processes {

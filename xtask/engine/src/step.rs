@@ -18,7 +18,7 @@ use super::{
     fingerprint::Inputs,
     journal::Record,
     launch::Launched,
-    probe::{Probe, Probed},
+    probe::{Probe, Probed, Probes},
     session::Session,
     staging::Staging,
 };
@@ -214,6 +214,11 @@ impl Context<'_> {
     /// The version of a program, asked only when it may have changed.
     pub fn probe(&self, probe: &Probe) -> Result<Probed> {
         self.session.probes.version(probe)
+    }
+
+    /// All programs that were asked for their version.
+    pub fn probes(&self) -> &Probes {
+        &self.session.probes
     }
 
     /// Tells the reader of the run something.

@@ -18,7 +18,7 @@ use crate::tools;
 pub const PASSWORD: &str = "pr@ctice % \"makes\" $perfect&'";
 
 /// To be raised when what is made changes.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const DAY: u64 = 24 * 60 * 60;
 const YEAR: i64 = 365;
 
@@ -233,7 +233,7 @@ impl Maker<'_> {
             config += &format!(
                 "[{name}]\ndatabase=index-{name}\nserial=serial-{name}\ncertificate={name}.pem\n\
                  private_key={name}.key\nnew_certs_dir=.\ndefault_md=sha256\npolicy=any\n\
-                 unique_subject=no\n"
+                 unique_subject=no\ncrlnumber=crlnumber\ncrl_extensions=list\n"
             );
             fs::write(self.0.join(format!("index-{name}")), "")?;
             // As long as those of real authorities.
@@ -241,6 +241,7 @@ impl Maker<'_> {
             fs::write(self.0.join(format!("serial-{name}")), serial)?;
         }
         fs::write(self.0.join("ca.cnf"), config)?;
+        fs::write(self.0.join("crlnumber"), "01\n")?;
         fs::write(self.0.join("password.txt"), PASSWORD)?;
         Ok(())
     }

@@ -55,19 +55,37 @@ fn every_format_signed_and_stamped_is_good() {
         bench.check(&file, &expect);
     };
     let program = specimens::macho(Kind::Program, 1);
-    check("program", &program, HARDENED, expect![[]]);
-    check("soft", &program, WELL, expect![[]]);
+    check(
+        "program",
+        &program,
+        HARDENED,
+        expect![[r#"
+        MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+    "#]],
+    );
+    check(
+        "soft",
+        &program,
+        WELL,
+        expect![[r#"
+        MachO by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
     check(
         "old",
         &specimens::macho(Kind::OldProgram, 1),
         HARDENED,
-        expect![[]],
+        expect![[r#"
+            MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+        "#]],
     );
     check(
         "library",
         &specimens::macho(Kind::Library, 1),
         HARDENED,
-        expect![[]],
+        expect![[r#"
+            MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+        "#]],
     );
     check(
         "elliptic",
@@ -76,10 +94,26 @@ fn every_format_signed_and_stamped_is_good() {
             who: "ec",
             ..HARDENED
         },
-        expect![[]],
+        expect![[r#"
+            MachO by Practice Publisher EC, now by Practice Timestamps, hardened: good
+        "#]],
     );
-    check("image.dmg", &specimens::dmg(), WELL, expect![[]]);
-    bench.check(&signed_app(&bench), &expect![[]]);
+    check(
+        "image.dmg",
+        &specimens::dmg(),
+        WELL,
+        expect![[r#"
+        Dmg by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    bench.check(
+        &signed_app(&bench),
+        &expect![[r#"
+        App by Practice Publisher, now by Practice Timestamps, hardened: good
+        Frameworks/Kit.framework: App by Practice Publisher, now by Practice Timestamps: good
+        MacOS/helper: MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+    "#]],
+    );
 }
 
 #[test]
@@ -97,7 +131,13 @@ fn universal_programs_are_signed_for_each_architecture() {
         .args([&one, &other]);
     tools::run(&mut join).unwrap();
     bench.rcodesign(&both, HARDENED);
-    bench.check(&both, &expect![[]]);
+    bench.check(
+        &both,
+        &expect![[r#"
+        MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+        MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+    "#]],
+    );
 }
 
 #[test]
@@ -119,14 +159,68 @@ fn who_signed_decides() {
         let file = bench.rcodesign(&bench.file(who, &program), how);
         bench.check(&file, &expect);
     };
-    check("leaf", None, expect![[]]);
-    check("expired", None, expect![[]]);
-    check("expired", Some(-30), expect![[]]);
-    check("expired", Some(0), expect![[]]);
-    check("early", None, expect![[]]);
-    check("server", None, expect![[]]);
-    check("revoked", None, expect![[]]);
-    check("stranger", None, expect![[]]);
+    check(
+        "leaf",
+        None,
+        expect![[r#"
+        MachO by Practice Publisher, hardened: good
+    "#]],
+    );
+    check(
+        "expired",
+        None,
+        expect![[r#"
+        MachO by Practice Expired, hardened:
+          the certificate of Practice Expired had expired
+    "#]],
+    );
+    check(
+        "expired",
+        Some(-30),
+        expect![[r#"
+        MachO by Practice Expired, 30 days ago by Practice Timestamps, hardened: good
+    "#]],
+    );
+    check(
+        "expired",
+        Some(0),
+        expect![[r#"
+        MachO by Practice Expired, now by Practice Timestamps, hardened:
+          the certificate of Practice Expired had expired
+    "#]],
+    );
+    check(
+        "early",
+        None,
+        expect![[r#"
+        MachO by Practice Early, hardened:
+          the certificate of Practice Early was not valid yet
+    "#]],
+    );
+    check(
+        "server",
+        None,
+        expect![[r#"
+        MachO by Practice TLS Server, hardened:
+          the certificate of Practice TLS Server is not made for code signing
+    "#]],
+    );
+    check(
+        "revoked",
+        None,
+        expect![[r#"
+        MachO by Practice Revoked, hardened:
+          the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+    "#]],
+    );
+    check(
+        "stranger",
+        None,
+        expect![[r#"
+        MachO by Practice Stranger, hardened:
+          Practice Stranger leads to no certificate that is trusted
+    "#]],
+    );
 }
 
 /// rcodesign signs in the name of the last certificate that it is given with a PKCS#12 file, which
@@ -153,18 +247,45 @@ fn signed_in_the_name_of_an_authority_is_caught() {
         bench.check(&file, &expect);
     };
     let identity = bench.pki.identity("leaf");
-    check("chain", &identity.p12_with_chain, None, expect![[]]);
+    check(
+        "chain",
+        &identity.p12_with_chain,
+        None,
+        expect![[r#"
+        MachO by Practice Root:
+          the signature does not fit the key of Practice Root
+          the certificate of Practice Root is not made for code signing
+    "#]],
+    );
     check(
         "beside",
         &identity.p12,
         Some("intermediate.pem"),
-        expect![[]],
+        expect![[r#"
+            MachO by Practice Code Signing CA:
+              the signature does not fit the key of Practice Code Signing CA
+              the certificate of Practice Code Signing CA is not made for code signing
+        "#]],
     );
     let mut trust = bench.trust();
     let intermediate = bench.pki.file("intermediate.pem");
     trust.anchors = xtask_signed::Certificate::read_all(&intermediate).unwrap();
-    check("alone", &identity.p12, None, expect![[]]);
-    bench.check_with(&bench.path("alone"), &trust, &expect![[]]);
+    check(
+        "alone",
+        &identity.p12,
+        None,
+        expect![[r#"
+        MachO by Practice Publisher:
+          Practice Publisher leads to no certificate that is trusted
+    "#]],
+    );
+    bench.check_with(
+        &bench.path("alone"),
+        &trust,
+        &expect![[r#"
+        MachO by Practice Publisher: good
+    "#]],
+    );
 }
 
 #[test]
@@ -193,11 +314,46 @@ fn a_changed_app_is_caught() {
     let write: &dyn Fn(&Path) = &|it| fs::write(it, "other\n").unwrap();
     let remove: &dyn Fn(&Path) = &|it| fs::remove_file(it).unwrap();
     let text: &dyn Fn(&Path) = &|it| fs::write(it, "a resource\n").unwrap();
-    check("Resources/text.txt", write, text, expect![[]]);
-    check("Resources/text.txt", remove, text, expect![[]]);
-    check("Resources/new.txt", write, remove, expect![[]]);
-    check("Resources/Info.plist", write, remove, expect![[]]);
-    check("MacOS/new", write, remove, expect![[]]);
+    check(
+        "Resources/text.txt",
+        write,
+        text,
+        expect![[r#"
+        Resources/text.txt: is not the file that was signed
+    "#]],
+    );
+    check(
+        "Resources/text.txt",
+        remove,
+        text,
+        expect![[r#"
+            Resources/text.txt: is missing
+        "#]],
+    );
+    check(
+        "Resources/new.txt",
+        write,
+        remove,
+        expect![[r#"
+        Resources/new.txt: was not there when it was signed
+    "#]],
+    );
+    check(
+        "Resources/Info.plist",
+        write,
+        remove,
+        expect![[r#"
+        Resources/Info.plist: was not there when it was signed
+    "#]],
+    );
+    check(
+        "MacOS/new",
+        write,
+        remove,
+        expect![[r#"
+        MacOS/new: was not there when it was signed
+    "#]],
+    );
     #[cfg(unix)]
     {
         let link: &dyn Fn(&Path) = &|it| {
@@ -208,16 +364,30 @@ fn a_changed_app_is_caught() {
             fs::remove_file(it).unwrap();
             fs_err::os::unix::fs::symlink("module.so", it).unwrap();
         };
-        check("Resources/sidecars/tool/alias.so", link, undo, expect![[]]);
+        check(
+            "Resources/sidecars/tool/alias.so",
+            link,
+            undo,
+            expect![[r#"
+                Resources/sidecars/tool/alias.so: is a link to data.bin, not to module.so
+            "#]],
+        );
     }
     // Code of the same publisher, in the place of other code.
     let helper = fs::read(contents.join("MacOS/helper")).unwrap();
     let library = fs::read(contents.join("Resources/sidecars/tool/module.so")).unwrap();
     let swap: &dyn Fn(&Path) = &|it| fs::write(it, &library).unwrap();
     let back: &dyn Fn(&Path) = &|it| fs::write(it, &helper).unwrap();
-    check("MacOS/helper", swap, back, expect![[]]);
+    check(
+        "MacOS/helper",
+        swap,
+        back,
+        expect![[r#"
+        MacOS/helper: is not the code that was signed
+    "#]],
+    );
     let nothing: &dyn Fn(&Path) = &|_| ();
-    check("", nothing, nothing, expect![[]]);
+    check("", nothing, nothing, expect![[""]]);
 }
 
 /// Through the local notary, whose client is rcodesign's own.
@@ -253,7 +423,12 @@ fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
         .arg(&image);
     tools::run(submit.envs(notary.environment())).unwrap();
     staple(&image).unwrap();
-    bench.check(&image, &expect![[]]);
+    bench.check(
+        &image,
+        &expect![[r#"
+        Dmg by Practice Publisher, now by Practice Timestamps, stapled: good
+    "#]],
+    );
 
     let app = signed_app(&bench);
     staple(&app).unwrap();
@@ -267,10 +442,15 @@ fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
             .collect();
         expect.assert_eq(&own.join("\n"));
     };
-    own(expect![[]]);
+    own(expect![[r#"
+        App by Practice Publisher, now by Practice Timestamps, hardened, stapled: good
+        Frameworks/Kit.framework: App by Practice Publisher, now by Practice Timestamps: good"#]]);
     notary
         .set(&Opinion::accepting().with_other_ticket())
         .unwrap();
     staple(&app).unwrap();
-    own(expect![[]]);
+    own(expect![[r#"
+        App by Practice Publisher, now by Practice Timestamps, hardened, stapled:
+          the attached ticket is for other code
+        Frameworks/Kit.framework: App by Practice Publisher, now by Practice Timestamps: good"#]]);
 }

@@ -33,15 +33,66 @@ fn every_format_signed_and_stamped_is_good() {
         more: &["-add-msi-dse"],
         ..WELL
     };
-    check(&exe, WELL, expect![[]]);
-    check(&exe, elliptic, expect![[]]);
-    check(&setup, WELL, expect![[]]);
-    check(&msi, WELL, expect![[]]);
-    check(&msi, extended, expect![[]]);
-    check(&cab, WELL, expect![[]]);
-    bench.check(&exe, &expect![[]]);
-    bench.check(&msi, &expect![[]]);
-    bench.check(&cab, &expect![[]]);
+    check(
+        &exe,
+        WELL,
+        expect![[r#"
+        Pe by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        &exe,
+        elliptic,
+        expect![[r#"
+        Pe by Practice Publisher EC, now by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        &setup,
+        WELL,
+        expect![[r#"
+        Pe by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        &msi,
+        WELL,
+        expect![[r#"
+        Msi by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        &msi,
+        extended,
+        expect![[r#"
+        Msi by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        &cab,
+        WELL,
+        expect![[r#"
+        Cab by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    bench.check(
+        &exe,
+        &expect![[r#"
+        not signed
+    "#]],
+    );
+    bench.check(
+        &msi,
+        &expect![[r#"
+        not signed
+    "#]],
+    );
+    bench.check(
+        &cab,
+        &expect![[r#"
+        not signed
+    "#]],
+    );
 }
 
 #[test]
@@ -54,12 +105,47 @@ fn who_signed_decides() {
         let signed = bench.osslsigncode(&exe, &format!("{who}.exe"), How { who, ..UNSTAMPED });
         bench.check(&signed, &expect);
     };
-    check("leaf", expect![[]]);
-    check("expired", expect![[]]);
-    check("early", expect![[]]);
-    check("server", expect![[]]);
-    check("revoked", expect![[]]);
-    check("stranger", expect![[]]);
+    check(
+        "leaf",
+        expect![[r#"
+        Pe by Practice Publisher: good
+    "#]],
+    );
+    check(
+        "expired",
+        expect![[r#"
+        Pe by Practice Expired:
+          the certificate of Practice Expired had expired
+    "#]],
+    );
+    check(
+        "early",
+        expect![[r#"
+        Pe by Practice Early:
+          the certificate of Practice Early was not valid yet
+    "#]],
+    );
+    check(
+        "server",
+        expect![[r#"
+        Pe by Practice TLS Server:
+          the certificate of Practice TLS Server is not made for code signing
+    "#]],
+    );
+    check(
+        "revoked",
+        expect![[r#"
+        Pe by Practice Revoked:
+          the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+    "#]],
+    );
+    check(
+        "stranger",
+        expect![[r#"
+        Pe by Practice Stranger:
+          Practice Stranger leads to no certificate that is trusted
+    "#]],
+    );
 }
 
 /// A timestamp proves that the signature is older than the certificate's end.
@@ -74,10 +160,36 @@ fn a_timestamp_outlives_the_certificate() {
         let signed = bench.osslsigncode(&exe, &format!("{who}{days}.exe"), How { who, ..WELL });
         bench.check(&signed, &expect);
     };
-    check("expired", -30, expect![[]]);
-    check("expired", 0, expect![[]]);
-    check("revoked", -30, expect![[]]);
-    check("revoked", 0, expect![[]]);
+    check(
+        "expired",
+        -30,
+        expect![[r#"
+        Pe by Practice Expired, 30 days ago by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        "expired",
+        0,
+        expect![[r#"
+        Pe by Practice Expired, now by Practice Timestamps:
+          the certificate of Practice Expired had expired
+    "#]],
+    );
+    check(
+        "revoked",
+        -30,
+        expect![[r#"
+        Pe by Practice Revoked, 30 days ago by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        "revoked",
+        0,
+        expect![[r#"
+        Pe by Practice Revoked, now by Practice Timestamps:
+          the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+    "#]],
+    );
 }
 
 /// osslsigncode takes what such servers answer, and exits with 0; its own verification does, too.
@@ -92,16 +204,51 @@ fn a_timestamp_that_is_worth_nothing_is_a_problem() {
         let signed = bench.osslsigncode(&exe, &format!("{name}.exe"), WELL);
         bench.check(&signed, &expect);
     };
-    check("other", &Behaviour::other_imprint(), expect![[]]);
-    check("usage", &Behaviour::wrong_usage(), expect![[]]);
-    check("hour", &Behaviour::lying(3600), expect![[]]);
-    check("years", &Behaviour::lying(-10 * 365 * DAY), expect![[]]);
+    check(
+        "other",
+        &Behaviour::other_imprint(),
+        expect![[r#"
+        Pe by Practice Publisher:
+          the timestamp: it was made for another signature
+    "#]],
+    );
+    check(
+        "usage",
+        &Behaviour::wrong_usage(),
+        expect![[r#"
+        Pe by Practice Publisher:
+          the timestamp: the certificate of Practice Publisher is not made for timestamps
+    "#]],
+    );
+    check(
+        "hour",
+        &Behaviour::lying(3600),
+        expect![[r#"
+        Pe by Practice Publisher:
+          the timestamp: it lies in the future
+    "#]],
+    );
+    check(
+        "years",
+        &Behaviour::lying(-10 * 365 * DAY),
+        expect![[r#"
+        Pe by Practice Publisher:
+          the timestamp: the certificate of Practice Timestamps was not valid yet
+    "#]],
+    );
 
     bench.timestamps(&Behaviour::good());
     let signed = bench.osslsigncode(&exe, "untrusted.exe", WELL);
     let mut trust = bench.trust();
     trust.timestamp_anchors = trust.anchors.clone();
-    bench.check_with(&signed, &trust, &expect![[]]);
+    bench.check_with(
+        &signed,
+        &trust,
+        &expect![[r#"
+        Pe by Practice Publisher:
+          the timestamp: Practice Timestamps leads to no certificate that is trusted
+    "#]],
+    );
 }
 
 #[test]
@@ -116,10 +263,31 @@ fn each_of_several_signatures_counts() {
         let signed = bench.osslsigncode(&once, &format!("{who}{}.exe", more.len()), how);
         bench.check(&signed, &expect);
     };
-    check("other", &["-nest"], expect![[]]);
-    check("stranger", &["-nest"], expect![[]]);
+    check(
+        "other",
+        &["-nest"],
+        expect![[r#"
+        Pe by Practice Publisher, now by Practice Timestamps: good
+        Pe by Practice Other Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        "stranger",
+        &["-nest"],
+        expect![[r#"
+        Pe by Practice Publisher, now by Practice Timestamps: good
+        Pe by Practice Stranger, now by Practice Timestamps:
+          Practice Stranger leads to no certificate that is trusted
+    "#]],
+    );
     // Without being told so it replaces the signature, and says nothing.
-    check("other", &[], expect![[]]);
+    check(
+        "other",
+        &[],
+        expect![[r#"
+        Pe by Practice Other Publisher, now by Practice Timestamps: good
+    "#]],
+    );
 
     let cab = specimens::cab(bench.folder()).unwrap();
     let once = bench.osslsigncode(&cab, "once.cab", WELL);
@@ -129,5 +297,11 @@ fn each_of_several_signatures_counts() {
         ..WELL
     };
     let twice = bench.osslsigncode(&once, "twice.cab", how);
-    bench.check(&twice, &expect![[]]);
+    bench.check(
+        &twice,
+        &expect![[r#"
+        Cab by Practice Publisher, now by Practice Timestamps:
+          a further signature: Practice Stranger leads to no certificate that is trusted
+    "#]],
+    );
 }

@@ -370,10 +370,7 @@ fn resume_command(wish: &Wish, target: &Target, config: Option<&Path>) -> String
         (wish.signing.release, "--release"),
         (wish.signing.unsigned, "--unsigned"),
         (wish.signing.allow_dirty, "--allow-dirty"),
-        (
-            wish.signing.allow_secret_in_args,
-            "--allow-secret-in-args",
-        ),
+        (wish.signing.allow_secret_in_args, "--allow-secret-in-args"),
         (wish.freezing.no_fallback, "--no-fallback"),
         // The recorded fallback still stands if the run stops before the sidecar is done.
         (wish.freezing.retry_fallback, "--retry-fallback"),

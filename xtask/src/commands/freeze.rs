@@ -348,6 +348,7 @@ fn candidate(
         product: &release.config.product,
         environment: &environment,
         target: &release.target,
+        is_cold: true,
     };
     let trial = Trial {
         cx,

@@ -5,6 +5,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -13,11 +14,14 @@ use anyhow::{Result, bail, ensure};
 use crate::{
     binary,
     config::{self, Freezer, Layout},
-    engine::{staging, step::Context},
+    engine::{event::Level, staging, step::Context},
+    preflight,
     steps::{copy, copy_tree},
-    target::Target,
+    target::{Os, Target},
     tools::{
-        nuitka, pyinstaller,
+        nuitka,
+        packages::Need,
+        pyinstaller,
         python::{self, Environment},
         versions,
     },
@@ -87,6 +91,8 @@ pub struct Freezing<'a> {
     pub environment: &'a Environment,
     /// What it must run on.
     pub target: &'a Target,
+    /// Whether the C cache is to be empty at first, so that the times of several freezes compare.
+    pub is_cold: bool,
 }
 
 /// How much earlier than the beginning a file's time may be: some file systems count in pairs of
@@ -111,7 +117,7 @@ pub fn check(made: &Path, began: SystemTime, target: &Target) -> Result<()> {
 
 /// What it is by the clock that stamps the files of a folder: that of a network file system is its
 /// server's.
-fn now_at(folder: &Path) -> Result<SystemTime> {
+pub fn now_at(folder: &Path) -> Result<SystemTime> {
     let marker = folder.join("began");
     // A new file, since the same bytes may leave an old one alone.
     staging::remove(&marker)?;
@@ -205,7 +211,8 @@ impl Freezing<'_> {
             Freezer::Nuitka => {
                 let arguments = nuitka::arguments(self, layout, executable, work, data.as_deref());
                 command.args(["-m", "nuitka"]).args(arguments);
-                nuitka::environment(self.cx, &mut command)?;
+                nuitka::environment(self, work, &mut command)?;
+                self.miss_ccache();
                 command = self.with_fixed_addresses(command);
             }
             Freezer::Pyinstaller => {
@@ -231,6 +238,21 @@ impl Freezing<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Says once in a run what it costs that there is no C cache. Windows has one without ccache.
+    fn miss_ccache(&self) {
+        static SAID: AtomicBool = AtomicBool::new(false);
+        let of_itself = self.target.os == Os::Windows || self.is_cold;
+        if of_itself
+            || self.cx.probe(&versions::ccache()).is_ok()
+            || SAID.swap(true, Ordering::Relaxed)
+        {
+            return;
+        }
+        let advice = preflight::advice(Need::Ccache, self.cx.probes());
+        let text = format!("no ccache: every freeze compiles everything; {advice}");
+        self.cx.note(Level::Info, text);
     }
 
     /// Lays out the data files as the frozen program shall find them: one folder, so that no

@@ -173,16 +173,18 @@ impl Choice<'_> {
     }
 
     /// A second trial, and the better of both: what ran beside the first may have ended meanwhile.
+    /// One that is not passed does not undo the first.
     fn quicker(&self, first: Passed) -> Result<Passed> {
-        let second = self.tried(first.candidate)?;
-        let is_better = typical_ms(&second.report) <= typical_ms(&first.report);
-        Ok(match is_better {
-            true => second,
-            false => Passed {
-                report: first.report,
-                ..second
-            },
-        })
+        match self.tried(first.candidate.clone()) {
+            Ok(second) if typical_ms(&second.report) <= typical_ms(&first.report) => Ok(second),
+            Ok(_) => Ok(first),
+            Err(error) => {
+                let failure: Failure = error.downcast()?;
+                let text = format!("in a second trial {failure}; the first one counts");
+                self.freezing.cx.note(Level::Warning, text);
+                Ok(first)
+            }
+        }
     }
 
     /// A measurement's surroundings, in words: other work makes programs start slowly.

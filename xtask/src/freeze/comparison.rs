@@ -52,9 +52,9 @@ pub struct Compared {
     pub freezer_version: Option<String>,
     /// How it lies on the disk.
     pub layout: Layout,
-    /// How long the freezer took, in seconds; `cached-c` says how much of its work was spared.
+    /// How long the freezer took, in seconds, with a C cache that was empty at first.
     pub build_seconds: f64,
-    /// How much of the C code came out of the C cache; none if the freezer said nothing about one:
+    /// How much of the C code came out of the C cache all the same; none if the freezer said nothing about one:
     /// PyInstaller has no C code, and Nuitka works without a cache, too.
     pub cached_c: Option<CachedC>,
     /// What its trial showed; none if it could not be made.
@@ -258,8 +258,8 @@ impl Comparison {
 }
 
 const LEGEND: &str = "
-C cache is how many of the C files an earlier freeze had left there, so that they cost nothing; a dash
-where none was asked. Only builds that found equally much compare. Cold is the first launch, with the
+Each build began with a C cache of its own, and empty: C cache is how many of the C files were found there
+all the same; a dash where none was asked. Cold is the first launch, with the
 files dropped from the system's cache where it allows that; warm is the median of the others, p95 what
 nineteen of twenty of them did not exceed; both to the line `READY`. Memory is the most that all processes
 held at once. The rules of the recommendation stand in docs/freezing.md.

@@ -26,7 +26,7 @@ pub enum How {
     StdinClosed,
     /// It gets SIGTERM, as when a session ends.
     Terminated,
-    /// Its parent gets SIGKILL.
+    /// Its parent is killed: SIGKILL.
     ParentKilled,
     /// Of a program that is one file, what unpacked it and waits for it gets SIGKILL, and its stdin is
     /// closed, as a host does that sees it end.
@@ -43,13 +43,13 @@ impl How {
     ];
 
     /// Mostly the ordinary end; every fourth launch SIGTERM, and every fourth a killed parent, which is
-    /// the wrapper of one file each other time. There is no SIGTERM on Windows, and who adopts a child
-    /// there is another matter.
+    /// the wrapper of one file each other time. On Windows there is no SIGTERM, and where a wrapper
+    /// unpacks is not so easily told.
     pub(super) fn of(number: usize, layout: Layout) -> Self {
         match number % 8 {
             2 | 6 if cfg!(unix) => Self::Terminated,
             0 if cfg!(unix) && layout == Layout::Onefile => Self::WrapperKilled,
-            0 | 4 if cfg!(unix) => Self::ParentKilled,
+            0 | 4 => Self::ParentKilled,
             _ => Self::StdinClosed,
         }
     }
@@ -81,15 +81,16 @@ pub(super) fn end(
         How::StdinClosed => launched.close_stdin(),
         #[cfg(unix)]
         How::Terminated => launched.terminate()?,
-        #[cfg(unix)]
         How::ParentKilled => launched.kill()?,
         #[cfg(unix)]
         How::WrapperKilled => {
             launched.kill()?;
+            // Only then is the program without a wrapper, and sees that it is.
+            launched.wait(GRACE)?;
             launched.close_stdin();
         }
         #[cfg(not(unix))]
-        How::Terminated | How::ParentKilled | How::WrapperKilled => launched.close_stdin(),
+        How::Terminated | How::WrapperKilled => launched.close_stdin(),
     }
     let until = Instant::now() + GRACE;
     let ended = launched.wait(GRACE)?;

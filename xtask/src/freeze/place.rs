@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use anyhow::{Context as _, Result};
@@ -41,12 +41,16 @@ pub(super) struct Place {
     pub environment: BTreeMap<&'static str, String>,
     /// The folder that it is started in.
     pub empty: PathBuf,
+    /// Where [`Temporary`] is made.
+    temporary: PathBuf,
 }
 
 impl Place {
     /// Makes it, and copies the candidate there.
     pub fn make(home: PathBuf, candidate: &Candidate) -> Result<Self> {
         staging::remove(&home)?;
+        let temporary = temporary(&home);
+        staging::clear(&temporary)?;
         let (app, empty) = (home.join("app"), home.join("empty"));
         fs_err::create_dir_all(&empty)?;
         Ok(Self {
@@ -54,6 +58,7 @@ impl Place {
             layout: candidate.layout,
             environment: environment(&home.join("user"))?,
             empty,
+            temporary,
             app,
             home,
         })
@@ -83,17 +88,11 @@ impl Place {
 pub(super) struct Temporary(PathBuf);
 
 impl Temporary {
-    /// Makes one.
-    pub fn make() -> Result<Self> {
-        // Several trials may run at once.
-        static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("xtask-trial-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        // Of an earlier process with this number.
-        staging::remove(&folder)?;
-        fs_err::create_dir(&folder)?;
-        Ok(Self(folder))
+    /// Makes the one of this place. One at a time.
+    pub fn make(place: &Place) -> Result<Self> {
+        staging::clear(&place.temporary)?;
+        fs_err::create_dir(&place.temporary)?;
+        Ok(Self(place.temporary.clone()))
     }
 
     /// Where it is.
@@ -106,6 +105,14 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         staging::clear(&self.0).ok();
     }
+}
+
+/// The name follows from the place, so that the next trial of the same candidate finds what a killed run
+/// left. Of a place there is one user: whoever holds the lock of the state folder that it lies in.
+fn temporary(home: &Path) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    home.hash(&mut hasher);
+    std::env::temp_dir().join(format!("xtask-trial-{:016x}", hasher.finish()))
 }
 
 /// The environment of a launch, with a new home where a program cannot do without: none at all, but

@@ -19,6 +19,9 @@ pub struct Sign {
 pub enum Meaning {
     /// Another freezer may manage.
     Class(Class),
+    /// Something was not downloaded. Whether that was refused, or failed, the words do not tell: what
+    /// the freezer was allowed does.
+    NotDownloaded,
     /// The configuration asks for what cannot be had: another freezer would only hide it.
     Configuration,
     /// There is no room, for no freezer.
@@ -34,6 +37,12 @@ pub const fn class(words: &'static str, class: Class) -> Sign {
 /// A sign of a mistake in the configuration.
 pub const fn configuration(words: &'static str) -> Sign {
     let means = Meaning::Configuration;
+    Sign { words, means }
+}
+
+/// A sign that something was not downloaded, for whatever reason.
+pub const fn not_downloaded(words: &'static str) -> Sign {
+    let means = Meaning::NotDownloaded;
     Sign { words, means }
 }
 
@@ -279,7 +288,7 @@ mod tests {
         ),
         (
             Nuitka,
-            NETWORK,
+            Meaning::NotDownloaded,
             "FATAL: Nuitka with '--zig' depends on 'zig' to compile.",
         ),
         (Pyinstaller, TOOL, "ERROR: On Linux, objdump is required."),

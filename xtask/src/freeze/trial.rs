@@ -161,7 +161,7 @@ impl Trial<'_> {
         let how = How::of(number, place.layout);
         // What a killed wrapper has unpacked nobody removes.
         let temporary = match how {
-            How::WrapperKilled => Some(Temporary::make()?),
+            How::WrapperKilled => Some(Temporary::make(place)?),
             _ => None,
         };
         let mut command = self.command(place, how)?;

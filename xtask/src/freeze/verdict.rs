@@ -47,6 +47,7 @@ pub fn classify(
                 freezer,
                 failed,
                 completion,
+                may_download: nuitka::may_download(&freezing.sidecar.nuitka_args),
             };
             class_of(freezing, &seen, &cleaner)?
         }
@@ -90,6 +91,8 @@ struct Seen<'a> {
     failed: &'a CommandFailed,
     /// How it ended by its own report, if it writes one.
     completion: Option<String>,
+    /// Whether Nuitka was allowed to download what it misses.
+    may_download: bool,
 }
 
 /// What kind of failure it was, with the lines that say so.
@@ -116,6 +119,10 @@ impl Seen<'_> {
         if let Some((means, lines)) = find(self.freezer, &self.failed.printed) {
             return match means {
                 Meaning::Class(class) => Verdict::Class(class, lines),
+                Meaning::NotDownloaded if self.may_download => {
+                    Verdict::Class(Class::Network, lines)
+                }
+                Meaning::NotDownloaded => Verdict::Class(Class::Download, lines),
                 Meaning::Configuration => Verdict::Configuration(lines.join(" | ")),
                 Meaning::DiskFull => Verdict::DiskFull(lines.join(" | ")),
             };
@@ -182,6 +189,7 @@ mod tests {
                 freezer,
                 failed: &failed,
                 completion: None,
+                may_download: false,
             };
             assert_eq!(seen.judge(), expect, "{status}");
         };
@@ -205,5 +213,33 @@ mod tests {
             Some(2),
             Verdict::Unclear(said),
         );
+    }
+
+    /// Its question is no sign to rely on: another Nuitka may word it otherwise.
+    #[test]
+    fn a_download_was_refused_unless_it_was_allowed() {
+        let line = "FATAL: Nuitka with '--zig' depends on 'zig' to compile.";
+        let check = |arguments: &[&str], class| {
+            let arguments: Vec<String> = arguments.iter().map(|&it| it.into()).collect();
+            let failed = CommandFailed {
+                command: "python -m nuitka".into(),
+                status: "exit status: 1".into(),
+                code: Some(1),
+                tail: Vec::new(),
+                printed: vec!["Shall I fetch it?".into(), line.into()],
+                log: "log".into(),
+            };
+            let seen = Seen {
+                freezer: Freezer::Nuitka,
+                failed: &failed,
+                completion: None,
+                may_download: nuitka::may_download(&arguments),
+            };
+            let expected = Verdict::Class(class, vec![line.into()]);
+            assert_eq!(seen.judge(), expected, "{arguments:?}");
+        };
+        check(&["--zig"], Class::Download);
+        check(&["--zig", "--assume-yes-for-downloads"], Class::Network);
+        check(&["--assume-yes", "--zig"], Class::Network);
     }
 }

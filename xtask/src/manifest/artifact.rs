@@ -11,7 +11,7 @@ pub struct Artifact {
     pub path: String,
     /// What it is for.
     pub kind: ArtifactKind,
-    /// `deb`, `rpm`, `appimage`, `nsis`, `msi`, `dmg`, `tar.gz`, `zip`, `json`, …
+    /// `deb`, `rpm`, `appimage`, `nsis`, `msi`, `dmg`, `app`, `tar.gz`, `zip`, `json`, …
     pub format: String,
     /// In bytes.
     pub size: u64,

@@ -199,7 +199,7 @@ fn packages<'a>(fixes: impl Iterator<Item = &'a Fix>) -> Vec<String> {
 }
 
 /// Commands as one line that can be pasted; none if there are none.
-fn line(commands: &[Vec<String>]) -> Option<String> {
+pub(super) fn line(commands: &[Vec<String>]) -> Option<String> {
     let commands: Vec<String> = commands.iter().map(|it| it.join(" ")).collect();
     Some(commands.join(" && ")).filter(|it| !it.is_empty())
 }

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -21,6 +21,7 @@ use crate::{
     manifest::{SignatureKind, SignatureRef},
     release::Release,
     target::{Os, Target},
+    tools::inside,
 };
 
 /// Of `miniz_oxide` this level packs executables as small as level 6 of zlib, in 1.3 times the
@@ -121,8 +122,23 @@ impl<'r> Archive<'r> {
     }
 }
 
-/// The same entries give the same bytes.
-pub(super) fn tar_gz(entries: &[Entry], epoch: i64, file: impl Write) -> Result<()> {
+/// Packs a folder, which is the one at the top of the archive.
+pub(super) fn pack_folder(folder: &Path, epoch: i64, into: &Path) -> Result<()> {
+    let root = folder.parent().context("a folder lies in another")?;
+    let files = inside::of_folder(root, folder)?.into_iter();
+    let entries: Vec<Entry> = files
+        .map(|(path, it)| Entry {
+            source: root.join(&path),
+            path,
+            mode: if it.executable { 0o755 } else { 0o644 },
+            link: it.link,
+        })
+        .collect();
+    let file = io::BufWriter::new(fs_err::File::create(into)?);
+    tar_gz(&entries, epoch, file)
+}
+
+fn tar_gz(entries: &[Entry], epoch: i64, file: impl Write) -> Result<()> {
     // No name and no time in gzip's own header.
     let gzip = GzBuilder::new().write(file, LEVEL);
     let mut builder = tar::Builder::new(gzip);

@@ -1,18 +1,17 @@
 //! `bundle`: Tauri's bundler packs the executables that were built before; nothing is rebuilt.
 
 mod for_macos;
-mod inside;
+mod look;
 
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::SystemTime,
 };
 
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use self::inside::Finished as Packed;
+use self::look::Packed;
 use super::{
     apple, authenticode, copy,
     frontend::Web,
@@ -30,6 +29,7 @@ use crate::{
         staging::{self, Staging},
         step::{Context, Done, Step},
     },
+    freeze::candidate::now_at,
     manifest::Content,
     release::Release,
     sign::order::HASHES,
@@ -54,6 +54,10 @@ pub struct Bundle<'r> {
     /// How it is signed for macOS; none if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     apple: Option<apple::Policy>,
+    /// Whether a package that nobody can look into is refused. What was made while it was not must be
+    /// made again then, and only then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    refuses_gaps: bool,
 }
 
 /// The bundler's packages.
@@ -96,6 +100,7 @@ impl<'r> Bundle<'r> {
             web,
             authenticode: authenticode::Policy::of(release),
             apple: apple::Policy::of(release),
+            refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
         }
     }
 
@@ -161,6 +166,7 @@ impl<'r> Bundle<'r> {
         // leaves it so.
         let work = cx.cache("bundle")?.join(tauri::kind_name(wanted));
         staging::remove(&work)?;
+        fs_err::create_dir_all(&work)?;
         let began = now_at(&work)?;
         let binaries = work.join("binaries");
         let mut merged = self.config(&binaries);
@@ -226,7 +232,10 @@ impl<'r> Bundle<'r> {
         };
         let looked = self.look_inside(cx, &packed)?;
         if let Some(gap) = &looked.gap {
-            let hint = looked.hint.as_ref().map(|it| format!("; to change that: {it}"));
+            let hint = looked
+                .hint
+                .as_ref()
+                .map(|it| format!("; to change that: {it}"));
             cx.note(Level::Warning, format!("{gap}{}", hint.unwrap_or_default()));
         }
         if kind == BundleKind::App {
@@ -368,12 +377,6 @@ impl<'r> Bundle<'r> {
     }
 }
 
-/// What it is by the clock that stamps the files of a new folder.
-fn now_at(folder: &Path) -> Result<SystemTime> {
-    fs_err::create_dir_all(folder)?;
-    Ok(fs_err::metadata(folder)?.modified()?)
-}
-
 fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
     match value {
         serde_json::Value::String(text) => found.push(text.clone()),
@@ -391,13 +394,14 @@ fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
 
 impl Step for Bundle<'_> {
     const ID: &'static str = "bundle";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Output = Installers;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let config = &self.release.config;
         let inputs = Inputs::new().file(&config.tauri.file);
-        let mut inputs = authenticode::inputs(self.release, cx, apple::inputs(self.release, cx, inputs)?)?;
+        let mut inputs =
+            authenticode::inputs(self.release, cx, apple::inputs(self.release, cx, inputs)?)?;
         match &config.bundle.cli {
             // The bundler's version stands in the lock file.
             TauriCli::NodeModule(dir) => {
@@ -451,6 +455,7 @@ impl Step for Bundle<'_> {
                 .run()?;
         }
         self.refuse_listed_resources()?;
+        self.refuse_gaps()?;
         let kinds = self.kinds.iter();
         let installers = kinds
             .map(|&kind| self.bundle(cx, kind, out))

@@ -60,6 +60,16 @@ fn tree_without(release: &Release, dir: &Path, sources: &Sources, without: &[&Pa
     tree
 }
 
+/// Adds to a refusal, which is a message and nothing else, what the user can do. What was wrong with a
+/// file or a program speaks for itself.
+fn with_hint(error: anyhow::Error, hint: &str) -> anyhow::Error {
+    let is_message = error.is::<String>() || error.is::<&'static str>();
+    match is_message && error.chain().count() == 1 {
+        true => anyhow::anyhow!("{error}\nhint: {hint}"),
+        false => error,
+    }
+}
+
 /// Copies a file with its mode.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {

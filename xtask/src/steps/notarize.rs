@@ -1,17 +1,14 @@
 //! `notarize`: has Apple check what is signed for macOS, and attaches the ticket. Only where the target
 //! is macOS. After it every product is one file: an app is packed as Tauri's updater wants it.
 
-use std::{
-    io::{BufWriter, Write as _},
-    path::Path,
-};
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::{
     apple,
-    archive::{Entry, tar_gz},
+    archive::pack_folder,
     bundle::{Installer, Installers},
     link_to,
 };
@@ -82,13 +79,8 @@ impl<'r> Notarize<'r> {
         if !app.is_dir() {
             return Ok(name.to_owned());
         }
-        let mut entries = Vec::new();
-        gather(&app, name, &mut entries)?;
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
         let packed = format!("{name}.tar.gz");
-        let mut file = BufWriter::new(fs_err::File::create(out.file(&packed)?)?);
-        tar_gz(&entries, self.epoch, &mut file)?;
-        file.flush()?;
+        pack_folder(&app, self.epoch, &out.file(&packed)?)?;
         staging::remove(&app)?;
         Ok(packed)
     }
@@ -105,46 +97,6 @@ impl<'r> Notarize<'r> {
         };
         notary.notarize(file, false, false)
     }
-}
-
-fn gather(folder: &Path, name: &str, entries: &mut Vec<Entry>) -> Result<()> {
-    for entry in fs_err::read_dir(folder)? {
-        let entry = entry?;
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        let inside = format!("{name}/{}", entry.file_name().to_string_lossy());
-        if kind.is_dir() {
-            gather(&path, &inside, entries)?;
-            continue;
-        }
-        let link = match kind.is_symlink() {
-            true => Some(fs_err::read_link(&path)?.to_string_lossy().into_owned()),
-            false => None,
-        };
-        let mode = if link.is_some() || executable(&path)? {
-            0o755
-        } else {
-            0o644
-        };
-        entries.push(Entry {
-            path: inside,
-            source: path,
-            mode,
-            link,
-        });
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn executable(path: &Path) -> Result<bool> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(fs_err::metadata(path)?.permissions().mode() & 0o111 != 0)
-}
-
-/// Windows keeps no modes: what may be a program is one.
-#[cfg(not(unix))]
-fn executable(_: &Path) -> Result<bool> {
-    Ok(true)
 }
 
 impl Step for Notarize<'_> {

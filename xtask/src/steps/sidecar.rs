@@ -228,6 +228,7 @@ impl Step for Sidecar<'_> {
             product: &self.release.config.product,
             environment: &environment,
             target: &self.target,
+            is_cold: false,
         };
         let choice = Choice {
             freezing: &freezing,

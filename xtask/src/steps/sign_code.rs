@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{app::Host, apple, authenticode, copy, link_to, sidecar::Frozen};
+use super::{app::Host, apple, authenticode, copy, link_to, sidecar::Frozen, with_hint};
 use crate::{
     binary,
     engine::{
@@ -29,6 +29,9 @@ use crate::{
 
 /// The folder, below that of the resources, which holds the sidecars that are folders themselves.
 pub const FOLDERS: &str = "sidecars";
+
+/// What to do about an executable that something else provides.
+const HINT: &str = "nothing here builds it: build it anew, or take it out of `bundle.externalBin`";
 
 /// All executables of the product.
 #[derive(Serialize)]
@@ -195,7 +198,8 @@ fn code_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// What `externalBin` names besides the configured sidecars, and that is there for the target.
+/// What `externalBin` names besides the configured sidecars: name and file for the target, which may
+/// be missing.
 pub(crate) fn external(release: &Release) -> Vec<(String, PathBuf)> {
     let config = &release.config;
     let mut found = Vec::new();
@@ -204,7 +208,7 @@ pub(crate) fn external(release: &Release) -> Vec<(String, PathBuf)> {
             continue;
         };
         let file = path.with_file_name(release.target.external_bin(&name));
-        if !config.sidecars.iter().any(|it| it.name == name) && file.is_file() {
+        if !config.sidecars.iter().any(|it| it.name == name) {
             found.push((name, file));
         }
     }
@@ -233,7 +237,16 @@ impl Step for SignCode<'_> {
             sidecars.push(add(sidecar, out)?);
         }
         for (name, source) in &self.external {
-            binary::check(source, &self.target, &format!("externalBin {name}"))?;
+            // The bundler looks for it among the copies alone, and so would never miss it.
+            ensure!(
+                source.is_file(),
+                "externalBin {name} is not there: {}\n\
+                 hint: build it for {}, or take it out of `bundle.externalBin`",
+                source.display(),
+                self.target.triple
+            );
+            let what = format!("externalBin {name}");
+            binary::check(source, &self.target, &what).map_err(|it| with_hint(it, HINT))?;
             copy(source, &out.file(self.target.exe(name))?)?;
         }
         let unsigned = self.unsigned(out)?;
@@ -244,7 +257,7 @@ impl Step for SignCode<'_> {
             );
         }
         if let Some(signer) = authenticode::signer(self.release) {
-            authenticode::sign_all(signer, cx, out)?;
+            authenticode::sign_all(signer, self.authenticode.as_ref(), cx, out)?;
         }
         if self.apple.is_some() {
             apple::sign(self.release, cx, &code_in(out.path())?, &sidecars)?;

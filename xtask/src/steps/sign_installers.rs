@@ -8,8 +8,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    apple,
-    authenticode,
+    apple, authenticode,
     bundle::{Installer, Installers},
 };
 use crate::{

@@ -54,10 +54,10 @@ pub fn of_tar(data: impl Read) -> Result<Inside> {
     Ok(inside)
 }
 
-/// The files below a folder.
-pub fn of_folder(folder: &Path) -> Result<Inside> {
+/// The files below a folder, by their paths from `root`.
+pub fn of_folder(root: &Path, folder: &Path) -> Result<Inside> {
     let mut inside = Inside::new();
-    collect(folder, folder, &mut inside)?;
+    collect(root, folder, &mut inside)?;
     Ok(inside)
 }
 

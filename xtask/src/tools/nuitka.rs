@@ -7,11 +7,11 @@ use anyhow::Result;
 use super::python::Entry;
 use crate::{
     config::Layout,
-    engine::step::Context,
+    engine::staging,
     freeze::{
         candidate::Freezing,
         class::Class,
-        sign::{Sign, class, configuration},
+        sign::{Sign, class, configuration, not_downloaded},
     },
     target::Os,
     tools::versions,
@@ -126,8 +126,22 @@ fn metadata(freezing: &Freezing) -> Vec<String> {
 pub const REPORT: &str = "nuitka-report.xml";
 
 /// What its compilation needs of the environment, and how it is started.
-pub fn environment(cx: &Context, command: &mut Command) -> Result<()> {
-    command.env("NUITKA_CACHE_DIR", cx.cache("nuitka")?);
+pub fn environment(freezing: &Freezing, work: &Path, command: &mut Command) -> Result<()> {
+    let cx = freezing.cx;
+    let caches = cx.cache("nuitka")?;
+    if freezing.is_cold {
+        let own = work.join("caches");
+        staging::remove(&own)?;
+        fs_err::create_dir_all(&own)?;
+        command
+            .env("CCACHE_DIR", own.join("ccache"))
+            .env("CLCACHE_DIR", own.join("clcache"))
+            .env("NUITKA_CACHE_DIR", own)
+            // What it fetched is no work of its own.
+            .env("NUITKA_CACHE_DIR_DOWNLOADS", caches.join("downloads"));
+    } else {
+        command.env("NUITKA_CACHE_DIR", caches);
+    }
     if cx.probe(&versions::ccache()).is_ok() {
         // What it knows of a file counts wherever the checkout lies.
         command
@@ -135,6 +149,13 @@ pub fn environment(cx: &Context, command: &mut Command) -> Result<()> {
             .env("CCACHE_NOHASHDIR", "1");
     }
     Ok(())
+}
+
+/// Whether these arguments allow it to download what it misses. It takes an option's first letters for
+/// the option.
+pub fn may_download(arguments: &[String]) -> bool {
+    let mut arguments = arguments.iter();
+    arguments.any(|it| it.starts_with("--assume-yes"))
 }
 
 /// What Nuitka exits with when it does not know a flag.
@@ -157,8 +178,8 @@ pub const SIGNS: [Sign; 14] = [
     class("failed to download", Class::Network),
     class("make sure to allow downloading", Class::Download),
     class("is it ok to download", Class::Download),
-    // It says the same of a download that it was not allowed to make, after it asked.
-    class("nuitka with '--zig' depends on", Class::Network),
+    // It says the same of a download that failed and of one that it was not allowed to make.
+    not_downloaded("nuitka with '--zig' depends on"),
 ];
 
 /// The programs without which it cannot work, each under all of its names. Windows' compilers are

@@ -109,10 +109,11 @@ impl Bundling<'_> {
             );
         }
         let kind = kind_name(self.kind);
-        let folder = self.release().join("bundle").join(match self.kind {
+        let folder = match self.kind {
             BundleKind::App => "macos",
             _ => &kind,
-        });
+        };
+        let folder = self.release().join("bundle").join(folder);
         let suffix = match self.kind {
             BundleKind::Nsis => "exe",
             BundleKind::Appimage => "AppImage",

@@ -8,7 +8,7 @@
 //! | NSIS | 7-Zip |
 //! | MSI | `msiextract`; on Windows `msiexec`, which installs nothing when asked so |
 //! | dmg | 7-Zip, on macOS too: `hdiutil` mounts an image, which a killed run leaves mounted, and asks for consent to a licence if there is one |
-//! | app | nothing: it is a folder |
+//! | app | nothing: it is a folder, of which a copy is made |
 
 use std::{
     path::{Path, PathBuf},
@@ -23,7 +23,7 @@ use super::{
     packages::Need,
     rpm,
 };
-use crate::{config::BundleKind, engine::staging};
+use crate::{config::BundleKind, engine::staging, steps::copy_tree};
 
 /// An installer that can be looked into.
 pub struct Unpacked {
@@ -37,12 +37,14 @@ enum Files {
     /// Unpacked, in this folder.
     In(PathBuf),
     /// In this archive, to be unpacked to the folder when somebody asks for them: mostly nobody does.
-    Tar { archive: Archive, folder: PathBuf },
+    Packed { archive: Archive, folder: PathBuf },
 }
 
 enum Archive {
     Deb(PathBuf),
     Tar(PathBuf),
+    /// No archive, but what is released: nobody may mark or start anything in it.
+    Folder(PathBuf),
 }
 
 /// A program that is needed to unpack a kind.
@@ -81,7 +83,12 @@ pub fn missing(kind: BundleKind) -> Option<Tool> {
 impl Tool {
     /// Where it is; none if it is not here.
     pub fn find(&self) -> Option<PathBuf> {
-        let on_path = self.names.iter().find_map(|it| which::which(it).ok());
+        self.find_with(|name| which::which(name).ok())
+    }
+
+    /// The same, with something else to search PATH.
+    pub fn find_with(&self, search: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+        let on_path = self.names.iter().find_map(|it| search(it));
         on_path.or_else(|| {
             // Its installer leaves PATH alone.
             let folder = std::env::var_os("ProgramFiles").filter(|_| cfg!(windows))?;
@@ -117,10 +124,7 @@ pub fn unpack(
             run(rpm::to_tar(&copy))?;
             Archive::Tar(folder.join("package.rpm.tar"))
         }
-        BundleKind::App => {
-            let beside = package.parent().context("a bundle lies in a folder")?;
-            return Unpacked::of_folder(beside.to_owned());
-        }
+        BundleKind::App => Archive::Folder(package.clone()),
         _ => {
             run(command(kind, package, &files)?)?;
             return Unpacked::of_folder(files);
@@ -128,7 +132,7 @@ pub fn unpack(
     };
     Ok(Unpacked {
         inside: archive.inside()?,
-        files: Files::Tar {
+        files: Files::Packed {
             archive,
             folder: files,
         },
@@ -150,7 +154,7 @@ fn command(kind: BundleKind, package: &Path, folder: &Path) -> Result<Command> {
         }
         BundleKind::Msi if tool.is_none() => {
             command.arg("/a").arg(package).arg("/qn");
-            command.arg(format!("TARGETDIR={}", folder.display()));
+            target_dir(&mut command, folder);
         }
         BundleKind::Msi => {
             command.arg("--directory").arg(folder).arg(package);
@@ -174,11 +178,25 @@ fn command(kind: BundleKind, package: &Path, folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
+/// Only what follows the `=` may stand in quotation marks; around all of it, as a path with a space
+/// would get them, `msiexec` refuses the command line (1639).
+#[cfg(windows)]
+fn target_dir(command: &mut Command, folder: &Path) {
+    use std::os::windows::process::CommandExt as _;
+    command.raw_arg(format!("TARGETDIR=\"{}\"", folder.display()));
+}
+
+#[cfg(not(windows))]
+fn target_dir(command: &mut Command, folder: &Path) {
+    command.arg(format!("TARGETDIR={}", folder.display()));
+}
+
 impl Archive {
     fn inside(&self) -> Result<Inside> {
         match self {
             Self::Deb(package) => deb::contents(package),
             Self::Tar(path) => inside::of_tar(fs_err::File::open(path)?),
+            Self::Folder(path) => inside::of_folder(path.parent().unwrap_or(path), path),
         }
     }
 
@@ -186,6 +204,10 @@ impl Archive {
         match self {
             Self::Deb(package) => tar::Archive::new(&*deb::data(package)?).unpack(folder)?,
             Self::Tar(path) => tar::Archive::new(fs_err::File::open(path)?).unpack(folder)?,
+            Self::Folder(path) => {
+                let name = path.file_name().context("a bundle has a name")?;
+                copy_tree(path, &folder.join(name))?;
+            }
         }
         Ok(())
     }
@@ -194,7 +216,7 @@ impl Archive {
 impl Unpacked {
     fn of_folder(folder: PathBuf) -> Result<Self> {
         Ok(Self {
-            inside: inside::of_folder(&folder)?,
+            inside: inside::of_folder(&folder, &folder)?,
             files: Files::In(folder),
         })
     }
@@ -203,7 +225,7 @@ impl Unpacked {
     pub fn folder(&self) -> Result<&Path> {
         match &self.files {
             Files::In(folder) => Ok(folder),
-            Files::Tar { archive, folder } => {
+            Files::Packed { archive, folder } => {
                 if !folder.exists() {
                     archive.unpack(folder)?;
                 }
@@ -214,4 +236,4 @@ impl Unpacked {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-mod tests;
+pub(crate) mod tests;

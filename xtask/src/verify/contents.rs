@@ -17,14 +17,17 @@ use crate::{
     config::BundleKind,
     engine::{exec, staging},
     manifest::Artifact,
-    tools::{inside, rpm, unpack},
+    tools::{
+        inside::{self, Entry, Inside},
+        rpm, unpack,
+    },
 };
 
 /// How long a program may take to unpack an installer.
 const UNPACKING: Duration = Duration::from_secs(300);
 
 /// Hash by path inside; `None` for what is no plain file, or comes twice.
-type Inside = BTreeMap<String, Option<String>>;
+type Hashes = BTreeMap<String, Option<String>>;
 
 /// Compares the recorded contents of an artifact with what it holds. Formats that are not read
 /// become a note.
@@ -54,11 +57,12 @@ pub(super) fn check(folder: &Path, artifact: &Artifact, report: &mut Report) {
 }
 
 /// `None` if the format is not one that is read here.
-fn read(path: &Path, artifact: &Artifact) -> Result<Option<Inside>> {
+fn read(path: &Path, artifact: &Artifact) -> Result<Option<Hashes>> {
     let wanted = |path: &str| artifact.contents.iter().any(|content| content.path == path);
     match artifact.format.as_str() {
         "deb" => read_deb(path, &wanted),
-        "tar.gz" => read_tar(MultiGzDecoder::new(fs::File::open(path)?), &wanted).map(Some),
+        // What Tauri's updater asks for of macOS: a bundle, packed.
+        "tar.gz" | "app" => read_tar(MultiGzDecoder::new(fs::File::open(path)?), &wanted).map(Some),
         "zip" => read_zip(path, &wanted).map(Some),
         "rpm" if rpm::is_there() => read_rpm(path, &wanted).map(Some),
         "appimage" => read_unpacked(path, BundleKind::Appimage, artifact),
@@ -71,7 +75,7 @@ fn read(path: &Path, artifact: &Artifact) -> Result<Option<Inside>> {
 
 /// A deb is an ar archive; the files are in its member `data.tar` with a suffix for the
 /// compression (deb(5)). Tauri writes gzip; of the others only none at all is read.
-fn read_deb(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Option<Inside>> {
+fn read_deb(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Option<Hashes>> {
     let mut archive = ar::Archive::new(fs::File::open(path)?);
     while let Some(member) = archive.next_entry() {
         let member = member?;
@@ -85,8 +89,8 @@ fn read_deb(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Option<Inside>
     bail!("a deb without data.tar")
 }
 
-fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
-    let mut inside = Inside::new();
+fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Hashes> {
+    let mut inside = Hashes::new();
     for entry in tar::Archive::new(data).entries()? {
         let entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
@@ -104,7 +108,7 @@ fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
 }
 
 /// As the program `rpm` reads it, once it has found that header and payload fit.
-fn read_rpm(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
+fn read_rpm(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Hashes> {
     // What begins with a dash would be an option.
     let path = std::path::absolute(path)?;
     let (fits, said) = exec::quiet(rpm::check(&path))?;
@@ -120,7 +124,7 @@ fn read_rpm(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
 
 /// What another program unpacks, to a folder beside nothing that is published; `None` without that
 /// program.
-fn read_unpacked(path: &Path, kind: BundleKind, artifact: &Artifact) -> Result<Option<Inside>> {
+fn read_unpacked(path: &Path, kind: BundleKind, artifact: &Artifact) -> Result<Option<Hashes>> {
     if unpack::missing(kind).is_some() {
         return Ok(None);
     }
@@ -135,20 +139,32 @@ fn read_unpacked(path: &Path, kind: BundleKind, artifact: &Artifact) -> Result<O
         Ok(())
     };
     let unpacked = unpack::unpack(kind, path, &scratch.0, &run)?;
-    let paths: Vec<&str> = artifact.contents.iter().map(|it| &*it.path).collect();
-    let mut inside = Inside::new();
-    for path in &paths {
-        // As `bundle` found them: on Linux at a known place.
-        let found = match kind {
-            BundleKind::Appimage => unpacked.inside.get(*path),
-            _ => inside::find(&unpacked.inside, path, &paths)?.map(|(_, it)| it),
+    let mut inside = Hashes::new();
+    for path in artifact.contents.iter().map(|it| &it.path) {
+        let found = match unpacked.inside.get(path) {
+            None if names_first_folder(kind) => below_another(&unpacked.inside, path)?,
+            found => found,
         };
         if let Some(it) = found {
             let plain = it.link.is_none().then(|| it.sha256.clone());
-            inside.insert((*path).to_owned(), plain);
+            inside.insert(path.clone(), plain);
         }
     }
     Ok(Some(inside))
+}
+
+/// Whether the outermost folder has its name from what unpacks it: one program calls the folder of all
+/// programs `Program Files`, another `PFiles`, and not all make a folder of a volume.
+fn names_first_folder(kind: BundleKind) -> bool {
+    matches!(kind, BundleKind::Msi | BundleKind::Dmg)
+}
+
+/// The file that another program unpacks to this path, but for the outermost folder.
+fn below_another<'a>(inside: &'a Inside, path: &str) -> Result<Option<&'a Entry>> {
+    let Some((_, below)) = path.split_once('/') else {
+        return Ok(None);
+    };
+    Ok(inside::find(inside, below, &[])?.map(|(_, it)| it))
 }
 
 /// A folder that is removed in the end.
@@ -160,12 +176,12 @@ impl Drop for Scratch {
     }
 }
 
-fn read_zip(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Inside> {
+fn read_zip(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Hashes> {
     let file = fs::File::open(path)?.into_file();
     let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
     let archive = ZipArchive::from_file(file, &mut buffer).context("no zip")?;
     let mut entries = archive.entries(&mut buffer);
-    let mut inside = Inside::new();
+    let mut inside = Hashes::new();
     let mut seen = 0;
     while let Some(entry) = entries.next_entry()? {
         seen += 1;
@@ -280,7 +296,7 @@ mod tests {
         .assert_eq(&looked_into(b"PK no zip"));
     }
 
-    /// What comes before a path is chosen where an installer for Windows is unpacked.
+    /// At the very paths that `bundle` found.
     #[cfg(target_os = "linux")]
     #[test]
     fn looks_into_an_installer_for_windows() {
@@ -300,9 +316,7 @@ mod tests {
         make.args(["-V1", "setup.nsi"]).current_dir(folder.path());
         let made = make.status().is_ok_and(|it| it.success());
         if !made || unpack::missing(BundleKind::Nsis).is_some() {
-            return eprintln!(
-                "skipped: no NSIS or no 7-Zip; `cargo xtask test --setup` installs them"
-            );
+            return unpack::tests::skip("skipped: no NSIS or no 7-Zip");
         }
         let check = |paths: &[&str], expected: Expect| {
             let content = |path: &&str| Content {
@@ -325,14 +339,80 @@ mod tests {
             // What 7-Zip says differs with its version.
             expected.assert_eq(text.split(" ERROR: ").next().unwrap());
         };
-        check(&["app.exe", "other.exe"], expect![[r#"["app.exe"]"#]]);
         check(
-            &["twice.exe"],
-            expect!["the package holds two of twice.exe: App/twice.exe and Other/twice.exe"],
+            &["App/app.exe", "other.exe"],
+            expect![[r#"["App/app.exe"]"#]],
         );
+        // Neither the end of a path nor another folder is the file that was recorded.
+        check(&["app.exe", "Other/app.exe"], expect!["[]"]);
         check(&["App/twice.exe"], expect![[r#"["App/twice.exe"]"#]]);
         write("setup.exe", "no installer");
         check(&["app.exe"], expect!["it cannot be unpacked:"]);
+    }
+
+    /// A bundle for macOS is released packed.
+    #[test]
+    fn looks_into_a_bundle() {
+        use crate::manifest::{ArtifactKind, Content};
+
+        let folder = tempfile::tempdir().unwrap();
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), Compression::fast());
+        let mut tar = tar::Builder::new(gzip);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(3);
+        let host = "App.app/Contents/MacOS/app";
+        tar.append_data(&mut header, host, &b"app"[..]).unwrap();
+        let bytes = tar.into_inner().unwrap().finish().unwrap();
+        fs::write(folder.path().join("App.app.tar.gz"), bytes).unwrap();
+        let content = |path: &str| Content {
+            path: path.to_owned(),
+            sha256: String::new(),
+        };
+        let artifact = Artifact {
+            path: "App.app.tar.gz".to_owned(),
+            kind: ArtifactKind::Installer,
+            format: "app".to_owned(),
+            size: 0,
+            sha256: String::new(),
+            signatures: Vec::new(),
+            contents: vec![content(host), content("app")],
+        };
+        let inside = read(&folder.path().join(&artifact.path), &artifact);
+        let inside = inside.unwrap().unwrap();
+        let found: Vec<_> = inside.iter().collect();
+        // As `sha256sum` has it.
+        expect![[r#"[("App.app/Contents/MacOS/app", Some("a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333"))]"#]].assert_eq(&format!("{found:?}"));
+    }
+
+    #[test]
+    fn another_program_may_name_the_outermost_folder() {
+        let check = |paths: &[&str], wanted: &str, expected: &str| {
+            let entry = |path: &&str| Entry {
+                sha256: (*path).to_owned(),
+                executable: true,
+                link: None,
+                modified: None,
+            };
+            let inside = paths.iter().map(|it| ((*it).to_owned(), entry(it)));
+            let text = match below_another(&inside.collect(), wanted) {
+                Ok(found) => found.map_or("none".to_owned(), |it| it.sha256.clone()),
+                Err(error) => error.to_string(),
+            };
+            assert_eq!(text, expected, "{wanted} of {paths:?}");
+        };
+        let msi = ["PFiles/App/app.exe", "PFiles/App/x/x.exe"];
+        check(&msi, "Program Files/App/app.exe", "PFiles/App/app.exe");
+        check(&msi, "Program Files/app.exe", "PFiles/App/app.exe");
+        check(&msi, "Program Files/Other/app.exe", "none");
+        check(
+            &["App.app/Contents/a"],
+            "App/App.app/Contents/a",
+            "App.app/Contents/a",
+        );
+        check(&msi, "app.exe", "none");
+        let two = ["a/App/app.exe", "b/App/app.exe"];
+        let said = "the package holds two of App/app.exe: a/App/app.exe and b/App/app.exe";
+        check(&two, "Program Files/App/app.exe", said);
     }
 
     #[test]

@@ -68,8 +68,9 @@ impl Trust {
             return Ok(());
         }
         let Ok(certificates) = Certificate::read_all(file) else {
-            if self.add_der_list(&bytes).is_ok() {
-                return Ok(());
+            // DER begins with a sequence: what is no certificate may be a list of them.
+            if bytes.first() == Some(&0x30) {
+                return self.add_der_list(&bytes).with_context(named);
             }
             bail!(
                 "{}\nhint: it takes certificates (PEM or DER), a list of revoked ones after their issuer's, a \

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     project::Project,
-    sidecars::{GOOD, PYINSTALLER, failure, with_sidecars},
+    sidecars::{GOOD, NUITKA, PYINSTALLER, failure, with_sidecars},
 };
 
 const COMPARE: &str = "freeze compare --sidecar tiny --launches 2 --output compared";
@@ -29,7 +29,8 @@ fn rows(text: &str) -> Vec<String> {
         let cells: Vec<&str> = line.split([' ', '|']).filter(|it| !it.is_empty()).collect();
         cells.join(" ")
     });
-    rows.filter(|it| it.starts_with("pyinstaller ")).collect()
+    let is_row = |it: &String| it.starts_with("nuitka ") || it.starts_with("pyinstaller ");
+    rows.filter(is_row).collect()
 }
 
 #[test]
@@ -155,5 +156,52 @@ fn nothing_passes(project: &Project) {
             .iter()
             .all(|it| it.ends_with("- - - time budget exceeded"));
         assert!(all_say, "{text}");
+    }
+}
+
+/// One file of Nuitka does not survive SIGTERM without a handler of SIGINT.
+const HANDLES_SIGNALS: &str = "import signal, sys\n\
+                               for number in (signal.SIGINT, signal.SIGTERM):\n    \
+                               signal.signal(number, lambda *_: sys.exit())\n";
+
+/// `XTASK_FULL=1`: Nuitka takes minutes. It compiles all of its C code for each layout, whichever comes
+/// first, so that the times compare.
+#[test]
+fn slow_nuitka_is_compared_cold() {
+    if std::env::var_os("XTASK_FULL").is_none() {
+        return;
+    }
+    let packages = [&NUITKA[..], &PYINSTALLER].concat();
+    let project = with_sidecars(&["tiny"], "[\"nuitka\", \"pyinstaller\"]", &packages);
+    let program = format!("{HANDLES_SIGNALS}{GOOD}");
+    project.write("sidecars/tiny/main.py", program);
+    let ran = project.succeed(COMPARE);
+    let json = json(&project);
+    let candidates = json["candidates"].as_array().unwrap();
+    let name = |it: &Value| format!("{} {}", it["freezer"], it["layout"]).replace('"', "");
+    let names: Vec<String> = candidates.iter().map(name).collect();
+    let all = [
+        "nuitka onefile",
+        "nuitka folder",
+        "pyinstaller onefile",
+        "pyinstaller folder",
+    ];
+    assert_eq!(names, all);
+    let rows = rows(&ran.stdout);
+    assert_eq!(rows.len(), all.len(), "{}", ran.stdout);
+    for (row, name) in rows.iter().zip(all) {
+        assert!(row.starts_with(name) && row.ends_with(" 2/2"), "{row}");
+    }
+    for candidate in &candidates[2..] {
+        assert_eq!(candidate["cached-c"], Value::Null, "it compiles no C");
+    }
+    if which::which("ccache").is_err() {
+        return;
+    }
+    for (candidate, row) in candidates.iter().zip(&rows).take(2) {
+        let cached = &candidate["cached-c"];
+        let files = cached["files"].as_u64().unwrap();
+        assert!(files > 5 && cached["hits"] == 0, "{row}");
+        assert!(row.contains(&format!(" 0/{files} ")), "{row}");
     }
 }

@@ -116,6 +116,7 @@ fn slow_every_failure_of_a_freezer_is_told_apart() {
     let bench = Bench::new();
     a_tool_is_missing(&bench);
     nuitka_does_not_manage(&bench);
+    nuitka_misses_its_c_cache(&bench);
     pyinstaller_does_not_manage(&bench);
     the_user_made_a_mistake(&bench);
     a_fallback_lasts_but_not_too_long(&bench);
@@ -232,6 +233,33 @@ fn nuitka_does_not_manage(bench: &Bench) {
             timed out after 1 s
     "#]],
     );
+}
+
+/// Said before the minutes that it costs, with the command that `doctor` recommends.
+fn nuitka_misses_its_c_cache(bench: &Bench) {
+    bench.with("nuitka", "time-budget = \"1s\"");
+    let cache = bench.path.join("ccache");
+    let hidden = bench.path.join("hidden ccache");
+    let says = |command: &str| bench.project.run(command).shown();
+    let note = "no ccache: every freeze compiles everything; install";
+    if cache.exists() {
+        let shown = says("dist --only sidecar:alpha");
+        assert!(!shown.contains(note), "{shown}");
+        fs::rename(&cache, &hidden).unwrap();
+    }
+    let shown = says("dist --only sidecar:alpha");
+    let doctor = says("doctor");
+    if hidden.exists() {
+        fs::rename(&hidden, &cache).unwrap();
+    }
+    assert_eq!(shown.matches(note).count(), 1, "{shown}");
+    if let Some((_, below)) = doctor.split_once("Recommended, for speed:\n") {
+        let command = below.lines().next().unwrap().trim();
+        assert!(
+            shown.contains(&format!("{note} it with `{command}`")),
+            "{shown}"
+        );
+    }
 }
 
 /// PyInstaller runs hooks in its own process: what they do to it is real.

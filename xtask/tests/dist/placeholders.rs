@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 use fs_err as fs;
 
 use super::{
-    project::{self, Project},
+    project::{self, KEY, PASSWORD, Project},
     sidecars::{PYINSTALLER, failure, with_sidecars},
 };
 
@@ -20,10 +20,7 @@ fn a_placeholder_for_an_external_executable_is_refused() {
     project.replace("src-tauri/tauri.conf.json", "\"icon\"", external);
     let arch = std::env::consts::ARCH;
     let tool = format!("src-tauri/binaries/tool-{arch}-unknown-linux-gnu");
-    let check = |content: &[u8], mode: u32, expected: Expect| {
-        project.write(&tool, content);
-        let mode = Permissions::from_mode(mode);
-        fs::set_permissions(project.root.join(&tool), mode).unwrap();
+    let refused = |expected: Expect| {
         let shown = project.run("dist --until sign-code").shown();
         let end = shown.split("\n\n").last().unwrap_or_default();
         let said = end
@@ -31,6 +28,24 @@ fn a_placeholder_for_an_external_executable_is_refused() {
             .filter(|it| !it.contains("log: ") && !it.contains("resume: "));
         expected.assert_eq(&said.map(|it| format!("{it}\n")).collect::<String>());
     };
+    let check = |content: &[u8], mode: u32, expected: Expect| {
+        project.write(&tool, content);
+        let mode = Permissions::from_mode(mode);
+        fs::set_permissions(project.root.join(&tool), mode).unwrap();
+        refused(expected);
+    };
+    // Not there at all, and there for another system only.
+    refused(expect![[r#"
+        sign-code failed: externalBin tool is not there: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+          hint: build it for [TRIPLE], or take it out of `bundle.externalBin`
+        exit code 1
+    "#]]);
+    project.write("src-tauri/binaries/tool-riscv64gc-unknown-linux-gnu", "");
+    refused(expect![[r#"
+        sign-code failed: externalBin tool is not there: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+          hint: build it for [TRIPLE], or take it out of `bundle.externalBin`
+        exit code 1
+    "#]]);
     let program = fs::read("/bin/true").unwrap();
     let mut foreign = program.clone();
     // e_machine of ELF: another architecture.
@@ -39,43 +54,47 @@ fn a_placeholder_for_an_external_executable_is_refused() {
         b"",
         0o755,
         expect![[r#"
-        sign-code failed: externalBin tool is an empty file: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is an empty file: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     check(
         b"#!/bin/sh\nexec python3 -m tool\n",
         0o755,
         expect![[r#"
-        sign-code failed: externalBin tool is a script, not an executable: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is a script, not an executable: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     check(
         b"placeholder\n",
         0o755,
         expect![[r#"
-        sign-code failed: externalBin tool is no executable of any known format: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-          cause: Could not read file magic
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is no executable of any known format: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     check(
         &foreign,
         0o755,
         expect![[r#"
-        sign-code failed: externalBin tool is built for Aarch64, but linux wants X86_64: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is built for Aarch64, but linux wants X86_64: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     check(
         &program,
         0o644,
         expect![[r#"
-        sign-code failed: externalBin tool is not marked as executable: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
-          hint: chmod +x
-        exit code 1
-    "#]],
+            sign-code failed: externalBin tool is not marked as executable: [ROOT]/src-tauri/binaries/tool-[TRIPLE]
+              hint: chmod +x
+              hint: nothing here builds it: build it anew, or take it out of `bundle.externalBin`
+            exit code 1
+        "#]],
     );
     let mode = Permissions::from_mode(0o755);
     fs::set_permissions(project.root.join(&tool), mode).unwrap();
@@ -188,10 +207,15 @@ fn made_here(programs: &[&str]) -> bool {
     let is_there = |it: &&&str| std::env::split_paths(&path).any(|at| at.join(it).is_file());
     let missing = programs.iter().find(|it| !is_there(it));
     if let Some(missing) = missing {
-        eprintln!("skipped in part: no {missing}; `cargo xtask test --setup` installs it");
+        project::skip(&format!("skipped in part: no {missing}"));
     }
     missing.is_none()
 }
+
+/// What is said besides of each.
+const WHERE_TO_LOOK: &str = "  hint: look for what puts it there, or leaves it out, under `bundle` of the Tauri \
+    configuration (externalBin, resources, an installer's files and hooks), and for what the bundler \
+    printed in target/dist/linux/logs/bundle.log\n";
 
 /// What is said of a package of this kind.
 fn refusal(project: &Project, kind: &str) -> String {
@@ -200,6 +224,8 @@ fn refusal(project: &Project, kind: &str) -> String {
     let shown = project.run("dist --until bundle").shown();
     project.write("packaging/dist.toml", config);
     let said = failure(&shown);
+    assert!(said.contains(WHERE_TO_LOOK), "{said}");
+    let said = said.replace(WHERE_TO_LOOK, "");
     let said = said.lines().filter(|it| !it.contains("log: "));
     let said = said.map(|it| format!("{it}\n")).collect::<String>();
     // Where it was unpacked to is no part of the refusal.
@@ -257,7 +283,6 @@ fn check_placeholders(kind: &str) {
     fs::write(&host, "placeholder\n").unwrap();
     check(expect![[r#"
         bundle failed: /usr/bin/small in the package is no executable of any known format: [UNPACKED]/usr/bin/small
-          cause: Could not read file magic
           resume: cargo xtask dist --until bundle
         exit code 1
     "#]]);
@@ -382,6 +407,8 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
         }
     }
     project.set("PATH", programs.to_str().unwrap());
+    let version = Command::new("rpm").arg("--version").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap().trim().to_owned();
     let bundle = |project: &Project| {
         let steps = project.succeed("dist").steps();
         let of_it = steps.lines().filter(|it| it.starts_with("bundle  "));
@@ -393,7 +420,8 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
             }
             None => format!("{it}\n"),
         });
-        lines.collect::<String>()
+        let lines = lines.collect::<String>();
+        lines.replace(&version, "[RPM]")
     };
     let inside = |project: &Project| {
         let manifest = project.manifest();
@@ -406,13 +434,22 @@ fn an_rpm_is_looked_into_as_soon_as_it_can_be() {
             .collect::<String>()
     };
     expect![[r#"
-        bundle  runs: rpm RPM version 4.18.0 -> none
+        bundle  runs: rpm [RPM] -> none
         bundle  warning: small-0.1.0-1.[ARCH].rpm: what is inside was not compared with what was built; to change that: [INSTALL]
     "#]].assert_eq(&bundle(&project));
     assert_eq!(inside(&project), "");
+    // What is published is looked into, also if it is there already.
+    project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
+    project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", PASSWORD);
+    let said = failure(&project.run("dist --release --until bundle").shown());
+    let install = said.lines().find(|it| it.contains("hint: "));
+    assert!(install.is_some_and(|it| it.ends_with(" rpm")), "{said}");
+    let refused = said.lines().next().unwrap();
+    expect!["bundle failed: nothing here can look into the rpm, which --release wants"]
+        .assert_eq(refused);
     project.set("PATH", inherited);
     expect![[r#"
-        bundle  runs: rpm none -> RPM version 4.18.0
+        bundle  runs: rpm none -> [RPM]
     "#]]
     .assert_eq(&bundle(&project));
     assert_eq!(inside(&project), "\"usr/bin/small\"");

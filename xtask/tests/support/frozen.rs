@@ -139,6 +139,7 @@ fn with_freezing<T>(
             // One for all of them, whatever their name.
             environment: &Environment::ensure(cx, &self::sidecar(root), &interpreter)?,
             target: &Target::host(),
+            is_cold: false,
         };
         work(&freezing)
     })

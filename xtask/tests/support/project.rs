@@ -35,6 +35,18 @@ const INHERITED: [&str; 12] = [
     "HTTP",
 ];
 
+/// Says that a test does nothing, or less, for want of a program. Where all tests are to run, that is a
+/// failure.
+pub fn skip(why: &str) {
+    let install = "`cargo xtask test --setup` installs what is missing";
+    let all = ["CI", "XTASK_FULL"];
+    let is_set = |it: &&str| std::env::var_os(it).is_some_and(|it| !it.is_empty());
+    match all.into_iter().find(is_set) {
+        Some(name) => panic!("{why}, but {name} is set; {install}"),
+        None => eprintln!("{why}; {install}"),
+    }
+}
+
 /// The time of every commit, so that clones and runs agree: 2026-01-02T03:04:05Z.
 const COMMITTED: &str = "1767323045 +0000";
 

@@ -142,3 +142,19 @@ fn what_a_killed_wrapper_leaves_must_end() {
          closed: … (python)",
     );
 }
+
+/// A run that is killed cannot remove what one of its programs unpacked.
+#[test]
+fn what_a_killed_run_left_is_removed_by_the_next() {
+    let mut world = World::new();
+    world.sidecar.trial.launches = 8;
+    let told = world.folder.path().join("told");
+    let script = format!("TOLD = {told:?}\nINNER = {GOOD:?}\n{WRAPPER}");
+    world.script(&script).expect("it is tried");
+    let left = std::fs::read_to_string(told).expect("one launch has a TMPDIR");
+    std::fs::create_dir_all(format!("{left}/_MEI4711")).expect("a folder");
+    // Not one of them unpacks anything there.
+    world.sidecar.trial.launches = 1;
+    world.script(&script).expect("it is tried");
+    assert!(!std::path::Path::new(&left).exists(), "{left}");
+}

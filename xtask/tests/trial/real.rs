@@ -97,16 +97,24 @@ fn slow_a_slow_start_decides_the_layout() {
         it takes [TIME] ms to be ready, more than max-startup (1ms), in the better of two trials (other steps may have run beside it): making a folder
         recorded: layout: folder, since as one file it takes [TIME] ms to be ready, more than max-startup (1ms)"#]],
     );
-    // A folder that fails is no reason to go without.
-    let not_as_folder = "import sys\nif sys._MEIPASS.endswith('_internal'): sys.exit('a folder')\n";
+    // A folder that fails is no reason to go without, nor is a second trial: the first was passed.
+    let starts = tempfile::tempdir().expect("a folder");
+    let only_twice = format!(
+        "import sys, os\n\
+         if sys._MEIPASS.endswith('_internal'): sys.exit('a folder')\n\
+         os.mkdir(f'{}/{{len(os.listdir({0:?}))}}')\n\
+         if len(os.listdir({0:?})) > 2: sys.exit('once too often')\n",
+        starts.path().display().to_string()
+    );
     check(
         auto,
-        not_as_folder,
+        &only_twice,
         Layout::Onefile,
         expect![[r#"
-        it takes [TIME] ms to be ready, more than max-startup (1ms), in the better of two trials (other steps may have run beside it): making a folder
-        pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder); keeping the one file, though it takes [TIME] ms to be ready, more than max-startup (1ms)
-        recorded: layout: onefile, since pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder)"#]],
+            in a second trial pyinstaller 6.22.3 (onefile) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): once too often | what they printed: state/logs/trial/chosen-pyinstaller-onefile); the first one counts
+            it takes [TIME] ms to be ready, more than max-startup (1ms), in the better of two trials (other steps may have run beside it): making a folder
+            pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder); keeping the one file, though it takes [TIME] ms to be ready, more than max-startup (1ms)
+            recorded: layout: onefile, since pyinstaller 6.22.3 (folder) failed: the trial was not passed (1 of 1 launches failed: it ended before it was ready (exit status: 1): a folder | what they printed: state/logs/trial/chosen-pyinstaller-folder)"#]],
     );
     let proposed = |sidecar: &mut config::Sidecar| {
         sidecar.freezers = vec![Freezer::Pyinstaller];

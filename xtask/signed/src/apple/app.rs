@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use fs_err as fs;
 use plist::{Dictionary, Value};
 use ring::digest::{self, digest};
@@ -176,6 +176,7 @@ fn take(unsealed: &mut BTreeSet<String>, path: &str) -> bool {
 /// Fails unless the file is what its rule says. Returns the signatures of code.
 fn check(base: &Path, path: &str, rule: &Value, trust: &Trust) -> Result<Vec<Signed>> {
     let file = base.join(path);
+    let kind = std::fs::symlink_metadata(&file).map_err(|_| anyhow!("is missing"))?;
     let rule = rule.as_dictionary().context("sealed by SHA-1 alone")?;
     if let Some(target) = rule.get("symlink").and_then(Value::as_string) {
         let actual = fs::read_link(&file).context("is no symbolic link")?;
@@ -186,10 +187,7 @@ fn check(base: &Path, path: &str, rule: &Value, trust: &Trust) -> Result<Vec<Sig
         );
         return Ok(Vec::new());
     }
-    ensure!(
-        !fs::symlink_metadata(&file)?.is_symlink(),
-        "is a symbolic link"
-    );
+    ensure!(!kind.is_symlink(), "is a symbolic link");
     if let Some(expected) = bytes(rule, "hash2") {
         let actual = digest(&digest::SHA256, &fs::read(&file)?);
         ensure!(

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::{Bundle, Installer, inside::Looked};
+use super::{Bundle, Installer, look::Looked};
 use crate::{
     config::BundleKind,
     engine::{staging::Staging, step::Context},

@@ -16,6 +16,18 @@ use crate::engine::exec;
 /// When the program of the installers was written: 2020-01-02T03:04:05Z.
 const WRITTEN: u64 = 1_577_934_245;
 
+/// Says that a test does nothing, or less, for want of a program. Where all tests are to run, that is a
+/// failure.
+pub(crate) fn skip(why: &str) {
+    let install = "`cargo xtask test --setup` installs what is missing";
+    let all = ["CI", "XTASK_FULL"];
+    let is_set = |it: &&str| std::env::var_os(it).is_some_and(|it| !it.is_empty());
+    match all.into_iter().find(is_set) {
+        Some(name) => panic!("{why}, but {name} is set; {install}"),
+        None => eprintln!("{why}; {install}"),
+    }
+}
+
 /// A folder with the files of an app.
 struct Making {
     folder: tempfile::TempDir,
@@ -26,9 +38,7 @@ impl Making {
     fn with(programs: &[&str]) -> Option<Self> {
         let missing = programs.iter().find(|it| which::which(it).is_err());
         if let Some(missing) = missing {
-            {
-                eprintln!("skipped: no {missing}; `cargo xtask test --setup` installs it");
-            }
+            skip(&format!("skipped: no {missing}"));
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -269,4 +279,28 @@ fn unpacks_a_disk_image() {
         App/App.app/Contents/Resources/sidecars/x/x x sidecar, its time kept
     "#]],
     );
+}
+
+/// A bundle for macOS is the very folder that is released.
+#[test]
+fn looks_at_a_copy_of_a_bundle() {
+    let making = Making::with(&[]).unwrap();
+    making.app("App.app/Contents/MacOS", "App.app/Contents/Resources");
+    making.write("other", b"beside it", 0o644);
+    making.check(
+        BundleKind::App,
+        "App.app",
+        expect![[r#"
+        App.app/Contents/MacOS/app x host, its time kept
+        App.app/Contents/Resources/sidecars/x/lib.so - lib, its time kept
+        App.app/Contents/Resources/sidecars/x/link x -> lib.so
+        App.app/Contents/Resources/sidecars/x/x x sidecar, its time kept
+    "#]],
+    );
+    let unpacked = making.unpack(BundleKind::App, "App.app").unwrap();
+    let library = "App.app/Contents/Resources/sidecars/x/lib.so";
+    let looked_at = unpacked.folder().unwrap().join(library);
+    fs::set_permissions(looked_at, fs::Permissions::from_mode(0o755)).unwrap();
+    let mode = fs::metadata(making.path(library)).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o644);
 }

@@ -7,10 +7,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
-use super::{Bundle, FOLDERS};
+use super::{super::with_hint, Bundle, FOLDERS};
 use crate::{
     binary,
     config::BundleKind,
@@ -36,11 +36,16 @@ use crate::{
 /// What is said of an installer that nobody looked into.
 const NOT_READ: &str = "what is inside was not compared with what was built";
 
+/// Where to look for what went wrong: to bundle again gives the same. The log's path follows.
+const HINT: &str = "look for what puts it there, or leaves it out, under `bundle` of the Tauri configuration \
+                    (externalBin, resources, an installer's files and hooks), and for what the bundler \
+                    printed in";
+
 /// How long a program that differs may take to end.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A package that the bundler has finished.
-pub(super) struct Finished<'a> {
+pub(super) struct Packed<'a> {
     pub(super) kind: BundleKind,
     pub(super) package: &'a Path,
     /// A folder to unpack it to.
@@ -78,9 +83,9 @@ struct Expected {
 
 impl<'a> Bundle<'a> {
     /// Looks into a finished package, if it can be read here.
-    pub(super) fn look_inside(&'a self, cx: &'a Context, it: &'a Finished) -> Result<Looked> {
+    pub(super) fn look_inside(&'a self, cx: &'a Context, it: &'a Packed) -> Result<Looked> {
+        let name = it.package.file_name().unwrap_or_default().to_string_lossy();
         if let Some(tool) = unpack::missing(it.kind) {
-            let name = it.package.file_name().unwrap_or_default().to_string_lossy();
             return Ok(Looked {
                 contents: Vec::new(),
                 gap: Some(format!("{name}: {NOT_READ}")),
@@ -88,14 +93,16 @@ impl<'a> Bundle<'a> {
             });
         }
         let run = |command| cx.exec(command).run();
-        let unpacked = unpack(it.kind, it.package, &it.scratch, &run)?;
+        let unpacked = unpack(it.kind, it.package, &it.scratch, &run)
+            .with_context(|| format!("{name} cannot be unpacked"))?;
         let look = Look {
             cx,
             bundle: self,
-            finished: it,
+            packed: it,
             unpacked,
         };
-        let contents = look.contents()?;
+        let hint = || format!("{HINT} {}", self.release.relative(&cx.log().path));
+        let contents = look.contents().map_err(|it| with_hint(it, &hint()))?;
         staging::remove(&it.scratch)?;
         Ok(Looked {
             contents,
@@ -104,9 +111,22 @@ impl<'a> Bundle<'a> {
         })
     }
 
+    /// Nobody publishes what nobody looked into. Known before minutes go into packing it.
+    pub(super) fn refuse_gaps(&self) -> Result<()> {
+        let missing = |&kind| Some((kind, unpack::missing(kind)?));
+        match self.kinds.iter().find_map(missing) {
+            Some((kind, tool)) if self.refuses_gaps => bail!(
+                "nothing here can look into the {}, which --release wants\nhint: {}",
+                tauri::kind_name(kind),
+                how_to_install(tool)
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// The files of the release as a package of this kind holds them.
-    fn expected(&self, finished: &Finished) -> Result<Vec<Expected>> {
-        let (kind, code) = (finished.kind, &self.code.output);
+    fn expected(&self, packed: &Packed) -> Result<Vec<Expected>> {
+        let (kind, code) = (packed.kind, &self.code.output);
         let (programs, resources) = self.places(kind);
         let program = |name: &str, sha256: String, is_required| Expected {
             path: format!("{programs}{name}"),
@@ -120,7 +140,7 @@ impl<'a> Bundle<'a> {
             is_program: true,
             is_required,
         };
-        let host = match &finished.host {
+        let host = match &packed.host {
             Some(given) => given.clone(),
             None => hex(&Sha256::digest(self.host(kind)?)),
         };
@@ -192,14 +212,14 @@ impl<'a> Bundle<'a> {
 struct Look<'a> {
     cx: &'a Context<'a>,
     bundle: &'a Bundle<'a>,
-    finished: &'a Finished<'a>,
+    packed: &'a Packed<'a>,
     unpacked: Unpacked,
 }
 
 impl Look<'_> {
     /// The package's programs, once all that must be in it is, and is what was built.
     fn contents(&self) -> Result<Vec<Content>> {
-        let expected = self.bundle.expected(self.finished)?;
+        let expected = self.bundle.expected(self.packed)?;
         let paths: Vec<&str> = expected.iter().map(|it| &*it.path).collect();
         let (mut contents, mut known) = (Vec::new(), BTreeSet::new());
         for it in &expected {
@@ -212,7 +232,7 @@ impl Look<'_> {
             known.insert(at);
             if it.is_program {
                 contents.push(Content {
-                    path: it.path.clone(),
+                    path: at.to_owned(),
                     sha256: found.sha256.clone(),
                 });
             }
@@ -262,7 +282,7 @@ impl Look<'_> {
 
     /// Nothing else may lie in the sidecars' folders.
     fn refuse_others(&self, known: &BTreeSet<&str>) -> Result<()> {
-        let folders = format!("{}{FOLDERS}/", self.bundle.places(self.finished.kind).1);
+        let folders = format!("{}{FOLDERS}/", self.bundle.places(self.packed.kind).1);
         let is_in_one = |path: &str| match self.is_absolute() {
             true => path.starts_with(&folders),
             false => format!("/{path}").contains(&format!("/{folders}")),
@@ -282,11 +302,11 @@ impl Look<'_> {
     /// What makes an AppImage writes into each program where its libraries are. All else, what is
     /// behind the program included, must be as it was.
     fn is_only_relinked(&self, it: &Expected, at: &str, found: &Entry) -> Result<bool> {
-        if self.finished.kind != BundleKind::Appimage || found.link.is_some() {
+        if self.packed.kind != BundleKind::Appimage || found.link.is_some() {
             return Ok(false);
         }
         let built = match it.built == self.bundle.code.output.host {
-            true => self.bundle.host(self.finished.kind)?,
+            true => self.bundle.host(self.packed.kind)?,
             false => fs_err::read(self.bundle.code.path(&it.built))?,
         };
         let shipped = fs_err::read(self.unpacked.folder()?.join(at))?;
@@ -308,16 +328,16 @@ impl Look<'_> {
         self.refuse_other_version(it, &file, what)
     }
 
-    /// What was written before the bundler began is none of the copies that it was given. Of a
-    /// package that keeps no times nothing is said.
+    /// What was written before the bundler began is none of the copies that it was given. A package
+    /// of which nothing is newer keeps no times, or was swapped as a whole: it is not judged by them.
     fn refuse_older(&self, at: &str, found: &Entry, what: &str) -> Result<()> {
-        let Finished { began, times, .. } = self.finished;
+        let Packed { began, times, .. } = self.packed;
         let written = |at: &str, it: &Entry| times.get(at).copied().or(it.modified);
         let is_new = |time: SystemTime| time + CLOCK >= *began;
         let mut all = self.unpacked.inside.iter();
-        let keeps_times = all.any(|(at, it)| written(at, it).is_some_and(is_new));
+        let has_new_files = all.any(|(at, it)| written(at, it).is_some_and(is_new));
         match written(at, found) {
-            Some(time) if keeps_times && !is_new(time) => bail!(
+            Some(time) if has_new_files && !is_new(time) => bail!(
                 "{what} is older than its inputs: it was written {} s before bundling began",
                 began.duration_since(time).unwrap_or_default().as_secs()
             ),
@@ -344,7 +364,7 @@ impl Look<'_> {
         let mut command = std::process::Command::new(file);
         command
             .args(&sidecar.probe)
-            .current_dir(&self.finished.scratch);
+            .current_dir(&self.packed.scratch);
         if cfg!(unix) {
             // As in the trial: it gets nothing of the build's.
             command.env_clear();
