@@ -79,7 +79,11 @@ impl Message {
     }
 
     fn of(info: &ContentInfo) -> Result<Self> {
-        ensure!(info.content_type == SIGNED_DATA, "no signed message");
+        let tagged = info.content.tag() == Tag::Sequence;
+        ensure!(
+            info.content_type == SIGNED_DATA && tagged,
+            "no signed message"
+        );
         let bytes = info.content.value();
         let mut reader = SliceReader::new(bytes)?;
         Self::read(&mut reader).context("the signed message is damaged")

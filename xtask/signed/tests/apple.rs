@@ -60,16 +60,16 @@ fn every_format_signed_and_stamped_is_good() {
         &program,
         HARDENED,
         expect![[r#"
-        MachO by Practice Publisher, now by Practice Timestamps, hardened: good
-    "#]],
+            MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+        "#]],
     );
     check(
         "soft",
         &program,
         WELL,
         expect![[r#"
-        MachO by Practice Publisher, now by Practice Timestamps: good
-    "#]],
+            MachO by Practice Publisher, now by Practice Timestamps: good
+        "#]],
     );
     check(
         "old",
@@ -103,16 +103,16 @@ fn every_format_signed_and_stamped_is_good() {
         &specimens::dmg(),
         WELL,
         expect![[r#"
-        Dmg by Practice Publisher, now by Practice Timestamps: good
-    "#]],
+            Dmg by Practice Publisher, now by Practice Timestamps: good
+        "#]],
     );
     bench.check(
         &signed_app(&bench),
         &expect![[r#"
-        App by Practice Publisher, now by Practice Timestamps, hardened: good
-        Frameworks/Kit.framework: App by Practice Publisher, now by Practice Timestamps: good
-        MacOS/helper: MachO by Practice Publisher, now by Practice Timestamps, hardened: good
-    "#]],
+            App by Practice Publisher, now by Practice Timestamps, hardened: good
+            Frameworks/Kit.framework: App by Practice Publisher, now by Practice Timestamps: good
+            MacOS/helper: MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+        "#]],
     );
 }
 
@@ -134,9 +134,9 @@ fn universal_programs_are_signed_for_each_architecture() {
     bench.check(
         &both,
         &expect![[r#"
-        MachO by Practice Publisher, now by Practice Timestamps, hardened: good
-        MachO by Practice Publisher, now by Practice Timestamps, hardened: good
-    "#]],
+            MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+            MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+        "#]],
     );
 }
 
@@ -163,63 +163,63 @@ fn who_signed_decides() {
         "leaf",
         None,
         expect![[r#"
-        MachO by Practice Publisher, hardened: good
-    "#]],
+            MachO by Practice Publisher, hardened: good
+        "#]],
     );
     check(
         "expired",
         None,
         expect![[r#"
-        MachO by Practice Expired, hardened:
-          the certificate of Practice Expired had expired
-    "#]],
+            MachO by Practice Expired, hardened:
+              the certificate of Practice Expired had expired
+        "#]],
     );
     check(
         "expired",
         Some(-30),
         expect![[r#"
-        MachO by Practice Expired, 30 days ago by Practice Timestamps, hardened: good
-    "#]],
+            MachO by Practice Expired, 30 days ago by Practice Timestamps, hardened: good
+        "#]],
     );
     check(
         "expired",
         Some(0),
         expect![[r#"
-        MachO by Practice Expired, now by Practice Timestamps, hardened:
-          the certificate of Practice Expired had expired
-    "#]],
+            MachO by Practice Expired, now by Practice Timestamps, hardened:
+              the certificate of Practice Expired had expired
+        "#]],
     );
     check(
         "early",
         None,
         expect![[r#"
-        MachO by Practice Early, hardened:
-          the certificate of Practice Early was not valid yet
-    "#]],
+            MachO by Practice Early, hardened:
+              the certificate of Practice Early was not valid yet
+        "#]],
     );
     check(
         "server",
         None,
         expect![[r#"
-        MachO by Practice TLS Server, hardened:
-          the certificate of Practice TLS Server is not made for code signing
-    "#]],
+            MachO by Practice TLS Server, hardened:
+              the certificate of Practice TLS Server is not made for code signing
+        "#]],
     );
     check(
         "revoked",
         None,
         expect![[r#"
-        MachO by Practice Revoked, hardened:
-          the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
-    "#]],
+            MachO by Practice Revoked, hardened:
+              the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+        "#]],
     );
     check(
         "stranger",
         None,
         expect![[r#"
-        MachO by Practice Stranger, hardened:
-          Practice Stranger leads to no certificate that is trusted
-    "#]],
+            MachO by Practice Stranger, hardened:
+              Practice Stranger leads to no certificate that is trusted
+        "#]],
     );
 }
 
@@ -252,10 +252,10 @@ fn signed_in_the_name_of_an_authority_is_caught() {
         &identity.p12_with_chain,
         None,
         expect![[r#"
-        MachO by Practice Root:
-          the signature does not fit the key of Practice Root
-          the certificate of Practice Root is not made for code signing
-    "#]],
+            MachO by Practice Root:
+              the signature does not fit the key of Practice Root
+              the certificate of Practice Root is not made for code signing
+        "#]],
     );
     check(
         "beside",
@@ -275,16 +275,16 @@ fn signed_in_the_name_of_an_authority_is_caught() {
         &identity.p12,
         None,
         expect![[r#"
-        MachO by Practice Publisher:
-          Practice Publisher leads to no certificate that is trusted
-    "#]],
+            MachO by Practice Publisher:
+              Practice Publisher leads to no certificate that is trusted
+        "#]],
     );
     bench.check_with(
         &bench.path("alone"),
         &trust,
         &expect![[r#"
-        MachO by Practice Publisher: good
-    "#]],
+            MachO by Practice Publisher: good
+        "#]],
     );
 }
 
@@ -319,8 +319,8 @@ fn a_changed_app_is_caught() {
         write,
         text,
         expect![[r#"
-        Resources/text.txt: is not the file that was signed
-    "#]],
+            Resources/text.txt: is not the file that was signed
+        "#]],
     );
     check(
         "Resources/text.txt",
@@ -335,24 +335,24 @@ fn a_changed_app_is_caught() {
         write,
         remove,
         expect![[r#"
-        Resources/new.txt: was not there when it was signed
-    "#]],
+            Resources/new.txt: was not there when it was signed
+        "#]],
     );
     check(
         "Resources/Info.plist",
         write,
         remove,
         expect![[r#"
-        Resources/Info.plist: was not there when it was signed
-    "#]],
+            Resources/Info.plist: was not there when it was signed
+        "#]],
     );
     check(
         "MacOS/new",
         write,
         remove,
         expect![[r#"
-        MacOS/new: was not there when it was signed
-    "#]],
+            MacOS/new: was not there when it was signed
+        "#]],
     );
     #[cfg(unix)]
     {
@@ -383,8 +383,8 @@ fn a_changed_app_is_caught() {
         swap,
         back,
         expect![[r#"
-        MacOS/helper: is not the code that was signed
-    "#]],
+            MacOS/helper: is not the code that was signed
+        "#]],
     );
     let nothing: &dyn Fn(&Path) = &|_| ();
     check("", nothing, nothing, expect![[""]]);
@@ -426,8 +426,8 @@ fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
     bench.check(
         &image,
         &expect![[r#"
-        Dmg by Practice Publisher, now by Practice Timestamps, stapled: good
-    "#]],
+            Dmg by Practice Publisher, now by Practice Timestamps, stapled: good
+        "#]],
     );
 
     let app = signed_app(&bench);

@@ -37,61 +37,61 @@ fn every_format_signed_and_stamped_is_good() {
         &exe,
         WELL,
         expect![[r#"
-        Pe by Practice Publisher, now by Practice Timestamps: good
-    "#]],
+            Pe by Practice Publisher, now by Practice Timestamps: good
+        "#]],
     );
     check(
         &exe,
         elliptic,
         expect![[r#"
-        Pe by Practice Publisher EC, now by Practice Timestamps: good
-    "#]],
+            Pe by Practice Publisher EC, now by Practice Timestamps: good
+        "#]],
     );
     check(
         &setup,
         WELL,
         expect![[r#"
-        Pe by Practice Publisher, now by Practice Timestamps: good
-    "#]],
+            Pe by Practice Publisher, now by Practice Timestamps: good
+        "#]],
     );
     check(
         &msi,
         WELL,
         expect![[r#"
-        Msi by Practice Publisher, now by Practice Timestamps: good
-    "#]],
+            Msi by Practice Publisher, now by Practice Timestamps: good
+        "#]],
     );
     check(
         &msi,
         extended,
         expect![[r#"
-        Msi by Practice Publisher, now by Practice Timestamps: good
-    "#]],
+            Msi by Practice Publisher, now by Practice Timestamps: good
+        "#]],
     );
     check(
         &cab,
         WELL,
         expect![[r#"
-        Cab by Practice Publisher, now by Practice Timestamps: good
-    "#]],
+            Cab by Practice Publisher, now by Practice Timestamps: good
+        "#]],
     );
     bench.check(
         &exe,
         &expect![[r#"
-        not signed
-    "#]],
+            not signed
+        "#]],
     );
     bench.check(
         &msi,
         &expect![[r#"
-        not signed
-    "#]],
+            not signed
+        "#]],
     );
     bench.check(
         &cab,
         &expect![[r#"
-        not signed
-    "#]],
+            not signed
+        "#]],
     );
 }
 
@@ -108,43 +108,43 @@ fn who_signed_decides() {
     check(
         "leaf",
         expect![[r#"
-        Pe by Practice Publisher: good
-    "#]],
+            Pe by Practice Publisher: good
+        "#]],
     );
     check(
         "expired",
         expect![[r#"
-        Pe by Practice Expired:
-          the certificate of Practice Expired had expired
-    "#]],
+            Pe by Practice Expired:
+              the certificate of Practice Expired had expired
+        "#]],
     );
     check(
         "early",
         expect![[r#"
-        Pe by Practice Early:
-          the certificate of Practice Early was not valid yet
-    "#]],
+            Pe by Practice Early:
+              the certificate of Practice Early was not valid yet
+        "#]],
     );
     check(
         "server",
         expect![[r#"
-        Pe by Practice TLS Server:
-          the certificate of Practice TLS Server is not made for code signing
-    "#]],
+            Pe by Practice TLS Server:
+              the certificate of Practice TLS Server is not made for code signing
+        "#]],
     );
     check(
         "revoked",
         expect![[r#"
-        Pe by Practice Revoked:
-          the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
-    "#]],
+            Pe by Practice Revoked:
+              the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+        "#]],
     );
     check(
         "stranger",
         expect![[r#"
-        Pe by Practice Stranger:
-          Practice Stranger leads to no certificate that is trusted
-    "#]],
+            Pe by Practice Stranger:
+              Practice Stranger leads to no certificate that is trusted
+        "#]],
     );
 }
 
@@ -164,31 +164,31 @@ fn a_timestamp_outlives_the_certificate() {
         "expired",
         -30,
         expect![[r#"
-        Pe by Practice Expired, 30 days ago by Practice Timestamps: good
-    "#]],
+            Pe by Practice Expired, 30 days ago by Practice Timestamps: good
+        "#]],
     );
     check(
         "expired",
         0,
         expect![[r#"
-        Pe by Practice Expired, now by Practice Timestamps:
-          the certificate of Practice Expired had expired
-    "#]],
+            Pe by Practice Expired, now by Practice Timestamps:
+              the certificate of Practice Expired had expired
+        "#]],
     );
     check(
         "revoked",
         -30,
         expect![[r#"
-        Pe by Practice Revoked, 30 days ago by Practice Timestamps: good
-    "#]],
+            Pe by Practice Revoked, 30 days ago by Practice Timestamps: good
+        "#]],
     );
     check(
         "revoked",
         0,
         expect![[r#"
-        Pe by Practice Revoked, now by Practice Timestamps:
-          the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
-    "#]],
+            Pe by Practice Revoked, now by Practice Timestamps:
+              the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+        "#]],
     );
 }
 
@@ -208,33 +208,33 @@ fn a_timestamp_that_is_worth_nothing_is_a_problem() {
         "other",
         &Behaviour::other_imprint(),
         expect![[r#"
-        Pe by Practice Publisher:
-          the timestamp: it was made for another signature
-    "#]],
+            Pe by Practice Publisher:
+              the timestamp: it was made for another signature
+        "#]],
     );
     check(
         "usage",
         &Behaviour::wrong_usage(),
         expect![[r#"
-        Pe by Practice Publisher:
-          the timestamp: the certificate of Practice Publisher is not made for timestamps
-    "#]],
+            Pe by Practice Publisher:
+              the timestamp: the certificate of Practice Publisher is not made for timestamps
+        "#]],
     );
     check(
         "hour",
         &Behaviour::lying(3600),
         expect![[r#"
-        Pe by Practice Publisher:
-          the timestamp: it lies in the future
-    "#]],
+            Pe by Practice Publisher:
+              the timestamp: it lies in the future
+        "#]],
     );
     check(
         "years",
         &Behaviour::lying(-10 * 365 * DAY),
         expect![[r#"
-        Pe by Practice Publisher:
-          the timestamp: the certificate of Practice Timestamps was not valid yet
-    "#]],
+            Pe by Practice Publisher:
+              the timestamp: the certificate of Practice Timestamps was not valid yet
+        "#]],
     );
 
     bench.timestamps(&Behaviour::good());
@@ -245,9 +245,9 @@ fn a_timestamp_that_is_worth_nothing_is_a_problem() {
         &signed,
         &trust,
         &expect![[r#"
-        Pe by Practice Publisher:
-          the timestamp: Practice Timestamps leads to no certificate that is trusted
-    "#]],
+            Pe by Practice Publisher:
+              the timestamp: Practice Timestamps leads to no certificate that is trusted
+        "#]],
     );
 }
 
@@ -267,26 +267,26 @@ fn each_of_several_signatures_counts() {
         "other",
         &["-nest"],
         expect![[r#"
-        Pe by Practice Publisher, now by Practice Timestamps: good
-        Pe by Practice Other Publisher, now by Practice Timestamps: good
-    "#]],
+            Pe by Practice Publisher, now by Practice Timestamps: good
+            Pe by Practice Other Publisher, now by Practice Timestamps: good
+        "#]],
     );
     check(
         "stranger",
         &["-nest"],
         expect![[r#"
-        Pe by Practice Publisher, now by Practice Timestamps: good
-        Pe by Practice Stranger, now by Practice Timestamps:
-          Practice Stranger leads to no certificate that is trusted
-    "#]],
+            Pe by Practice Publisher, now by Practice Timestamps: good
+            Pe by Practice Stranger, now by Practice Timestamps:
+              Practice Stranger leads to no certificate that is trusted
+        "#]],
     );
     // Without being told so it replaces the signature, and says nothing.
     check(
         "other",
         &[],
         expect![[r#"
-        Pe by Practice Other Publisher, now by Practice Timestamps: good
-    "#]],
+            Pe by Practice Other Publisher, now by Practice Timestamps: good
+        "#]],
     );
 
     let cab = specimens::cab(bench.folder()).unwrap();
@@ -300,8 +300,8 @@ fn each_of_several_signatures_counts() {
     bench.check(
         &twice,
         &expect![[r#"
-        Cab by Practice Publisher, now by Practice Timestamps:
-          a further signature: Practice Stranger leads to no certificate that is trusted
-    "#]],
+            Cab by Practice Publisher, now by Practice Timestamps:
+              a further signature: Practice Stranger leads to no certificate that is trusted
+        "#]],
     );
 }

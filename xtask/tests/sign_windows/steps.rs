@@ -234,6 +234,16 @@ fn what_is_signed_stays_signed_in_the_next_run() {
     );
     assert!(fs::read(out.path().join("small.exe")).unwrap() != helper);
     assert_eq!(asked() - before, 4, "all but the one whose copy it is");
+    // Nor the same program, signed by another.
+    let other = case.root().join("small.exe");
+    fs::copy(app.path("small.exe"), &other).unwrap();
+    case.sign(&case.signer("ec"), &other);
+    for it in &all {
+        fs::copy(&other, it).unwrap();
+    }
+    let (_, out, _) = case.step(&SignCode::new(&release, app.clone(), sidecars));
+    let signer = &case.read(&out.path().join("small.exe"))[0].signer;
+    assert_eq!(signer.as_deref(), Some("Practice Publisher"));
     // Another name for people is another signature.
     let before = asked();
     case.config.sign.windows.description = Some("Other".to_owned());

@@ -19,6 +19,10 @@ pub const MAGIC: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 const SIGNATURE: &str = "\u{5}DigitalSignature";
 /// The stream of a hash over names, sizes and times, which signers may add.
 const EXTENDED: &str = "\u{5}MsiDigitalSignatureEx";
+/// What else has a name that is not encoded as installer packages encode names.
+const KNOWN: [&str; 2] = ["\u{5}SummaryInformation", "\u{5}DocumentSummaryInformation"];
+/// Where encoded names begin: with the first of the characters that stand for two others.
+const ENCODED: char = '\u{3800}';
 /// From 1601 to 1970, in units of 100 ns.
 const FILETIME_EPOCH: u64 = 116_444_736_000_000_000;
 
@@ -36,6 +40,7 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
         return Ok(None);
     };
     let extended = stream(&mut file, EXTENDED)?;
+    check_names(&file)?;
     let message = Message::parse(&signature)?;
     let signed = super::all(Format::Msi, &message, trust, |algorithm| {
         let mut hash = Context::new(algorithm);
@@ -52,6 +57,23 @@ pub fn inspect(data: &[u8], trust: &Trust) -> Result<Option<Signed>> {
         Ok(hash.finish().as_ref().to_vec())
     })?;
     Ok(super::first(signed))
+}
+
+/// Fails if a stream has a name that no installer package has. The stream of the extended hash is
+/// hashed first, and so is any stream whose name comes first: under another name it would be taken
+/// for content, and what it says not be looked at.
+fn check_names(file: &File<'_>) -> Result<()> {
+    let known = [&KNOWN[..], &[SIGNATURE, EXTENDED]].concat();
+    for entry in file.read_root_storage() {
+        let encoded = entry.name().chars().next().is_some_and(|it| it >= ENCODED);
+        let fine = encoded || !entry.is_stream() || known.contains(&entry.name());
+        ensure!(
+            fine,
+            "it has a stream of an unknown kind, {:?}",
+            entry.name()
+        );
+    }
+    Ok(())
 }
 
 fn stream(file: &mut File<'_>, name: &str) -> Result<Option<Vec<u8>>> {

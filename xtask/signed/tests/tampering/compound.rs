@@ -36,25 +36,37 @@ pub fn kinds(data: &[u8]) -> Vec<&'static str> {
         .collect();
     let root = chain(&fat, word(data, entries[0] + 116));
     for entry in entries {
-        mark(entry, 128, "directory");
-        // Colour and neighbours in the tree of names; where the content begins.
-        mark(entry + 67, 13, "directory's links");
-        mark(entry + 116, 4, "directory's links");
-        let (start, size) = (word(data, entry + 116), word(data, entry + 120) as usize);
         let kind = data[entry + 66];
-        if kind != 2 {
-            // An entry that is not used, or a storage.
-            mark(
-                entry,
-                128,
-                if kind == 0 {
-                    "directory's links"
-                } else {
-                    "directory"
-                },
-            );
+        let fields: &[(usize, usize, &'static str)] = match kind {
+            0 => &[(0, 128, "unused entries")],
+            5 => &[
+                (0, 67, "root's name"),
+                (67, 13, "links"),
+                (80, 16, "root's class"),
+                (96, 4, "root's state"),
+                (100, 16, "root's times"),
+                (116, 12, "links"),
+            ],
+            _ => &[
+                (0, 64, "names' ends"),
+                (64, 3, "names"),
+                (67, 13, "links"),
+                (80, 16, "streams' classes"),
+                (96, 4, "streams' states"),
+                (100, 16, "streams' times"),
+                (116, 4, "links"),
+                (120, 4, "sizes"),
+                (124, 4, "links"),
+            ],
+        };
+        for (start, size, kind) in fields {
+            mark(entry + start, *size, kind);
+        }
+        if kind == 0 || kind == 5 {
             continue;
         }
+        mark(entry, half(data, entry + 64) - 2, "names");
+        let (start, size) = (word(data, entry + 116), word(data, entry + 120) as usize);
         if size >= CUTOFF {
             for (index, sector) in chain(&fat, start).iter().enumerate() {
                 mark(
@@ -79,6 +91,10 @@ pub fn kinds(data: &[u8]) -> Vec<&'static str> {
 
 fn word(data: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(data[at..at + 4].try_into().unwrap())
+}
+
+fn half(data: &[u8], at: usize) -> usize {
+    usize::from(u16::from_le_bytes([data[at], data[at + 1]]))
 }
 
 fn at(sector: u32) -> usize {
