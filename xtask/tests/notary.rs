@@ -40,7 +40,13 @@ fn submissions_are(mac: &Mac, expected: usize) {
 
 /// Only what does not depend on the tool: without the commands and what they print.
 fn check(said: &str, expected: Expect) {
-    let words = ["  | ", "  $ ", "ended 1 process group", "` failed: ", "exit status: "];
+    let words = [
+        "  | ",
+        "  $ ",
+        "ended 1 process group",
+        "` failed: ",
+        "exit status: ",
+    ];
     let is_chatter = |it: &&str| words.iter().any(|word| it.contains(word));
     let lines: Vec<_> = said.lines().filter(|it| !is_chatter(it)).collect();
     expected.assert_eq(&(lines.join("\n") + "\n"));
@@ -53,7 +59,9 @@ fn accepted_and_stapled() {
         let image = mac.signed_image();
         mac.notary.set(&Behaviour::accepting().after(1)).unwrap();
         let said = mac.said("notarize submit Practice.app Practice.dmg");
-        check(&said, expect![[r#"
+        check(
+            &said,
+            expect![[r#"
             cargo xtask notarize submit Practice.app Practice.dmg for macos: 2 steps, [JOBS] at a time
             notarize:Practice.app  runs: it was asked for
             notarize:Practice.app  passed in [TIME]: accepted as [ID 1]; the ticket is attached
@@ -65,14 +73,17 @@ fn accepted_and_stapled() {
             notarize:Practice.dmg  passed  accepted as [ID 2]; the ticket is attached  [TIME]
             2 passed in [TIME]
             exit 0
-        "#]]);
+        "#]],
+        );
         for product in [&app, &image] {
             let signed = mac.signature(product);
             assert_eq!((signed.stapled, signed.problems), (Some(true), Vec::new()));
         }
         submissions_are(mac, 2);
         // What carries the ticket is not submitted again, though its bytes are others now.
-        check(&mac.said("notarize submit Practice.app Practice.dmg"), expect![[r#"
+        check(
+            &mac.said("notarize submit Practice.app Practice.dmg"),
+            expect![[r#"
             cargo xtask notarize submit Practice.app Practice.dmg for macos: 2 steps, [JOBS] at a time
             notarize:Practice.app  runs: it was asked for
             notarize:Practice.app  passed in [TIME]: it carries Apple's ticket already
@@ -84,18 +95,25 @@ fn accepted_and_stapled() {
             notarize:Practice.dmg  passed  it carries Apple's ticket already  [TIME]
             2 passed in [TIME]
             exit 0
-        "#]]);
+        "#]],
+        );
         submissions_are(mac, 2);
-        check(&mac.said("notarize status"), expect![[r#"
+        check(
+            &mac.said("notarize status"),
+            expect![[r#"
             file  submitted  status  submission
             Practice-[SHA].zip  [NOW]  accepted, stapled  [ID 1]
             Practice-[SHA].dmg  [NOW]  accepted, stapled  [ID 2]
             exit 0
-        "#]]);
-        check(&mac.said("notarize resume"), expect![[r#"
+        "#]],
+        );
+        check(
+            &mac.said("notarize resume"),
+            expect![[r#"
             nothing waits for an answer of Apple's
             exit 0
-        "#]]);
+        "#]],
+        );
     });
 }
 
@@ -103,17 +121,24 @@ fn accepted_and_stapled() {
 fn a_killed_run_is_gone_on_with() {
     both(|mac| {
         let app = mac.signed_app();
-        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        mac.notary
+            .set(&Behaviour::accepting().after(u32::MAX))
+            .unwrap();
         mac.kill_when("notarize submit Practice.app", "\"status\": \"submitted\"");
         mac.notary.set(&Behaviour::accepting()).unwrap();
-        check(&mac.said("notarize status"), expect![[r#"
+        check(
+            &mac.said("notarize status"),
+            expect![[r#"
             file  submitted  status  submission
             Practice-[SHA].zip  [NOW]  submitted  [ID 1]
 
             next: cargo xtask notarize resume
             exit 0
-        "#]]);
-        check(&mac.said("notarize resume"), expect![[r#"
+        "#]],
+        );
+        check(
+            &mac.said("notarize resume"),
+            expect![[r#"
             cargo xtask notarize resume for macos: 1 step, [JOBS] at a time
             notarize:Practice-[SHA].zip  runs: submitted at [NOW]
             notarize:Practice-[SHA].zip  passed in [TIME]: accepted as [ID 1]; the ticket is attached
@@ -122,7 +147,8 @@ fn a_killed_run_is_gone_on_with() {
             notarize:Practice-[SHA].zip  passed  accepted as [ID 1]; the ticket is attached  [TIME]
             1 passed in [TIME]
             exit 0
-        "#]]);
+        "#]],
+        );
         submissions_are(mac, 1);
         assert_eq!(mac.signature(&app).stapled, Some(true));
     });
@@ -132,12 +158,17 @@ fn a_killed_run_is_gone_on_with() {
 fn the_same_bytes_are_the_same_submission() {
     both(|mac| {
         let app = mac.signed_app();
-        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        mac.notary
+            .set(&Behaviour::accepting().after(u32::MAX))
+            .unwrap();
         mac.kill_when("notarize submit Practice.app", "\"status\": \"submitted\"");
         mac.notary.set(&Behaviour::accepting()).unwrap();
         // Who knows nothing of `resume` types the same again.
         let said = mac.said("notarize submit Practice.app");
-        assert!(said.contains("going on with that") && said.ends_with("exit 0\n"), "{said}");
+        assert!(
+            said.contains("going on with that") && said.ends_with("exit 0\n"),
+            "{said}"
+        );
         submissions_are(mac, 1);
         assert_eq!(mac.signature(&app).stapled, Some(true));
     });
@@ -147,7 +178,9 @@ fn the_same_bytes_are_the_same_submission() {
 fn another_machine_goes_on() {
     let Some(mac) = Mac::new() else { return };
     mac.signed_app();
-    mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+    mac.notary
+        .set(&Behaviour::accepting().after(u32::MAX))
+        .unwrap();
     let said = mac.said("notarize submit Practice.app --timeout 1s");
     assert!(said.ends_with("exit 75\n"), "{said}");
     // Only the app and the state of the notary come along.
@@ -167,7 +200,9 @@ fn another_machine_goes_on() {
     }
     mac.notary.set(&Behaviour::accepting()).unwrap();
     let ran = here.project.run("notarize resume");
-    check(&mac.shown(&ran), expect![[r#"
+    check(
+        &mac.shown(&ran),
+        expect![[r#"
         cargo xtask notarize resume for macos: 1 step, [JOBS] at a time
         notarize:Practice-[SHA].zip  runs: submitted, not answered in time at [NOW]
         notarize:Practice-[SHA].zip  passed in [TIME]: accepted, but Practice.app is not here: attach the ticket with `cargo xtask notarize resume FILE`
@@ -176,9 +211,12 @@ fn another_machine_goes_on() {
         notarize:Practice-[SHA].zip  passed  accepted, but Practice.app is not here: attach the ticket with `cargo xtask notarize resume FILE`  [TIME]
         1 passed in [TIME]
         exit 0
-    "#]]);
+    "#]],
+    );
     let ran = here.project.run("notarize resume unpacked/Practice.app");
-    check(&mac.shown(&ran), expect![[r#"
+    check(
+        &mac.shown(&ran),
+        expect![[r#"
         cargo xtask notarize resume unpacked/Practice.app for macos: 1 step, [JOBS] at a time
         notarize:Practice-[SHA].zip  runs: accepted at [NOW]
         notarize:Practice-[SHA].zip  passed in [TIME]: accepted as [ID 1]; the ticket is attached
@@ -187,7 +225,8 @@ fn another_machine_goes_on() {
         notarize:Practice-[SHA].zip  passed  accepted as [ID 1]; the ticket is attached  [TIME]
         1 passed in [TIME]
         exit 0
-    "#]]);
+    "#]],
+    );
     assert_eq!(here.signature(&elsewhere).stapled, Some(true));
     submissions_are(&mac, 1);
     submissions_are(&here, 0);
@@ -197,9 +236,13 @@ fn another_machine_goes_on() {
 fn no_answer_in_time_has_an_exit_status_of_its_own() {
     both(|mac| {
         mac.signed_image();
-        mac.notary.set(&Behaviour::accepting().after(u32::MAX)).unwrap();
+        mac.notary
+            .set(&Behaviour::accepting().after(u32::MAX))
+            .unwrap();
         let said = mac.said("notarize submit Practice.dmg --timeout 2s");
-        check(&said, expect![[r#"
+        check(
+            &said,
+            expect![[r#"
             cargo xtask notarize submit --timeout [TIME] Practice.dmg for macos: 1 step, [JOBS] at a time
             notarize:Practice.dmg  runs: it was asked for
             notarize:Practice.dmg  failed after [TIME]: Apple has not answered within [TIME]: Apple has not decided submission [ID 1] of Practice-[SHA].dmg, submitted at [NOW], is remembered: nothing is submitted again
@@ -215,7 +258,8 @@ fn no_answer_in_time_has_an_exit_status_of_its_own() {
               hint: it has been hours, and Apple's system status shows no trouble? Then submit again with `cargo xtask notarize submit --resubmit FILE`
               resume: cargo xtask notarize submit --timeout [TIME] Practice.dmg
             exit 75
-        "#]]);
+        "#]],
+        );
         assert!(mac.checkpoints()[0].contains("timed-out"));
         let said = mac.said("notarize resume --timeout 1s");
         assert!(said.ends_with("exit 75\n"), "{said}");
@@ -230,15 +274,23 @@ fn a_rejection_is_a_table() {
     both(|mac| {
         mac.signed_app();
         let issues = vec![
-            Issue::error("Practice.zip/Practice.app/Contents/MacOS/helper", "The binary is not signed."),
+            Issue::error(
+                "Practice.zip/Practice.app/Contents/MacOS/helper",
+                "The binary is not signed.",
+            ),
             Issue {
                 severity: "warning".to_owned(),
                 architecture: None,
-                ..Issue::error("Practice.zip/Practice.app/Contents/Resources/a", "Something odd.")
+                ..Issue::error(
+                    "Practice.zip/Practice.app/Contents/Resources/a",
+                    "Something odd.",
+                )
             },
         ];
         mac.notary.set(&Behaviour::rejecting(issues)).unwrap();
-        check(&mac.said("notarize submit Practice.app"), expect![[r#"
+        check(
+            &mac.said("notarize submit Practice.app"),
+            expect![[r#"
             cargo xtask notarize submit Practice.app for macos: 1 step, [JOBS] at a time
             notarize:Practice.app  runs: it was asked for
             notarize:Practice.app  failed after [TIME]: Apple rejected Practice-[SHA].zip (submission [ID 1]): Invalid: Archive contains critical validation errors file  severity  message Practice.zip/Practice.app/Contents/MacOS/helper (arm64)  error  The binary is not signed. Practice.zip/Practice.app/Contents/Resources/a  warning  Something odd.
@@ -258,24 +310,40 @@ fn a_rejection_is_a_table() {
               hint: Apple's whole log: [ROOT]/target/dist/macos/notary/[SHA256].log
               resume: cargo xtask notarize submit Practice.app
             exit 1
-        "#]]);
+        "#]],
+        );
         // The same bytes would be rejected again.
+        let asked = mac.notary.requests().unwrap().len();
         let said = mac.said("notarize submit Practice.app");
-        assert!(said.contains("The binary is not signed.") && said.ends_with("exit 1\n"), "{said}");
+        assert_eq!(
+            mac.notary.requests().unwrap().len(),
+            asked,
+            "the answer is known"
+        );
+        assert!(
+            said.contains("The binary is not signed.") && said.ends_with("exit 1\n"),
+            "{said}"
+        );
         submissions_are(mac, 1);
-        check(&mac.said("notarize log"), expect![[r#"
+        check(
+            &mac.said("notarize log"),
+            expect![[r#"
             Invalid: Archive contains critical validation errors
 
             file  severity  message
             Practice.zip/Practice.app/Contents/MacOS/helper (arm64)  error  The binary is not signed.
             Practice.zip/Practice.app/Contents/Resources/a  warning  Something odd.
             exit 0
-        "#]]);
-        let json: serde_json::Value = serde_json::from_str(&mac.project.succeed("notarize log --format json").stdout).unwrap();
+        "#]],
+        );
+        let json: serde_json::Value =
+            serde_json::from_str(&mac.project.succeed("notarize log --format json").stdout)
+                .unwrap();
         assert_eq!(json["issues"][1]["severity"], "warning");
         // Unless somebody says so.
         mac.notary.set(&Behaviour::accepting()).unwrap();
-        mac.project.succeed("notarize submit --resubmit Practice.app");
+        mac.project
+            .succeed("notarize submit --resubmit Practice.app");
         submissions_are(mac, 2);
     });
 }
@@ -302,7 +370,9 @@ fn who_is_not_let_in_does_not_ask_again() {
         mac.signed_image();
         let status = Behaviour::accepting().trouble(Request::Status, Trouble::Unauthorized, None);
         mac.notary.set(&status).unwrap();
-        check(&mac.said("notarize submit Practice.dmg"), expect![[r#"
+        check(
+            &mac.said("notarize submit Practice.dmg"),
+            expect![[r#"
             cargo xtask notarize submit Practice.dmg for macos: 1 step, [JOBS] at a time
             notarize:Practice.dmg  runs: it was asked for
             notarize:Practice.dmg  failed after [TIME]: submission [ID 1] of Practice-[SHA].dmg
@@ -316,18 +386,26 @@ fn who_is_not_let_in_does_not_ask_again() {
               hint: make an API key in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
               resume: cargo xtask notarize submit Practice.dmg
             exit 1
-        "#]]);
+        "#]],
+        );
         let requests = mac.notary.requests().unwrap();
-        let asked = requests.iter().filter(|it| it.starts_with("status")).count();
+        let asked = requests
+            .iter()
+            .filter(|it| it.starts_with("status"))
+            .count();
         assert_eq!(asked, 1, "{requests:?}");
         // Who was not let in to submit has submitted nothing, and is told nothing else later.
         let submit = Behaviour::accepting().trouble(Request::Submit, Trouble::Unauthorized, None);
         mac.notary.set(&submit).unwrap();
         mac.signed_app();
         let said = mac.said("notarize submit Practice.app");
-        assert!(said.contains("Apple refuses the login") && said.ends_with("exit 1\n"), "{said}");
+        assert!(
+            said.contains("Apple refuses the login") && said.ends_with("exit 1\n"),
+            "{said}"
+        );
         mac.notary.set(&Behaviour::accepting()).unwrap();
-        mac.project.succeed("notarize submit Practice.app Practice.dmg");
+        mac.project
+            .succeed("notarize submit Practice.app Practice.dmg");
         submissions_are(mac, 2);
     });
 }
@@ -336,7 +414,8 @@ fn who_is_not_let_in_does_not_ask_again() {
 fn an_upload_that_breaks_off_is_tried_again() {
     both(|mac| {
         mac.signed_image();
-        let behaviour = Behaviour::accepting().trouble(Request::Submit, Trouble::BadGateway, Some(1));
+        let behaviour =
+            Behaviour::accepting().trouble(Request::Submit, Trouble::BadGateway, Some(1));
         mac.notary.set(&behaviour).unwrap();
         mac.project.succeed("notarize submit Practice.dmg");
         submissions_are(mac, 1);
@@ -350,15 +429,25 @@ fn a_run_killed_while_it_uploads_finds_its_submission() {
     let hangs = Behaviour::accepting().trouble(Request::Upload, Trouble::Hang, None);
     mac.notary.set(&hangs).unwrap();
     let mut child = mac.start(mac.project.command("notarize submit Practice.dmg"));
-    project::wait_for("the upload", || mac.notary.requests().unwrap().iter().any(|it| it == "upload: hang"));
+    project::wait_for("the upload", || {
+        mac.notary
+            .requests()
+            .unwrap()
+            .iter()
+            .any(|it| it == "upload: hang")
+    });
     child.kill().unwrap();
     child.wait().unwrap();
     mac.notary.set(&Behaviour::accepting()).unwrap();
     // Nobody can know whether all of it arrived: it is waited for, until somebody says otherwise.
     let said = mac.said("notarize submit Practice.dmg --timeout 1s");
-    assert!(said.contains("--resubmit") && said.ends_with("exit 75\n"), "{said}");
+    assert!(
+        said.contains("--resubmit") && said.ends_with("exit 75\n"),
+        "{said}"
+    );
     submissions_are(&mac, 1);
-    mac.project.succeed("notarize submit --resubmit Practice.dmg");
+    mac.project
+        .succeed("notarize submit --resubmit Practice.dmg");
     submissions_are(&mac, 2);
     assert_eq!(mac.signature(&image).stapled, Some(true));
 }
@@ -367,16 +456,23 @@ fn a_run_killed_while_it_uploads_finds_its_submission() {
 fn the_ticket_of_other_code_is_no_ticket() {
     let Some(mac) = Mac::new() else { return };
     mac.signed_image();
-    mac.notary.set(&Behaviour::accepting().with_other_ticket()).unwrap();
+    mac.notary
+        .set(&Behaviour::accepting().with_other_ticket())
+        .unwrap();
     let said = mac.said("notarize submit Practice.dmg");
-    assert!(said.contains("ticket is for other code") && said.ends_with("exit 1\n"), "{said}");
+    assert!(
+        said.contains("ticket is for other code") && said.ends_with("exit 1\n"),
+        "{said}"
+    );
 }
 
 #[test]
 fn what_is_not_signed_is_not_submitted() {
     let Some(mac) = Mac::new() else { return };
     mac.app();
-    check(&mac.said("notarize submit Practice.app"), expect![[r#"
+    check(
+        &mac.said("notarize submit Practice.app"),
+        expect![[r#"
         cargo xtask notarize submit Practice.app for macos: 1 step, [JOBS] at a time
         notarize:Practice.app  runs: it was asked for
         notarize:Practice.app  failed after [TIME]: [ROOT]/Practice.app is not signed
@@ -391,11 +487,15 @@ fn what_is_not_signed_is_not_submitted() {
           hint: sign it first: `cargo xtask sign [ROOT]/Practice.app`
           resume: cargo xtask notarize submit Practice.app
         exit 1
-    "#]]);
+    "#]],
+    );
     let app = mac.signed_app();
     fs::write(app.join("Contents/Resources/text.txt"), "another text\n").unwrap();
     let said = mac.said("notarize submit Practice.app");
-    assert!(said.contains("does not hold") && said.ends_with("exit 1\n"), "{said}");
+    assert!(
+        said.contains("does not hold") && said.ends_with("exit 1\n"),
+        "{said}"
+    );
     submissions_are(&mac, 0);
 }
 
@@ -405,22 +505,32 @@ fn ways_to_log_in() {
     mac.signed_image();
     let key = mac.pki.api_key();
     let forget = |mac: &mut Mac| {
-        let names = ["APPLE_API_KEY", "APPLE_API_KEY_ID", "APPLE_API_ISSUER", "APPLE_API_KEY_PATH"];
+        let names = [
+            "APPLE_API_KEY",
+            "APPLE_API_KEY_ID",
+            "APPLE_API_ISSUER",
+            "APPLE_API_KEY_PATH",
+        ];
         mac.project.variables.retain(|it| !names.contains(&&*it.0));
     };
     forget(&mut mac);
-    check(&mac.said("notarize submit Practice.dmg"), expect![[r#"
+    check(
+        &mac.said("notarize submit Practice.dmg"),
+        expect![[r#"
         cargo xtask notarize submit Practice.dmg for macos: 1 step, [JOBS] at a time
         no step was reached in [TIME]
 
         error: nobody can ask Apple: there is no API key
           hint: make one in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
         exit 1
-    "#]]);
+    "#]],
+    );
     mac.project.set("APPLE_ID", "somebody@example.org");
     mac.project.set("APPLE_PASSWORD", APPLE_PASSWORD);
     mac.project.set("APPLE_TEAM_ID", "TEAM");
-    check(&mac.said("notarize submit Practice.dmg"), expect![[r#"
+    check(
+        &mac.said("notarize submit Practice.dmg"),
+        expect![[r#"
         cargo xtask notarize submit Practice.dmg for macos: 1 step, [JOBS] at a time
         no step was reached in [TIME]
 
@@ -428,7 +538,8 @@ fn ways_to_log_in() {
           hint: make an API key in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
           hint: or keep the password in the keychain with `xcrun notarytool store-credentials NAME`, and export APPLE_KEYCHAIN_PROFILE=NAME (on macOS)
         exit 1
-    "#]]);
+    "#]],
+    );
     // As electron-builder has it.
     mac.project.set("APPLE_API_KEY_ID", key.id);
     mac.project.set("APPLE_API_KEY", key.file.to_str().unwrap());
@@ -438,7 +549,8 @@ fn ways_to_log_in() {
     forget(&mut mac);
     mac.signed_app();
     mac.project.set("APPLE_API_KEY", key.id);
-    mac.project.set("APPLE_API_KEY_PATH", fs::read_to_string(&key.file).unwrap());
+    mac.project
+        .set("APPLE_API_KEY_PATH", fs::read_to_string(&key.file).unwrap());
     mac.project.set("APPLE_API_ISSUER", key.issuer);
     mac.project.succeed("notarize submit Practice.app");
     submissions_are(&mac, 2);

@@ -145,6 +145,7 @@ fn an_app_is_signed_inside_out() {
         note: Practice.app: signed by Practice Publisher, 5 signatures
     "#]].assert_eq(&(order.join("\n") + "\n"));
     check_code(&mac, &app);
+    assert_eq!(mac.server.requests().unwrap(), 5, "each is signed once");
     let link = fs::read_link(app.join("Contents/Frameworks/Kit.framework/Kit")).unwrap();
     assert_eq!(link, Path::new("Versions/Current/Kit"));
     // A second time it is the same, with a new time.

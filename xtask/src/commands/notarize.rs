@@ -49,11 +49,14 @@ pub(super) fn notarize(world: &World, options: &Notarize) -> Result<ExitCode> {
     }
 }
 
+/// Asks Apple; gives what came of it.
+type Work<'j> = Box<dyn Fn(&Notary) -> Result<String> + 'j>;
+
 /// One thing to do, with its name.
 struct Job<'j> {
     name: String,
     why: String,
-    work: Box<dyn Fn(&Notary) -> Result<String> + 'j>,
+    work: Work<'j>,
 }
 
 fn submit(world: &World, options: &Submit) -> Result<ExitCode> {
@@ -75,7 +78,12 @@ fn submit(world: &World, options: &Submit) -> Result<ExitCode> {
     };
     let jobs = files.into_iter().map(work).collect();
     // What was submitted is not submitted again, so the same words go on.
-    let again = command("submit", &options.of.target, &options.files, options.timeout);
+    let again = command(
+        "submit",
+        &options.of.target,
+        &options.files,
+        options.timeout,
+    );
     run(world, &target, options.timeout, &again, jobs)
 }
 
@@ -102,7 +110,12 @@ fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
     if jobs.is_empty() {
         return print("nothing waits for an answer of Apple's\n");
     }
-    let again = command("resume", &options.of.target, &options.files, options.timeout);
+    let again = command(
+        "resume",
+        &options.of.target,
+        &options.files,
+        options.timeout,
+    );
     run(world, &target, options.timeout, &again, jobs)
 }
 

@@ -80,7 +80,7 @@ impl Notary<'_> {
         let mut checkpoint = self.submitted(product, &package, kept, again)?;
         drop(package);
         self.answered(&mut checkpoint)?;
-        if !product.extension().is_some_and(|it| it == "zip") {
+        if product.extension().is_none_or(|it| it != "zip") {
             self.staple(&mut checkpoint, product)?;
         }
         Ok(Notarized::Now(checkpoint.id()?.to_owned()))
@@ -293,7 +293,9 @@ pub fn is_stapled(product: &Path) -> Result<bool> {
         format!("{path} is not signed\nhint: sign it first: `cargo xtask sign {path}`")
     };
     let signed = match product.is_dir() {
-        true => apple::app::inspect(product, &trust).map(|it| Some(it.own)).with_context(unsigned)?,
+        true => apple::app::inspect(product, &trust)
+            .map(|it| Some(it.own))
+            .with_context(unsigned)?,
         false => {
             let data = fs_err::read(product)?;
             if !apple::dmg::is_one(&data) {

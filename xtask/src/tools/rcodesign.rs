@@ -45,7 +45,7 @@ pub fn sign_cmd(
         command.arg("--entitlements-xml-file").arg(file);
     }
     if what == What::Bundle {
-        // It would sign all inside anew, without the flags and entitlements that each has got.
+        // It would sign all inside again, which needs the timestamp server once more for each.
         command.args(["--exclude", "**"]);
     }
     command.arg(path);
@@ -130,8 +130,8 @@ pub fn submitted(printed: &[String]) -> Option<&str> {
 
 /// The state in what [`ask_cmd`] printed: `Accepted`, `InProgress`, `Invalid`, `Rejected`.
 pub fn state(printed: &[String]) -> Option<&str> {
-    let polls = printed.iter().filter(|it| it.contains("poll state after "));
-    polls.last()?.rsplit(": ").next()
+    let mut polls = printed.iter().filter(|it| it.contains("poll state after "));
+    polls.next_back()?.rsplit(": ").next()
 }
 
 /// Dates, ids and file names in what [`list_cmd`] printed: `<id> <date> <name> <type> <state>`, where

@@ -6,7 +6,9 @@ use std::{
 };
 
 use fs_err as fs;
-use xtask_practice::{Notary, Pki, StandIns, Timestamps, pki::PASSWORD, specimens, stand_ins, tools};
+use xtask_practice::{
+    Notary, Pki, StandIns, Timestamps, pki::PASSWORD, specimens, stand_ins, tools,
+};
 use xtask_signed::{Certificate, Signed, Trust, apple};
 
 use super::project::{Project, Ran};
@@ -28,7 +30,10 @@ impl Mac {
             return None;
         }
         let pki = Pki::shared().unwrap();
-        let (server, notary) = (Timestamps::start(&pki).unwrap(), Notary::start(&pki).unwrap());
+        let (server, notary) = (
+            Timestamps::start(&pki).unwrap(),
+            Notary::start(&pki).unwrap(),
+        );
         let servers = stand_ins::Servers {
             notary: Some(&notary),
             timestamps: Some(&server),
@@ -40,11 +45,19 @@ impl Mac {
             server.url()
         ));
         // What Apple's tools know and add: the authority between root and certificate.
-        let roots = [pki.root(), pki.file("intermediate.pem"), pki.timestamp_root()].map(|it| fs::read_to_string(it).unwrap());
+        let roots = [
+            pki.root(),
+            pki.file("intermediate.pem"),
+            pki.timestamp_root(),
+        ]
+        .map(|it| fs::read_to_string(it).unwrap());
         project.write("trust.pem", roots.concat());
         let rcodesign = tools::rcodesign().unwrap();
         let path = std::env::var("PATH").unwrap();
-        project.set("PATH", format!("{}:{path}", rcodesign.parent().unwrap().display()));
+        project.set(
+            "PATH",
+            format!("{}:{path}", rcodesign.parent().unwrap().display()),
+        );
         for (name, value) in notary.environment() {
             project.set(name, value);
         }
@@ -63,8 +76,17 @@ impl Mac {
 
     /// As on macOS: with codesign, security and xcrun.
     pub fn with_apples_tools(mut self) -> Self {
-        self.project.replace("packaging/dist.toml", "[sign.macos]", "[sign.macos]\ntool = \"codesign\"");
-        let (_, path) = self.project.variables.iter().find(|it| it.0 == "PATH").unwrap();
+        self.project.replace(
+            "packaging/dist.toml",
+            "[sign.macos]",
+            "[sign.macos]\ntool = \"codesign\"",
+        );
+        let (_, path) = self
+            .project
+            .variables
+            .iter()
+            .find(|it| it.0 == "PATH")
+            .unwrap();
         let path = format!("{}:{path}", self.stand_ins.bin().display());
         self.project.set("PATH", path);
         self
@@ -79,7 +101,8 @@ impl Mac {
         let key = self.pki.api_key();
         self.project.set("APPLE_API_KEY", key.id);
         self.project.set("APPLE_API_ISSUER", key.issuer);
-        self.project.set("APPLE_API_KEY_PATH", key.file.to_str().unwrap());
+        self.project
+            .set("APPLE_API_KEY_PATH", key.file.to_str().unwrap());
     }
 
     /// An app that nobody signed.
@@ -108,7 +131,10 @@ impl Mac {
     /// With rcodesign, which takes a fraction of the time of the stand-ins.
     fn sign(&self, product: &str) {
         let text = self.project.read("packaging/dist.toml");
-        self.project.write("packaging/dist.toml", text.replace("\"codesign\"", "\"rcodesign\""));
+        self.project.write(
+            "packaging/dist.toml",
+            text.replace("\"codesign\"", "\"rcodesign\""),
+        );
         self.project.succeed(&format!("sign {product}"));
         self.project.write("packaging/dist.toml", text);
     }
@@ -122,7 +148,9 @@ impl Mac {
         let mut text = format!("{}{}", ran.stdout, ran.stderr);
         for (index, it) in self.notary.submissions().unwrap().iter().enumerate() {
             text = text.replace(&it.id, &format!("[ID {}]", index + 1));
-            text = text.replace(&it.sha256, "[SHA256]").replace(&it.sha256[..12], "[SHA]");
+            text = text
+                .replace(&it.sha256, "[SHA256]")
+                .replace(&it.sha256[..12], "[SHA]");
         }
         let text = text.replace(&self.server.url(), "[SERVER]");
         format!("{}exit {}\n", self.project.filtered(&text), ran.code)
@@ -146,7 +174,9 @@ impl Mac {
     /// Starts it, and kills it as soon as a checkpoint holds this text.
     pub fn kill_when(&self, line: &str, text: &str) {
         let mut child = self.start(self.project.command(line));
-        super::project::wait_for(text, || self.checkpoints().iter().any(|it| it.contains(text)));
+        super::project::wait_for(text, || {
+            self.checkpoints().iter().any(|it| it.contains(text))
+        });
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -117,7 +117,7 @@ fn is_bundle(folder: &Path) -> bool {
 /// A file that lies where only code may lie, or the disk's.
 pub fn inside_out(app: &Path) -> Result<Vec<(PathBuf, Kind)>> {
     let mut found = Vec::new();
-    walk(app, app, &mut found)?;
+    walk(app, &mut found)?;
     let mains: Vec<PathBuf> = found
         .iter()
         .filter_map(|(path, kind)| main_of(path, *kind))
@@ -130,7 +130,7 @@ pub fn inside_out(app: &Path) -> Result<Vec<(PathBuf, Kind)>> {
     Ok(found)
 }
 
-fn walk(app: &Path, folder: &Path, found: &mut Vec<(PathBuf, Kind)>) -> Result<()> {
+fn walk(folder: &Path, found: &mut Vec<(PathBuf, Kind)>) -> Result<()> {
     if is_bundle(folder) {
         found.push((folder.to_owned(), Kind::Bundle));
         refuse_data_among_programs(&folder.join("Contents/MacOS"))?;
@@ -142,7 +142,7 @@ fn walk(app: &Path, folder: &Path, found: &mut Vec<(PathBuf, Kind)>) -> Result<(
     for entry in entries {
         let (path, kind) = (entry.path(), entry.file_type()?);
         if kind.is_dir() && entry.file_name() != "_CodeSignature" {
-            walk(app, &path, found)?;
+            walk(&path, found)?;
         } else if kind.is_file() && is_code(&path)? {
             found.push((path, Kind::Code));
         }

@@ -117,11 +117,11 @@ pub fn tool(config: &AppleSigning) -> AppleTool {
 
 /// What the certificate is called; no secret.
 pub fn name(config: &AppleSigning) -> Option<String> {
-    let variable = |it: &&str| std::env::var(it).ok().filter(|it| !it.is_empty());
+    let variable = |it: &str| std::env::var(it).ok().filter(|it| !it.is_empty());
     config
         .identity
         .clone()
-        .or_else(|| NAMES.iter().find_map(|it| variable(&it)))
+        .or_else(|| NAMES.iter().find_map(|it: &&str| variable(it)))
 }
 
 /// Hands it a file that it can read and that leads to the right certificate. There are two traps: it

@@ -109,7 +109,7 @@ fn add(archive: &mut ZipArchiveWriter<impl io::Write>, path: &Path, name: &str) 
     let time = UtcDateTime::from_unix(TIME);
     if kind.is_dir() {
         archive
-            .new_dir(&format!("{name}/"))
+            .new_dir(format!("{name}/"))
             .last_modified(time)
             .unix_permissions(0o040_755)
             .create()?;
