@@ -390,7 +390,8 @@ fn a_leak_is_found() {
         written.iter().all(|it| it.ends_with("leak.txt")) && !written.is_empty(),
         "{written:?}"
     );
-    let base64 =
-        format!("writeFileSync('target/leak.txt', Buffer.from('me:' + {quoted}).toString('base64'));");
+    let base64 = format!(
+        "writeFileSync('target/leak.txt', Buffer.from('me:' + {quoted}).toString('base64'));"
+    );
     assert!(!run(&base64).is_empty());
 }

@@ -128,7 +128,8 @@ fn packages_are_signed_before_anything_is_hashed() {
         archive  runs: public_key [KEY]… -> [KEY]…
         seal  runs: dirty false -> true (and 29 more)
         exit code 0
-    "#]].assert_eq(&case.filtered(&steps));
+    "#]]
+    .assert_eq(&case.filtered(&steps));
     let (deb, rpm) = (project.product(".deb"), project.product(".rpm"));
     let said = rpm_says(&project.beside(), &case.public, &rpm);
     rpmsign::all_good(&said).unwrap();
@@ -188,7 +189,8 @@ fn packages_are_signed_before_anything_is_hashed() {
         note: self-attested: no trusted key given, checked with the manifest's own
         verified: 3 files, 47 checks passed, self-attested release key [KEY]
         exit code 0
-    "#]].assert_eq(&case.verified(&line));
+    "#]]
+    .assert_eq(&case.verified(&line));
     expect![[r#"
         file  kind  size  sha256  signatures
         small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater, rpm
@@ -211,7 +213,8 @@ fn packages_are_signed_before_anything_is_hashed() {
         note: self-attested: no trusted key given, checked with the manifest's own
         verified: 3 files, 44 checks passed, self-attested release key [KEY]
         exit code 0
-    "#]].assert_eq(&case.verified("verify"));
+    "#]]
+    .assert_eq(&case.verified("verify"));
     // Up to date: the same key, the same bytes.
     expect![[r#"
         frontend  reused
@@ -222,7 +225,8 @@ fn packages_are_signed_before_anything_is_hashed() {
         archive  reused
         seal  reused
         exit code 0
-    "#]].assert_eq(&case.project.succeed("dist").steps());
+    "#]]
+    .assert_eq(&case.project.succeed("dist").steps());
 }
 
 #[test]
@@ -275,7 +279,8 @@ fn a_development_key_signs_no_package() {
           "signature inside the deb: the GPG key signs only what a release identity signs",
           "signature inside the rpm: the GPG key signs only what a release identity signs"
         ]
-    "#]].assert_eq(&format!("{gaps:#}\n"));
+    "#]]
+    .assert_eq(&format!("{gaps:#}\n"));
     let unsigned = rpm_says(
         &case.project.beside(),
         &case.public,
@@ -364,7 +369,8 @@ fn loose_packages_and_files() {
         note: notes.txt.minisig: not checked, no minisign key given
         verified: 3 files, 2 checks passed, signed by whom you trust
         exit code 0
-    "#]].assert_eq(&case.verified(&line));
+    "#]]
+    .assert_eq(&case.verified(&line));
     // Again: nobody is surprised.
     expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
@@ -402,14 +408,17 @@ fn loose_packages_and_files() {
     expect![[r#"
         error: release is a folder: check one [JOBS] at a time, without other files
         exit code 1
-    "#]].assert_eq(&case.verified("verify plain.txt release"));
+    "#]]
+    .assert_eq(&case.verified("verify plain.txt release"));
     expect![[r#"
         error: missing.deb does not exist
         exit code 1
-    "#]].assert_eq(&case.verified("sign missing.deb"));
+    "#]]
+    .assert_eq(&case.verified("sign missing.deb"));
     expect![[r#"
         error: there is nothing to sign
           hint: name files, or see what a release would sign with `cargo xtask sign plan`
         exit code 1
-    "#]].assert_eq(&case.verified("sign"));
+    "#]]
+    .assert_eq(&case.verified("sign"));
 }

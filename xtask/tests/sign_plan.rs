@@ -44,7 +44,10 @@ fn everything(root: &Path) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
 #[test]
 fn of_a_release_for_linux() {
     // Nothing is built, nothing is set: not even a development key is made.
-    check(&Project::new(), "sign plan", expect![[r#"
+    check(
+        &Project::new(),
+        "sign plan",
+        expect![[r#"
         #  step  file  format  action  identity  tool  entitlements  why
         1  sign-code  small  ELF  leave alone  ELF files carry no signature: what packs them is signed
         2  sign-installers  the deb  deb  leave alone  `sign.linux.deb` is not set: the signature lies beside it
@@ -57,8 +60,12 @@ fn of_a_release_for_linux() {
         9  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         10  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         exit code 0
-    "#]]);
-    check(&Project::built(), "sign plan", expect![[r#"
+    "#]],
+    );
+    check(
+        &Project::built(),
+        "sign plan",
+        expect![[r#"
         #  step  file  format  action  identity  tool  entitlements  why
         1  sign-code  small  ELF  leave alone  ELF files carry no signature: what packs them is signed
         2  sign-installers  small-0.1.0-1.[ARCH].rpm  rpm  leave alone  `sign.linux.rpm` is not set: the signature lies beside it
@@ -71,7 +78,8 @@ fn of_a_release_for_linux() {
         9  seal  manifest.json  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  it names the hashes of all else
         10  seal  SHA256SUMS  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  it names the hashes of all else
         exit code 0
-    "#]]);
+    "#]],
+    );
     let mut project = Project::built();
     project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
     project.configure(
@@ -109,7 +117,10 @@ fn of_a_release_for_windows() {
         return;
     }
     let mut project = Project::built();
-    check(&project, "sign plan --target windows", expect![[r#"
+    check(
+        &project,
+        "sign plan --target windows",
+        expect![[r#"
         #  step  file  format  action  identity  tool  entitlements  why
         1  sign-code  small.exe  PE  NOT signed  not signed for Windows (Authenticode): no certificate is set
         2  sign-installers  the nsis  PE  NOT signed  not signed for Windows (Authenticode): no certificate is set
@@ -119,7 +130,8 @@ fn of_a_release_for_windows() {
         6  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         7  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         exit code 0
-    "#]]);
+    "#]],
+    );
     let pki = Pki::shared().unwrap();
     project.set("WIN_CSC_LINK", pki.identity("leaf").p12.to_str().unwrap());
     project.set("WIN_CSC_KEY_PASSWORD", PASSWORD);
@@ -131,7 +143,10 @@ fn of_a_release_for_windows() {
     };
     write("app/small.exe", &specimens::pe());
     write("bundle/small_0.1.0_x64-setup.exe", &specimens::pe());
-    check(&project, "sign plan --target windows", expect![[r#"
+    check(
+        &project,
+        "sign plan --target windows",
+        expect![[r#"
         #  step  file  format  action  identity  tool  entitlements  why
         1  sign-code  small.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
         2  bundle  small_0.1.0_x64-setup.exe: the host  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the kind of installer is written into it
@@ -143,13 +158,17 @@ fn of_a_release_for_windows() {
         8  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         9  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn of_a_release_for_macos() {
     let mut project = Project::built();
-    check(&project, "sign plan --target macos", expect![[r#"
+    check(
+        &project,
+        "sign plan --target macos",
+        expect![[r#"
         #  step  file  format  action  identity  tool  entitlements  why
         1  sign-code  small  Mach-O  NOT signed  no certificate is set: APPLE_CERTIFICATE, CSC_LINK or `sign.macos.identity`
         2  bundle  the app  app  NOT signed  no certificate is set: APPLE_CERTIFICATE, CSC_LINK or `sign.macos.identity`
@@ -162,7 +181,8 @@ fn of_a_release_for_macos() {
         9  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         10  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
         exit code 0
-    "#]]);
+    "#]],
+    );
     project.set("APPLE_CERTIFICATE", "AAAA");
     let stage = project.root.join("target/dist/macos/stages/bundle");
     fs::create_dir_all(&stage).unwrap();
@@ -170,7 +190,10 @@ fn of_a_release_for_macos() {
     fs::write(stage.join("small.dmg"), specimens::dmg()).unwrap();
     project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
     project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", KEY_PASSWORD);
-    check(&project, "sign plan --target macos", expect![[r#"
+    check(
+        &project,
+        "sign plan --target macos",
+        expect![[r#"
         #  step  file  format  action  identity  tool  entitlements  why
         1  sign-code  small  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  not built yet; all code in it by its first bytes
         2  bundle  Practice.app/Contents/Frameworks/Kit.framework/Versions/A  framework  sign  certificate in APPLE_CERTIFICATE  rcodesign  a framework; it seals the code in it
@@ -191,7 +214,8 @@ fn of_a_release_for_macos() {
         17  seal  manifest.json  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
         18  seal  SHA256SUMS  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
         exit code 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -211,5 +235,6 @@ fn for_programs() {
         "sign-installers" "tauri-updater" "sign"
         "archive" "minisign" "sign"
         "seal" "minisign" "sign"
-        "seal" "minisign" "sign""#]].assert_eq(&all.join("\n"));
+        "seal" "minisign" "sign""#]]
+    .assert_eq(&all.join("\n"));
 }

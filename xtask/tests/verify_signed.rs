@@ -123,7 +123,9 @@ fn windows() {
         fs::copy(from, root.join(to)).unwrap();
     }
     let files = "a.exe b.msi c.cab setup.exe";
-    case.check(&format!("verify {files} TRUST"), expect![[r#"
+    case.check(
+        &format!("verify {files} TRUST"),
+        expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         a.exe  PE  nobody  -  -  -  -  -
         b.msi  MSI  nobody  -  -  -  -  -
@@ -137,11 +139,14 @@ fn windows() {
         setup.exe  signature  signed  nobody signed it
         NOT verified: 4 of 4 checks failed
         exit code 1
-    "#]]);
+    "#]],
+    );
     let ran = case.run(&format!("sign {files}"));
     let last = ran.shown();
     assert_eq!(ran.code, 0, "{last}");
-    case.check(&format!("verify {files} TRUST"), expect![[r#"
+    case.check(
+        &format!("verify {files} TRUST"),
+        expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         a.exe  PE  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  -  -  -
         b.msi  MSI  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  -  -  -
@@ -149,7 +154,8 @@ fn windows() {
         setup.exe  PE  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  -  -  -
         verified: 4 files, 4 checks passed, signed by whom you trust
         exit code 0
-    "#]]);
+    "#]],
+    );
     // A second time nothing is signed, and that is said.
     let again = case.run(&format!("sign {files}")).shown();
     let said: Vec<_> = again
@@ -200,8 +206,11 @@ fn windows() {
     let revoked = case.pki.identity("revoked");
     case.write("e.exe", &specimens::pe());
     let mut sign = std::process::Command::new("osslsigncode");
-    sign.args(["sign", "-h", "sha256", "-certs"]).arg(revoked.chain);
-    sign.arg("-key").arg(revoked.key).args(["-in", "e.exe", "-out", "f.exe"]);
+    sign.args(["sign", "-h", "sha256", "-certs"])
+        .arg(revoked.chain);
+    sign.arg("-key")
+        .arg(revoked.key)
+        .args(["-in", "e.exe", "-out", "f.exe"]);
     tools::run(sign.current_dir(root)).unwrap();
     assert_eq!(case.run("verify f.exe TRUST").code, 0);
     case.check(&line.replace("d.exe", "f.exe"), expect![[r#"
@@ -226,7 +235,9 @@ fn macos() {
     let app = specimens::app(&root).unwrap();
     let app = app.file_name().unwrap().to_str().unwrap().to_owned();
     let files = format!("tool {app} image.dmg");
-    case.check(&format!("verify {files} TRUST"), expect![[r#"
+    case.check(
+        &format!("verify {files} TRUST"),
+        expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         tool  Mach-O  nobody  -  -  -  -  -
         Practice.app  app  nobody  -  -  -  -  -
@@ -238,7 +249,8 @@ fn macos() {
         image.dmg  signature  signed  nobody signed it
         NOT verified: 3 of 4 checks failed
         exit code 1
-    "#]]);
+    "#]],
+    );
     let ran = case.run(&format!("sign {files}"));
     assert_eq!(ran.code, 0, "{}", ran.shown());
     case.check(&format!("verify {files} TRUST"), expect![[r#"
@@ -297,12 +309,18 @@ fn what_cannot_be_trusted() {
             exit code 1
         "#]],
     );
-    case.check("verify missing.exe", expect![[r#"
+    case.check(
+        "verify missing.exe",
+        expect![[r#"
         error: missing.exe does not exist: give a release folder, or files
         exit code 1
-    "#]]);
-    case.check("verify a.exe --require-release", expect![[r#"
+    "#]],
+    );
+    case.check(
+        "verify a.exe --require-release",
+        expect![[r#"
         error: --require-release is for a release: a file by itself has no manifest that would say
         exit code 1
-    "#]]);
+    "#]],
+    );
 }

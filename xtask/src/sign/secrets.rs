@@ -25,10 +25,13 @@ const PATH: &str = "_PATH";
 /// Longer than the path of any file that a person would name.
 const LONGEST_PATH: usize = 1024;
 
+/// The value of a variable, by its name.
+type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// Looks for secrets. Every one that is found is masked in all output from then on.
 pub struct Secrets {
     redactor: Redactor,
-    variables: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    variables: Variables,
     /// Whether a person can be asked.
     interactive: bool,
 }

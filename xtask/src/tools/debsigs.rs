@@ -88,7 +88,9 @@ impl Package {
 
 /// Whether it is a name that dpkg-deb gives, with the suffix of a compression.
 fn is_tar(name: &str, what: &str) -> bool {
-    let suffix = name.strip_prefix(what).and_then(|it| it.strip_prefix(".tar"));
+    let suffix = name
+        .strip_prefix(what)
+        .and_then(|it| it.strip_prefix(".tar"));
     suffix.is_some_and(|it| ["", ".gz", ".xz", ".zst", ".bz2", ".lzma"].contains(&it))
 }
 

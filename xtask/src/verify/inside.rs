@@ -210,7 +210,10 @@ fn of_app(app: &Path, name: &str, trust: &xtask_signed::Trust) -> Result<Vec<Mar
         }
         let read = apple::macho::inspect(&fs::read(&path)?, apple::Seals::default(), trust);
         match read {
-            Ok(all) => marks.extend(all.into_iter().map(|it| Mark::of(&inside, Format::MachO, it.signed))),
+            Ok(all) => marks.extend(
+                all.into_iter()
+                    .map(|it| Mark::of(&inside, Format::MachO, it.signed)),
+            ),
             Err(error) => marks.push(Mark {
                 problems: vec![format!("{error:#}")],
                 ..Mark::plain(&inside, Format::MachO.name(), None, None)

@@ -90,19 +90,25 @@ fn the_manifest_says_who_signed() {
         verified: 5 files, 62 checks passed, trusted release key KEY
     "#]]);
     trust.add_file(&case.pki.root()).unwrap();
-    case.check(&trust, expect![[r#"
+    case.check(
+        &trust,
+        expect![[r#"
         App_1.2.3_x64-setup.exe | installer | 5.0 kB | HASH | minisign, tauri-updater, authenticode
         App_1.2.3_x64-setup.exe | minisign | release key | KEY | - | - | - | -
         App_1.2.3_x64-setup.exe | tauri-updater | release key | KEY | - | - | - | -
         App_1.2.3_x64-setup.exe | PE | Practice Publisher | HASH | - | - | - | -
         verified: 5 files, 62 checks passed, trusted release key KEY
-    "#]]);
+    "#]],
+    );
     // Another certificate, under a manifest that is well signed.
     case.name(&"0".repeat(64));
-    case.check(&trust, expect![[r#"
+    case.check(
+        &trust,
+        expect![[r#"
         App_1.2.3_x64-setup.exe | authenticode signer | HASH | HASH
         NOT verified: 1 of 62 checks failed in FOLDER
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

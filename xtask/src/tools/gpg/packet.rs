@@ -18,16 +18,25 @@ const ISSUER_FINGERPRINT: u8 = 33;
 pub fn check_packet(signature: &[u8], signed: &[u8]) -> Result<()> {
     let body = body(signature).context("not exactly one OpenPGP signature")?;
     let parts = Parts::of(body).context("a damaged OpenPGP signature")?;
-    ensure!(parts.version == 4, "an OpenPGP signature of version {}", parts.version);
+    ensure!(
+        parts.version == 4,
+        "an OpenPGP signature of version {}",
+        parts.version
+    );
     let fingerprint = subpackets(parts.covered_fields)
         .context("a damaged OpenPGP signature")?
         .into_iter()
         .find(|it| it.0 == ISSUER_FINGERPRINT)
         .map(|it| it.1);
-    for (kind, value) in subpackets(parts.uncovered_fields).context("a damaged OpenPGP signature")? {
+    for (kind, value) in
+        subpackets(parts.uncovered_fields).context("a damaged OpenPGP signature")?
+    {
         let expected = fingerprint.and_then(|it| it.get(it.len().checked_sub(8)?..));
         let fits = kind == ISSUER && expected.is_none_or(|it| it == value);
-        ensure!(fits, "the OpenPGP signature says something that it does not cover");
+        ensure!(
+            fits,
+            "the OpenPGP signature says something that it does not cover"
+        );
     }
     let begins = parts.digest_of(signed);
     ensure!(
@@ -144,7 +153,10 @@ fn subpackets(mut fields: &[u8]) -> Option<Vec<(u8, &[u8])>> {
             0..192 => (usize::from(first), rest),
             192..255 => {
                 let (&second, rest) = rest.split_first()?;
-                ((usize::from(first) - 192 << 8) + usize::from(second) + 192, rest)
+                (
+                    ((usize::from(first) - 192) << 8) + usize::from(second) + 192,
+                    rest,
+                )
             }
             255 => {
                 let (size, rest) = rest.split_first_chunk()?;
