@@ -106,6 +106,15 @@ fn every_format_signed_and_stamped_is_good() {
         Dmg by Practice Publisher, now by Practice Timestamps: good
     "#]],
     );
+    // Nothing in an image runs, whatever the signer asked for.
+    check(
+        "hard.dmg",
+        &specimens::dmg(),
+        HARDENED,
+        expect![[r#"
+        Dmg by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
     bench.check(
         &signed_app(&bench),
         &expect![[r#"
