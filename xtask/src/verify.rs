@@ -26,7 +26,7 @@ use self::{
 };
 pub use self::{
     inside::{CodeTrust, Mark},
-    loose::verify_files,
+    loose::{read_again, verify_files},
     report::{Report, Row, Table},
 };
 use crate::{

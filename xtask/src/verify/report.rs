@@ -43,6 +43,10 @@ pub struct Report {
     /// How many files were looked at that belong to no release.
     #[serde(skip)]
     pub(super) loose: usize,
+    /// Whether the signatures were compared with somebody who is trusted, or with what a release
+    /// says of itself.
+    #[serde(skip)]
+    pub(super) vouched: bool,
 }
 
 /// Lays out a table: its head, its rows.
@@ -58,6 +62,7 @@ impl Report {
             artifacts: Vec::new(),
             marks: Vec::new(),
             loose: 0,
+            vouched: true,
         }
     }
 
@@ -96,6 +101,11 @@ impl Report {
     pub fn summary(&self) -> String {
         let (wrong, all) = (self.wrong().count(), self.rows.len());
         match wrong {
+            0 if !self.vouched => format!(
+                "signed, not verified: {}, {all} checks passed, {}",
+                self.count(),
+                self.signed
+            ),
             0 => format!(
                 "verified: {}, {all} checks passed, {}",
                 self.count(),
@@ -124,10 +134,11 @@ impl Report {
         self.marks.push(mark);
     }
 
-    /// Adds what is wrong with a signature, or that nothing is.
+    /// Adds what is wrong with a signature, or that nothing is; nothing where only its form was
+    /// looked at.
     pub(super) fn check_mark(&mut self, mark: &Mark, check: &str) {
         const GOOD: &str = "good signature";
-        if mark.problems.is_empty() {
+        if mark.problems.is_empty() && mark.calculated {
             self.check(&mark.file, check, GOOD, GOOD);
         }
         for problem in &mark.problems {

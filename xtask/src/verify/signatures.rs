@@ -34,12 +34,13 @@ impl Release<'_> {
 }
 
 impl Trust {
-    /// Whether somebody is named whose code signatures of this kind count.
-    fn names_authority(&self, kind: SignatureKind) -> bool {
+    /// Whether somebody is named whose signatures of this kind count.
+    pub(super) fn names_authority(&self, kind: SignatureKind) -> bool {
         match kind {
             SignatureKind::Authenticode => !self.code.windows.is_empty(),
             SignatureKind::Apple => !self.code.apple.is_empty(),
-            _ => true,
+            SignatureKind::Minisign | SignatureKind::TauriUpdater => !self.public_keys.is_empty(),
+            SignatureKind::Gpg | SignatureKind::Rpm | SignatureKind::Deb => self.gpg_key.is_some(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A release whose installer is signed inside, too.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use expect_test::{Expect, expect};
 use fs_err as fs;
@@ -20,6 +20,17 @@ struct Case {
     fingerprint: String,
 }
 
+/// Signs a program as the practice publisher, without a timestamp.
+pub(crate) fn sign(pki: &Pki, from: &Path, to: &Path) {
+    let leaf = pki.identity("leaf");
+    let mut sign = Command::new("osslsigncode");
+    sign.args(["sign", "-h", "sha256", "-certs"])
+        .arg(leaf.chain);
+    sign.arg("-key").arg(leaf.key).arg("-in").arg(from);
+    sign.arg("-out").arg(to);
+    tools::run(&mut sign).unwrap();
+}
+
 impl Case {
     /// None, and a line that says so, without the programs that it takes.
     fn new() -> Option<Self> {
@@ -27,18 +38,10 @@ impl Case {
             return None;
         }
         let (mut fake, pki) = (Fake::new(Identity::Release), Pki::shared().unwrap());
-        let leaf = pki.identity("leaf");
-        let fingerprint = Certificate::read_all(&leaf.certificate).unwrap()[0].fingerprint();
+        let leaf = pki.identity("leaf").certificate;
+        let fingerprint = Certificate::read_all(&leaf).unwrap()[0].fingerprint();
         fake.write("unsigned", specimens::pe());
-        let mut sign = Command::new("osslsigncode");
-        sign.args(["sign", "-h", "sha256", "-certs"])
-            .arg(leaf.chain);
-        sign.arg("-key")
-            .arg(leaf.key)
-            .arg("-in")
-            .arg(fake.path("unsigned"));
-        sign.arg("-out").arg(fake.path("signed"));
-        tools::run(&mut sign).unwrap();
+        sign(&pki, &fake.path("unsigned"), &fake.path("signed"));
         let signed = fs::read(fake.path("signed")).unwrap();
         for name in ["unsigned", "signed"] {
             fs::remove_file(fake.path(name)).unwrap();
@@ -90,19 +93,25 @@ fn the_manifest_says_who_signed() {
         verified: 5 files, 62 checks passed, trusted release key KEY
     "#]]);
     trust.add_file(&case.pki.root()).unwrap();
-    case.check(&trust, expect![[r#"
+    case.check(
+        &trust,
+        expect![[r#"
         App_1.2.3_x64-setup.exe | installer | 5.0 kB | HASH | minisign, tauri-updater, authenticode
         App_1.2.3_x64-setup.exe | minisign | release key | KEY | - | - | - | -
         App_1.2.3_x64-setup.exe | tauri-updater | release key | KEY | - | - | - | -
         App_1.2.3_x64-setup.exe | PE | Practice Publisher | HASH | - | - | - | -
         verified: 5 files, 62 checks passed, trusted release key KEY
-    "#]]);
+    "#]],
+    );
     // Another certificate, under a manifest that is well signed.
     case.name(&"0".repeat(64));
-    case.check(&trust, expect![[r#"
+    case.check(
+        &trust,
+        expect![[r#"
         App_1.2.3_x64-setup.exe | authenticode signer | HASH | HASH
         NOT verified: 1 of 62 checks failed in FOLDER
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
