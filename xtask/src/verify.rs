@@ -48,7 +48,9 @@ pub struct Trust {
     /// Whose code signatures count, from `--trust` or the configuration. Where nobody is named, only
     /// the manifest says who must have signed.
     pub code: CodeTrust,
-    /// The least identity that will do.
+    /// The least identity that will do. With the publisher's, every artifact whose format holds a
+    /// code signature must have one, with a timestamp unless the manifest has [`NO_TIMESTAMP`](crate::manifest::NO_TIMESTAMP) among
+    /// its gaps.
     pub require: Identity,
 }
 

@@ -141,3 +141,40 @@ fn a_signature_that_is_gone() {
         NOT verified: 1 of 61 checks failed in FOLDER
     "#]]);
 }
+
+#[test]
+fn a_release_for_publishing_is_signed_inside_with_a_timestamp() {
+    let Some(mut case) = Case::new() else { return };
+    let publishing = |case: &Case| Trust {
+        require: Identity::Release,
+        ..case.fake.trust()
+    };
+    case.check(&publishing(&case), expect![[r#"
+        App_1.2.3_x64-setup.exe | timestamp | there | none
+        note: App_1.2.3_x64-setup.exe: no authority is trusted for it (--trust): only the manifest says who signed
+        NOT verified: 1 of 65 checks failed in FOLDER
+    "#]]);
+    // That none is wanted is said by who signed the manifest.
+    case.fake.manifest.gaps = vec![NO_TIMESTAMP.to_owned()];
+    case.fake.seal();
+    assert!(case.fake.verify(&publishing(&case)).ok());
+    // The manifest names no signature, and there is none.
+    case.fake.manifest.artifacts.retain(|it| it.path != SETUP);
+    let pe = specimens::pe();
+    case.fake
+        .add(SETUP, ArtifactKind::Installer, "nsis", &pe, &[]);
+    let image = specimens::dmg();
+    let name = "App_1.2.3.setup.exe.dmg";
+    case.fake
+        .add(name, ArtifactKind::Installer, "dmg", &image, &[]);
+    case.fake.seal();
+    case.check(
+        &publishing(&case),
+        expect![[r#"
+        App_1.2.3.setup.exe.dmg | signature inside | signed | nobody signed it
+        App_1.2.3_x64-setup.exe | signature inside | signed | nobody signed it
+        NOT verified: 2 of 72 checks failed in FOLDER
+    "#]],
+    );
+    assert!(case.fake.verify(&case.fake.trust()).ok());
+}
