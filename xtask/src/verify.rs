@@ -3,6 +3,7 @@
 //! Nothing in the folder is believed before it is checked, and no link in it is followed. What is
 //! wrong is a row of the report, not an error: one look shows everything.
 
+mod archived;
 mod contents;
 mod files;
 mod inside;
@@ -258,6 +259,8 @@ fn check_inside(release: &Release<'_>, artifact: &Artifact) -> Result<Report> {
     signatures::of_artifact(release, artifact, &mut report)?;
     if release.has(&artifact.path) {
         contents::check(release.folder, artifact, &mut report);
+        let file = release.folder.join(&artifact.path);
+        archived::note(&file, &artifact.path, &mut report);
     }
     Ok(report)
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
 use super::{
-    Report, Trust,
+    Report, Trust, archived,
     inside::{self, Mark},
     scratch::Scratch,
     signatures,
@@ -102,6 +102,7 @@ fn check(file: &Path, trust: &Trust, report: &mut Report) -> Result<bool> {
             compared |= by_trusted;
             marks.push(mark);
         }
+        archived::note(file, &name, report);
     }
     if open_inside && compared && !is_package {
         let text = format!("{name}: no authority is trusted for the signature inside (--trust)");

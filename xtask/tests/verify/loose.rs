@@ -9,7 +9,11 @@ use xtask::{
     tools::debsigs,
     verify::{Trust, read_again, verify_files},
 };
-use xtask_practice::{Pki, specimens, tools};
+use xtask_practice::{
+    Pki,
+    specimens::{self, Kind},
+    tools,
+};
 
 use super::{code::sign, fake::*};
 
@@ -204,4 +208,52 @@ fn a_package_is_good_only_by_a_key() {
     let mut kill = Command::new("gpgconf");
     kill.arg("--homedir").arg(home.path());
     kill.args(["--kill", "all"]).status().ok();
+}
+
+#[test]
+fn code_in_an_archive_is_not_looked_into() {
+    let case = Case::new();
+    let (pe, program) = (specimens::pe(), specimens::macho(Kind::Program, 1));
+    let app = "App.app.tar.gz";
+    let in_app = "App.app/Contents/MacOS/app";
+    let code = [(in_app, &*program), ("b.dll", &*pe), ("MZ.txt", b"MZ")];
+    case.sign(app, &tar_gz(&code));
+    case.check(app, &case.0.trust(), expect![[r#"
+        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+        FOLDER/App.app.tar.gz | minisign | minisign key | KEY | - | - | - | -
+        note: FOLDER/App.app.tar.gz: the signatures of App.app/Contents/MacOS/app and 1 more were not looked into: unpack it and verify what is in it
+        verified: 1 file, 1 checks passed, signed by whom you trust
+    "#]]);
+    case.0.write("b.dll", &pe);
+    case.0.write("notes.txt", "notes");
+    let zip = "portable.zip";
+    let mut python = Command::new("python3");
+    python.args(["-m", "zipfile", "-c", zip, "b.dll", "notes.txt"]);
+    tools::run(python.current_dir(case.0.folder.path())).unwrap();
+    let zipped = fs::read(case.0.path(zip)).unwrap();
+    case.sign(zip, &zipped);
+    case.check(zip, &case.0.trust(), expect![[r#"
+        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+        FOLDER/portable.zip | minisign | minisign key | KEY | - | - | - | -
+        note: FOLDER/portable.zip: the signature of b.dll was not looked into: unpack it and verify what is in it
+        verified: 1 file, 1 checks passed, signed by whom you trust
+    "#]]);
+    case.sign("notes.txt.gz", &[0x1f, 0x8b, 0]);
+    case.check(
+        "notes.txt.gz",
+        &case.0.trust(),
+        expect![[r#"
+        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+        FOLDER/notes.txt.gz | minisign | minisign key | KEY | - | - | - | -
+        note: FOLDER/notes.txt.gz: not looked into (unexpected end of file)
+        verified: 1 file, 1 checks passed, signed by whom you trust
+    "#]],
+    );
+    // In a release as well.
+    let mut release = Fake::new(Identity::Release);
+    release.add(zip, ArtifactKind::Archive, "zip", &zipped, &[]);
+    release.seal();
+    let shown = release.shown(&release.trust());
+    let note = shown.lines().find(|it| it.starts_with("note: portable"));
+    expect!["note: portable.zip: the signature of b.dll was not looked into: unpack it and verify what is in it"].assert_eq(note.unwrap_or_default());
 }
