@@ -263,7 +263,9 @@ impl Message {
     /// The timestamp on this signature; none if there is none.
     fn timestamp(&self, trust: &Trust) -> Result<Option<Timestamp>> {
         let attributes = self.signer.unsigned_attrs.iter().flat_map(|it| it.iter());
-        let stamps: Vec<_> = attributes.filter(|it| TIMESTAMPS.contains(&it.oid)).collect();
+        let stamps: Vec<_> = attributes
+            .filter(|it| TIMESTAMPS.contains(&it.oid))
+            .collect();
         let values: Vec<_> = stamps.iter().flat_map(|it| it.values.iter()).collect();
         let token = match *values {
             [] if stamps.is_empty() => return Ok(None),
