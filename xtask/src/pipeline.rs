@@ -12,11 +12,13 @@ use crate::{
         archive::Archive,
         bundle::Bundle,
         frontend::Frontend,
+        notarize::Notarize,
         seal::{Seal, Sealed},
         sidecar::Sidecar,
         sign_code::SignCode,
         sign_installers::SignInstallers,
     },
+    target::Os,
 };
 
 /// Turns a checkout into a sealed release. Order is data flow: what a step needs from another is
@@ -43,6 +45,10 @@ pub fn dist(run: &Session, release: &Release) -> Result<Done<Sealed>> {
     )?;
     let code = run.step(SignCode::new(release, app, &sidecars))?;
     let bundles = run.step(Bundle::new(release, &code, web))?;
+    let bundles = match release.target.os {
+        Os::Macos => run.step(Notarize::new(release, bundles))?,
+        Os::Linux | Os::Windows => bundles,
+    };
     let installers = run.step(SignInstallers::new(release, bundles))?;
     let archive = config
         .archive
@@ -52,19 +58,22 @@ pub fn dist(run: &Session, release: &Release) -> Result<Done<Sealed>> {
     run.step(Seal::new(release, run, &sidecars, installers, archive)?)
 }
 
-/// All steps that the pipeline has for this configuration, in order.
-pub fn steps(config: &crate::config::Config) -> Vec<String> {
+/// All steps that the pipeline has for this configuration and a target of this kind, in order.
+pub fn steps(config: &crate::config::Config, os: Os) -> Vec<String> {
     let frontend = config.frontend.iter().map(|_| "frontend".to_owned());
     let sidecars = config
         .sidecars
         .iter()
         .map(|it| format!("sidecar:{}", it.name));
     let archive = config.archive.iter().map(|_| "archive".to_owned());
+    let notarize = (os == Os::Macos).then(|| "notarize".to_owned());
     let fixed = |names: &'static [&str]| names.iter().map(|&it| it.to_owned());
     frontend
         .chain(fixed(&["app"]))
         .chain(sidecars)
-        .chain(fixed(&["sign-code", "bundle", "sign-installers"]))
+        .chain(fixed(&["sign-code", "bundle"]))
+        .chain(notarize)
+        .chain(fixed(&["sign-installers"]))
         .chain(archive)
         .chain(fixed(&["seal"]))
         .collect()

@@ -20,6 +20,7 @@ use crate::{
     freeze::choice::Policy,
     manifest::Identity,
     sign::{private, secrets::Secrets, windows},
+    steps::apple,
     target::{Os, Target},
     tools::{
         git::{self, Commit},
@@ -224,6 +225,9 @@ impl Release {
         if self.target.os == Os::Windows && self.windows.is_none() {
             gaps.push(self.not_signed_for_windows().to_owned());
         }
+        if self.target.os == Os::Macos && !apple::signs(self) {
+            gaps.push("not signed for macOS: no certificate is set".to_owned());
+        }
         gaps
     }
 
@@ -253,8 +257,10 @@ impl Release {
             WindowsIdentity::File(_) => {
                 "not signed for Windows (Authenticode): no certificate is set"
             }
-            _ => "not signed for Windows (Authenticode): the key signs only what a release identity \
-                  signs",
+            _ => {
+                "not signed for Windows (Authenticode): the key signs only what a release identity \
+                  signs"
+            }
         }
     }
 
@@ -264,6 +270,12 @@ impl Release {
         if !self.strict {
             return Ok(());
         }
+        ensure!(
+            self.target.os != Os::Macos || apple::signs(self),
+            "--release wants a certificate that signs for macOS, but none is configured\n\
+             hint: export APPLE_CERTIFICATE and APPLE_CERTIFICATE_PASSWORD, or see \"macOS\" in \
+             docs/signing.md for other ways"
+        );
         ensure!(
             !recorded,
             "--release does not go with --from, --only or --skip: what they take as recorded may \

@@ -20,6 +20,8 @@ mod folders;
 mod formats;
 #[path = "dist/freezing.rs"]
 mod freezing;
+#[path = "support/gpg.rs"]
+mod gpg;
 #[path = "dist/layouts.rs"]
 mod layouts;
 #[path = "dist/placeholders.rs"]

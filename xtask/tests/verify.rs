@@ -1,6 +1,8 @@
 //! `verify` against a small release with real signatures, damaged in every way that came to mind.
 //! Rows are shown as `file | check | expected | actual`; hashes and key ids are masked.
 
+#[path = "verify/code.rs"]
+mod code;
 #[path = "verify/fake.rs"]
 mod fake;
 #[path = "verify/trust.rs"]
@@ -35,6 +37,16 @@ fn untouched() {
             App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
             latest.json | updater-metadata | 3 B | HASH | minisign
             sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
+
+            file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+            App-1.2.3-x86_64.flatpak | minisign | release key | KEY | - | - | - | -
+            App-1.2.3-x86_64.flatpak | tauri-updater | release key | KEY | - | - | - | -
+            App_1.2.3_amd64.deb | minisign | release key | KEY | - | - | - | -
+            App_1.2.3_amd64.deb | tauri-updater | release key | KEY | - | - | - | -
+            latest.json | minisign | release key | KEY | - | - | - | -
+            sub folder/App 1.2.3.tar.gz | minisign | release key | KEY | - | - | - | -
+            manifest.json | minisign | release key | KEY | - | - | - | -
+            SHA256SUMS | minisign | release key | KEY | - | - | - | -
             note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
             verified: 4 files, 50 checks passed, trusted release key KEY
         "#]],
@@ -313,6 +325,16 @@ fn an_installer_that_holds_another_executable() {
         App_1.2.3_amd64.deb | installer | 344 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
         sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
+
+        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+        App-1.2.3-x86_64.flatpak | minisign | release key | KEY | - | - | - | -
+        App-1.2.3-x86_64.flatpak | tauri-updater | release key | KEY | - | - | - | -
+        App_1.2.3_amd64.deb | minisign | release key | KEY | - | - | - | -
+        App_1.2.3_amd64.deb | tauri-updater | release key | KEY | - | - | - | -
+        latest.json | minisign | release key | KEY | - | - | - | -
+        sub folder/App 1.2.3.tar.gz | minisign | release key | KEY | - | - | - | -
+        manifest.json | minisign | release key | KEY | - | - | - | -
+        SHA256SUMS | minisign | release key | KEY | - | - | - | -
         note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: App_1.2.3_amd64.deb: not looked into (deb)
         verified: 4 files, 48 checks passed, trusted release key KEY

@@ -76,7 +76,7 @@ fn forget_step(
     mut journal: Journal,
     step: &str,
 ) -> Result<Forgotten> {
-    let all = pipeline::steps(&world.config()?);
+    let all = pipeline::steps(&world.config()?, target.os);
     let steps: Vec<String> = all
         .iter()
         .filter(|it| step_matches(step, it))

@@ -185,7 +185,7 @@ fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCo
         if let Some(step) = explain {
             print(&explained(
                 &session,
-                &pipeline::steps(&release.config),
+                &pipeline::steps(&release.config, target.os),
                 step,
             )?)?;
         }
@@ -295,7 +295,7 @@ fn open(
         wish.signing.allow_secret_in_args,
     )?;
     release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
-    let steps = pipeline::steps(&release.config);
+    let steps = pipeline::steps(&release.config, target.os);
     let jobs = wish.jobs.map_or_else(processors, usize::from);
     let session = Session::open(Options {
         root: world.root.clone(),
@@ -370,10 +370,7 @@ fn resume_command(wish: &Wish, target: &Target, config: Option<&Path>) -> String
         (wish.signing.release, "--release"),
         (wish.signing.unsigned, "--unsigned"),
         (wish.signing.allow_dirty, "--allow-dirty"),
-        (
-            wish.signing.allow_secret_in_args,
-            "--allow-secret-in-args",
-        ),
+        (wish.signing.allow_secret_in_args, "--allow-secret-in-args"),
         (wish.freezing.no_fallback, "--no-fallback"),
         // The recorded fallback still stands if the run stops before the sidecar is done.
         (wish.freezing.retry_fallback, "--retry-fallback"),

@@ -10,6 +10,8 @@ mod status;
 mod test;
 mod verify;
 
+pub(crate) use notarize::no_login;
+
 use std::{
     env,
     io::Write,

@@ -12,13 +12,14 @@ use anyhow::{Context as _, Result, bail};
 use super::{INTERRUPTED, World, dist::status_of, print};
 use crate::{
     cli::{Notarize, NotaryLog, Resume, Submit},
+    config::AppleSigning,
     engine::{
-        event::Event,
+        event::{Event, Events},
         exec::{Interrupted, Log},
         paste::pasteable,
         secret::Redactor,
         select::Selection,
-        session::{Hashes, Options, Reported, Session, Task},
+        session::{self, Hashes, Options, Reported, Session, Task},
         staging,
         step::Context,
     },
@@ -73,8 +74,9 @@ fn submit(world: &World, options: &Submit) -> Result<ExitCode> {
         }
     };
     let jobs = files.into_iter().map(work).collect();
-    let resume = resume_command(&options.of.target, &options.files, options.timeout);
-    run(world, &target, options.timeout, &resume, jobs)
+    // What was submitted is not submitted again, so the same words go on.
+    let again = command("submit", &options.of.target, &options.files, options.timeout);
+    run(world, &target, options.timeout, &again, jobs)
 }
 
 fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
@@ -100,7 +102,7 @@ fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
     if jobs.is_empty() {
         return print("nothing waits for an answer of Apple's\n");
     }
-    let again = resume_command(&options.of.target, &options.files, options.timeout);
+    let again = command("resume", &options.of.target, &options.files, options.timeout);
     run(world, &target, options.timeout, &again, jobs)
 }
 
@@ -117,14 +119,14 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
             })?;
         }
         notary.answered(&mut checkpoint)?;
-        let remembered = checkpoint.product.as_ref().map(|it| notary.root.join(it));
-        let Some(product) = file.clone().or(remembered) else {
+        let Some(product) = file.clone().or_else(|| checkpoint.product.clone()) else {
             return Ok("accepted; `cargo xtask dist` attaches the ticket".to_owned());
         };
+        let shown = product.display().to_string();
+        let product = notary.root.join(product);
         if !product.exists() {
             return Ok(format!(
-                "accepted, but {} is not here: attach the ticket with `cargo xtask notarize resume FILE`",
-                product.display()
+                "accepted, but {shown} is not here: attach the ticket with `cargo xtask notarize resume FILE`"
             ));
         }
         if checkpoint.status == Status::Stapled {
@@ -133,9 +135,8 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
         let package = Package::of(&product, notary.state)?;
         if package.sha256 != checkpoint.sha256 {
             bail!(
-                "{} is not what was submitted any more: it was changed or signed again since\n\
-                 hint: cargo xtask notarize submit {0}",
-                product.display()
+                "{shown} is not what was submitted any more: it was changed or signed again since\n\
+                 hint: cargo xtask notarize submit {shown}"
             );
         }
         drop(package);
@@ -163,42 +164,22 @@ fn run(
     let events = world.events();
     let redactor = Redactor::default();
     let session = open(world, target, &redactor, resume, &events, &jobs)?;
-    let private = Private::new(&state)?;
-    let secrets = Secrets::new(redactor);
-    let client = Client::find(&config.sign.macos, &secrets, &private)?;
-    let client = client.with_context(no_login)?;
-    let mut worst: Option<anyhow::Error> = None;
-    for job in &jobs {
-        let work = |cx: &Context| {
-            (job.work)(&Notary {
-                hands: cx,
-                client: &client,
-                state: &state,
-                root: &world.root,
-                timeout: timeout.unwrap_or(config.sign.macos.notarize_timeout),
-                resume,
-            })
-        };
-        let task = Task {
-            name: format!("notarize:{}", job.name),
-            why: job.why.clone(),
-            log: format!("notarize-{}", staging::file_name(&job.name)),
-            resume: resume.to_owned(),
-        };
-        match session.task(&task, work) {
-            Ok(()) => {}
-            Err(error) if error.is::<Interrupted>() => {
-                worst = Some(error);
-                break;
-            }
-            // What failed outright is worse than what only has no answer.
-            Err(error) if worst.as_ref().is_none_or(only_waits) => worst = Some(error),
-            Err(_) => {}
-        }
-    }
+    let ask = Ask {
+        session: &session,
+        state: &state,
+        root: &world.root,
+        timeout: timeout.unwrap_or(config.sign.macos.notarize_timeout),
+        resume,
+    };
+    let worst = ask.all(&config.sign.macos, redactor, &jobs).unwrap_or_else(|error| {
+        let failure = session::failure(&error, "");
+        events.emit(Event::RunFailed { failure });
+        Some(error)
+    });
     session.close();
     let (ok, seconds) = (worst.is_none(), started.elapsed().as_secs_f64());
-    let next = (!ok).then(|| resume.to_owned());
+    let next = worst.as_ref().is_some_and(|it| it.is::<Reported>() || it.is::<Interrupted>());
+    let next = next.then(|| resume.to_owned());
     events.emit(Event::RunFinished { ok, seconds, next });
     Ok(match &worst {
         None => ExitCode::SUCCESS,
@@ -207,11 +188,66 @@ fn run(
     })
 }
 
+/// What asking for all of it has in common.
+struct Ask<'a> {
+    session: &'a Session,
+    state: &'a Path,
+    root: &'a Path,
+    timeout: Duration,
+    resume: &'a str,
+}
+
+impl Ask<'_> {
+    /// Does all of it; gives the worst failure, which the reporters have seen.
+    fn all(
+        &self,
+        config: &AppleSigning,
+        redactor: Redactor,
+        jobs: &[Job],
+    ) -> Result<Option<anyhow::Error>> {
+        let private = Private::new(self.state)?;
+        let client = Client::find(config, &Secrets::new(redactor), &private)?;
+        let client = client.with_context(no_login)?;
+        let mut worst: Option<anyhow::Error> = None;
+        for job in jobs {
+            match self.one(&client, job) {
+                Ok(()) => {}
+                Err(error) if error.is::<Interrupted>() => return Ok(Some(error)),
+                // What failed outright is worse than what only has no answer.
+                Err(error) if worst.as_ref().is_none_or(only_waits) => worst = Some(error),
+                Err(_) => {}
+            }
+        }
+        Ok(worst)
+    }
+
+    fn one(&self, client: &Client, job: &Job) -> Result<()> {
+        let work = |cx: &Context| {
+            (job.work)(&Notary {
+                hands: cx,
+                client,
+                state: self.state,
+                root: self.root,
+                timeout: self.timeout,
+                resume: self.resume,
+            })
+        };
+        let task = Task {
+            name: format!("notarize:{}", job.name),
+            why: job.why.clone(),
+            log: format!("notarize-{}", staging::file_name(&job.name)),
+            resume: self.resume.to_owned(),
+        };
+        self.session.task(&task, work)
+    }
+}
+
 fn only_waits(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Reported>().is_some_and(|it| it.status.is_some())
 }
 
-fn no_login() -> String {
+/// Says that nobody is configured who may ask Apple, and how to change that.
+pub(crate) fn no_login() -> String {
     "nobody can ask Apple: there is no API key\n\
      hint: make one in App Store Connect (Users and Access, Integrations), and export its id as \
      APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH"
@@ -223,7 +259,7 @@ fn open(
     target: &Target,
     redactor: &Redactor,
     command: &str,
-    events: &crate::engine::event::Events,
+    events: &Events,
     jobs: &[Job],
 ) -> Result<Session> {
     let config = world.config()?;
@@ -257,10 +293,10 @@ fn open(
     Ok(session)
 }
 
-/// What to type to go on waiting. A submission is not repeated.
-fn resume_command(target: &str, files: &[PathBuf], timeout: Option<Duration>) -> String {
+/// What to type to go on. `--resubmit` has done its work then.
+fn command(verb: &str, target: &str, files: &[PathBuf], timeout: Option<Duration>) -> String {
     let mut command = Command::new("cargo");
-    command.args(["xtask", "notarize", "resume"]);
+    command.args(["xtask", "notarize", verb]);
     if target != "macos" {
         command.args(["--target", target]);
     }
@@ -332,7 +368,7 @@ fn show_log(world: &World, options: &NotaryLog) -> Result<ExitCode> {
 
 fn ask_for_log(world: &World, state: &Path, id: &str) -> Result<serde_json::Value> {
     let config = world.config()?;
-    let exec = world.exec(state, crate::engine::event::Events::default(), Release::withheld(&config));
+    let exec = world.exec(state, Events::default(), Release::withheld(&config));
     let private = Private::new(state)?;
     let secrets = Secrets::new(exec.redactor.clone());
     let client = Client::find(&config.sign.macos, &secrets, &private)?;

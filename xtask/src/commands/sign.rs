@@ -116,7 +116,8 @@ fn loose(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitCode> {
     }
     let signing = Signing::new(world, options)?;
     for file in files {
-        let said = signing.sign(file)?;
+        // Commands start in the repository's folder, wherever the user is.
+        let said = signing.sign(&std::path::absolute(file)?)?;
         signing
             .hands
             .note(Level::Info, format!("{}: {said}", file.display()));
@@ -133,6 +134,14 @@ fn loose(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitCode> {
     })
 }
 
+/// Whether a file's signature lies beside it: its format holds none, or nobody could make that.
+fn goes_beside(file: &Path, gpg: bool) -> bool {
+    Format::of(file).is_ok_and(|it| match it {
+        Format::Deb | Format::Rpm => !gpg,
+        other => !other.is_windows() && !other.is_apple(),
+    })
+}
+
 /// Signs what a bundler made just now, with the key that was handed on to it.
 fn for_bundler(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitCode> {
     let config = world.config()?;
@@ -143,7 +152,8 @@ fn for_bundler(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitC
     let hands = hands(world, &config, &redactor, &state, &log)?;
     for file in files {
         let secrets = Secrets::new(redactor.clone());
-        windows::sign_for_bundler(&config, secrets, &state, &hands, file)?;
+        let file = std::path::absolute(file)?;
+        windows::sign_for_bundler(&config, secrets, &state, &hands, &file)?;
     }
     fs::remove_file(&hands.log.path)?;
     Ok(ExitCode::SUCCESS)
@@ -173,7 +183,13 @@ impl Signing {
         let state = world.state(&target);
         let redactor = Redactor::default();
         let probes = world.probes();
-        let wish = SigningWish::Any;
+        // A key that nothing needs is neither made nor opened.
+        let gpg = config.sign.gpg.is_some();
+        let beside = options.files.iter().any(|it| goes_beside(it, gpg));
+        let wish = match beside {
+            true => SigningWish::Any,
+            false => SigningWish::Unsigned,
+        };
         let release = Release::new(config.clone(), target, wish, &state, &probes, &redactor)?;
         let windows = windows::Signer::new(
             &config,

@@ -26,7 +26,7 @@ pub(super) fn verify(world: &World, options: &Verify) -> Result<ExitCode> {
     let trust = trust(config.as_ref().ok(), options)?;
     let checked = match &*options.what {
         [] => verify::verify(&own_release(&config?), &trust)?,
-        [one] if is_release(one) => verify::verify(one, &trust)?,
+        [one] if is_release(one) && one.exists() => verify::verify(one, &trust)?,
         files => loose(files, options, &trust)?,
     };
     match world.global.format {
@@ -58,7 +58,11 @@ fn loose(files: &[PathBuf], options: &Verify, trust: &Trust) -> Result<Report> {
         "--require-release is for a release: a file by itself has no manifest that would say"
     );
     if let Some(folder) = files.iter().find(|it| is_release(it)) {
-        ensure!(folder.exists(), "{} does not exist", folder.display());
+        ensure!(
+            folder.exists(),
+            "{} does not exist: give a release folder, or files",
+            folder.display()
+        );
         ensure!(
             !folder.is_dir(),
             "{} is a folder: check one release at a time, without other files",

@@ -154,7 +154,7 @@ pub fn inspect(package: &Path, ring: Option<&Path>, scratch: &Path) -> Result<Op
             None => Ok(None),
         };
     };
-    if let Err(error) = gpg::check_packet(&signature) {
+    if let Err(error) = gpg::check_packet(&signature, &signed) {
         problems.push(format!("{error:#}"));
     }
     let mut found = Inspected {

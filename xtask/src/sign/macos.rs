@@ -33,7 +33,7 @@ use self::{
     identity::Identity,
     plan::{Entitlements, Item, NO_LIBRARY_VALIDATION},
 };
-use super::{hands::Hands, private::Private, secrets::Secrets};
+use super::{hands::Hands, order, private::Private, secrets::Secrets};
 use crate::{
     config::{AppleSigning, Timestamping},
     engine::{
@@ -130,12 +130,16 @@ impl One<'_, '_> {
         }
         let Signing { config, sidecars, .. } = self.signing;
         let items = plan::plan(path, config, sidecars)?;
-        for (index, item) in items.into_iter().enumerate() {
+        for item in items {
             if let Entitlements::NoLibraryValidation(why) = &item.entitlements {
                 let key = format!("entitlement of {}", item.name);
                 outcome.facts.push((key, format!("{NO_LIBRARY_VALIDATION}: {why}")));
             }
-            let place = outcome.files.len() + index;
+            let place = outcome.files.len();
+            if item.kind == Kind::Bundle && item.path == path {
+                // The last moment at which a file in it may change.
+                order::refresh(path)?;
+            }
             self.one(&item, place)?;
             let known = outcome.files.first().and_then(|it| it.1.fingerprint.as_deref());
             let known = match self.identity {

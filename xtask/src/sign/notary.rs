@@ -66,7 +66,7 @@ pub struct Notary<'a> {
 pub enum Notarized {
     /// It carried a ticket before.
     Already,
-    /// Apple accepted the submission of this id, and its ticket is attached.
+    /// Apple accepted the submission of this id, and its ticket is attached; a .zip has no place for it.
     Now(String),
 }
 
@@ -84,7 +84,9 @@ impl Notary<'_> {
         let mut checkpoint = self.submitted(product, &package, kept, again)?;
         drop(package);
         self.answered(&mut checkpoint)?;
-        self.staple(&mut checkpoint, product)?;
+        if !product.extension().is_some_and(|it| it == "zip") {
+            self.staple(&mut checkpoint, product)?;
+        }
         Ok(Notarized::Now(checkpoint.id()?.to_owned()))
     }
 
@@ -274,8 +276,12 @@ pub fn is_stapled(product: &Path) -> Result<bool> {
         revoked: Vec::new(),
         now: SystemTime::now(),
     };
+    let unsigned = || {
+        let path = product.display();
+        format!("{path} is not signed\nhint: sign it first: `cargo xtask sign {path}`")
+    };
     let signed = match product.is_dir() {
-        true => Some(apple::app::inspect(product, &trust)?.own),
+        true => apple::app::inspect(product, &trust).map(|it| Some(it.own)).with_context(unsigned)?,
         false => {
             let data = fs_err::read(product)?;
             if !apple::dmg::is_one(&data) {
@@ -285,12 +291,7 @@ pub fn is_stapled(product: &Path) -> Result<bool> {
             apple::dmg::inspect(&data, &trust)?.map(|it| it.signed)
         }
     };
-    let signed = signed.with_context(|| {
-        format!(
-            "{} is not signed\nhint: sign it first: `cargo xtask sign {0}`",
-            product.display()
-        )
-    })?;
+    let signed = signed.with_context(unsigned)?;
     ensure!(
         signed.problems.is_empty(),
         "the signature of {} does not hold: {}\n\

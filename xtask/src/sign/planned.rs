@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::BundleKind,
     engine::staging,
-    manifest::{MANIFEST_NAME, SUMS_NAME},
+    manifest::{Identity as Level, MANIFEST_NAME, SUMS_NAME},
     release::Release,
     steps::sign_code::{FOLDERS, external},
     target::Os,
@@ -38,6 +38,7 @@ pub fn rows(release: &Release, state: &Path) -> Result<Vec<Row>> {
     }
     let minisign = minisign(release);
     for file in &installers {
+        let file = &packed(file);
         for kind in ["minisign", "tauri-updater"] {
             rows.push(beside(&minisign, "sign-installers", file, kind));
         }
@@ -47,6 +48,19 @@ pub fn rows(release: &Release, state: &Path) -> Result<Vec<Row>> {
     }
     rows.extend(descriptions(release, &minisign));
     Ok(rows)
+}
+
+/// An app is a folder: what is released of it by itself is an archive.
+fn packed(file: &File) -> File {
+    match file.format {
+        Format::App => File {
+            name: format!("{}.tar.gz", file.name),
+            path: None,
+            format: Format::Gzip,
+            ..file.clone()
+        },
+        _ => file.clone(),
+    }
 }
 
 /// Signatures inside of files.
@@ -71,7 +85,7 @@ fn apple(release: &Release, files: &[File]) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for file in files.iter().filter(|it| it.format.is_apple()) {
         let step = match file.role {
-            Role::Installer => "sign-installers",
+            Role::Installer => "bundle",
             Role::Loose => "sign",
             _ => "sign-code",
         };
@@ -101,9 +115,14 @@ fn apple(release: &Release, files: &[File]) -> Result<Vec<Row>> {
                     ..file.clone()
                 },
             };
+            let row = signs(&part, item.why());
+            let row = match item.kind {
+                macos::discover::Kind::Framework => row.with_format("framework"),
+                _ => row,
+            };
             rows.push(Row {
                 entitlements,
-                ..signs(&part, item.why())
+                ..row
             });
         }
     }
@@ -125,7 +144,10 @@ fn apple_identity(release: &Release) -> Result<Option<Identity>> {
 }
 
 fn notarization(release: &Release, installers: &[File]) -> Vec<Row> {
-    if !release.config.sign.macos.notarize {
+    let wanted = release.config.sign.macos.notarize;
+    // Apple is not troubled with what nobody signed, or is not for anybody else.
+    let signed = matches!(apple_identity(release), Ok(Some(_)));
+    if !wanted || !signed || release.identity != Level::Release {
         return Vec::new();
     }
     let row = |file: &File, action: Action, tool: &str, why: &str| Row {
@@ -284,7 +306,6 @@ fn file(folder: &Path, path: PathBuf, role: Role, format: Format) -> Result<File
 
 /// Whose minisign key it is; the error says why there is none.
 fn minisign(release: &Release) -> Result<Identity, &'static str> {
-    use crate::manifest::Identity as Level;
     let fingerprint = release.signer.as_ref().map(|it| it.public_key().key_id());
     let name = match release.identity {
         Level::Unsigned => return Err("--unsigned"),
@@ -303,9 +324,11 @@ fn beside(
     file: &File,
     kind: &str,
 ) -> Row {
-    let why = match kind {
-        "tauri-updater" => "Tauri's updater checks it; it covers the signatures inside",
-        _ => "for people; it covers the signatures inside",
+    let why = match (file.role, kind) {
+        (_, "tauri-updater") => "Tauri's updater checks it; it covers the signatures inside",
+        (Role::Installer, _) => "for people; it covers the signatures inside",
+        (Role::Description, _) => "it names the hashes of all else",
+        _ => "for people",
     };
     match minisign {
         Ok(it) => Row::sign(step, file, it.clone(), MINISIGN, why).with_format(kind),

@@ -185,7 +185,10 @@ fn content(value: &str) -> Result<Vec<u8>> {
 
 fn looks_like_a_path(value: &str) -> bool {
     let ends = [".p12", ".pfx"].iter().any(|it| value.ends_with(it));
-    ends || value.starts_with("file://") || value.starts_with("./") || value.contains('\\')
+    // No certificate or key in base64 begins with a slash.
+    let begins = ["file://", "./", "../", "/", "~"];
+    let begins = begins.iter().any(|it| value.starts_with(it));
+    ends || begins || value.contains('\\')
 }
 
 #[cfg(test)]
@@ -242,6 +245,8 @@ mod tests {
         let none = folder.path().join("none.p12").display().to_string();
         let expected = format!("WIN_CSC_LINK: there is no file {none}");
         check(&[("WIN_CSC_LINK", &none)], &expected);
+        let expected = "WIN_CSC_LINK: there is no file /home/me/certificate";
+        check(&[("WIN_CSC_LINK", "/home/me/certificate")], expected);
         let expected = "WIN_CSC_LINK: it is neither a file nor base64";
         check(&[("WIN_CSC_LINK", "no base64!")], expected);
     }

@@ -163,12 +163,12 @@ impl Signer {
                 }
             }
         };
-        if let Some(why) = &replaced {
-            let text = format!("{name}: the signature in it is replaced: {why}");
-            hands.note(Level::Warning, text);
-        }
         let patience = Patience::new(hands, self.config.patience);
         let made = self.make(hands, file, patience)?;
+        if let Some(why) = &replaced {
+            let text = format!("{name}: the signature in it was replaced: {why}");
+            hands.note(Level::Warning, text);
+        }
         Ok(Outcome::Signed(Made { replaced, ..made }))
     }
 
@@ -204,6 +204,23 @@ impl Signer {
         Ok(Intent { signs, why })
     }
 
+    /// What a file carries, if that is just what signing it would give but for the time. Somebody who
+    /// is not trusted any more, or a certificate that has expired, is not good any more.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn still_good(&self, file: &Path) -> Result<Option<Made>> {
+        let Ok(found) = found::read(file, &found::trust(&self.config)?) else {
+            return Ok(None);
+        };
+        let ours = self.known()?.map(|it| &*it.fingerprint);
+        let first = found.first().filter(|it| {
+            let is_ours = it.fingerprint.is_some() && it.fingerprint.as_deref() == ours;
+            is_ours && it.problems.is_empty() && !self.lacks_timestamp(it)
+        });
+        Ok(first.map(Made::of))
+    }
+
     fn lacks_timestamp(&self, found: &xtask_signed::Signed) -> bool {
         self.config.timestamp == Timestamping::Rfc3161 && found.timestamp.is_none()
     }
@@ -231,7 +248,10 @@ impl Signer {
             let stamped = folder.join("stamped").join(&*name);
             (self.stamp(hands, &signed, &stamped, patience)?, stamped)
         } else {
-            (check::file(self, hands, &signed).map_err(explained)?, signed)
+            (
+                check::file(self, hands, &signed).map_err(explained)?,
+                signed,
+            )
         };
         put(&done, file)?;
         fs::remove_dir_all(folder)?;
@@ -290,9 +310,14 @@ impl Signer {
         if error.is::<crate::engine::exec::Interrupted>() {
             return error;
         }
+        if error.to_string().contains(attempts::NO_FORMAT) {
+            // The key has no part in it.
+            return error.context(format!("{what} could not be made"));
+        }
         let mut hint = self.key.hint();
         if error.to_string().contains("trusted") {
-            hint += "; `sign.windows.trust` says whom it must lead to";
+            hint += "; it must come with the certificates between it and one that \
+                     `sign.windows.trust` names";
         }
         anyhow!("{error:#}\nhint: {hint}").context(format!("{what} could not be made"))
     }

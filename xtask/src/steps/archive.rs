@@ -53,12 +53,12 @@ pub struct Packed {
 }
 
 /// A file on its way into the archive.
-struct Entry {
-    path: String,
-    source: PathBuf,
-    mode: u32,
+pub(super) struct Entry {
+    pub(super) path: String,
+    pub(super) source: PathBuf,
+    pub(super) mode: u32,
     /// Where a symbolic link points to.
-    link: Option<String>,
+    pub(super) link: Option<String>,
 }
 
 impl<'r> Archive<'r> {
@@ -121,7 +121,8 @@ impl<'r> Archive<'r> {
     }
 }
 
-fn tar_gz(entries: &[Entry], epoch: i64, file: impl Write) -> Result<()> {
+/// The same entries give the same bytes.
+pub(super) fn tar_gz(entries: &[Entry], epoch: i64, file: impl Write) -> Result<()> {
     // No name and no time in gzip's own header.
     let gzip = GzBuilder::new().write(file, LEVEL);
     let mut builder = tar::Builder::new(gzip);

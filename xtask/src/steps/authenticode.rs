@@ -1,11 +1,14 @@
 //! What the steps that sign for Windows have in common: what of it decides their output, and what is
 //! said of the files.
 
+mod kept;
+
 use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 
+use self::kept::Kept;
 use crate::{
     config::{BundleKind, Timestamping},
     engine::{
@@ -65,17 +68,38 @@ pub(super) fn inputs(release: &Release, cx: &Context, inputs: Inputs) -> Result<
 
 /// Signs every executable and library of the folder, found by its bytes. What is signed by somebody
 /// else stays as it is.
-pub(super) fn sign_all(signer: &Signer, cx: &Context, out: &Staging) -> Result<()> {
+pub(super) fn sign_all(
+    signer: &Signer,
+    policy: Option<&Policy>,
+    cx: &Context,
+    out: &Staging,
+) -> Result<()> {
     let mut said = Said::default();
+    let mut kept = Kept::of(signer, policy, cx)?;
     let programs = programs(out.path())?;
     for (number, path) in programs.iter().enumerate() {
         let file = out.file(path)?;
+        let name = kept.as_ref().map(|it| it.name(&file)).transpose()?;
+        if let (Some(kept), Some(name)) = (&mut kept, &name)
+            && let Some(made) = kept.take(name, signer, &file)?
+        {
+            said.kept += 1;
+            said.signed.push(made);
+            continue;
+        }
         cx.progress(&format!(
             "sign {} of {}: {path}",
             number + 1,
             programs.len()
         ))?;
-        said.add(path, signer.sign(cx, &file)?);
+        let outcome = signer.sign(cx, &file)?;
+        if let (Outcome::Signed(_), Some(kept), Some(name)) = (&outcome, &kept, &name) {
+            kept.add(name, &file)?;
+        }
+        said.add(path, outcome);
+    }
+    if let Some(kept) = kept {
+        kept.clear()?;
     }
     said.record(cx);
     Ok(())
@@ -151,6 +175,8 @@ struct Said {
     signed: Vec<Made>,
     already: Vec<String>,
     foreign: Vec<String>,
+    /// How many of the signed ones are so since an earlier run.
+    kept: usize,
 }
 
 impl Said {
@@ -183,6 +209,10 @@ impl Said {
                 "Authenticode by {signer} (certificate {fingerprint}), {time}, {count} {files}"
             );
             cx.fact("signature", text);
+        }
+        if self.kept > 0 {
+            let text = format!("{} of these, which have not changed since", self.kept);
+            cx.fact("signed in an earlier run", text);
         }
         if !self.already.is_empty() {
             cx.fact("signed before", self.already.join(", "));

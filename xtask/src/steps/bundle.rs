@@ -1,5 +1,6 @@
 //! `bundle`: Tauri's bundler packs the executables that were built before; nothing is rebuilt.
 
+mod for_macos;
 mod inside;
 
 use std::{
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::inside::Finished as Packed;
 use super::{
-    authenticode, copy,
+    apple, authenticode, copy,
     frontend::Web,
     link_to,
     sign_code::{Code, FOLDERS},
@@ -50,6 +51,9 @@ pub struct Bundle<'r> {
     /// How it is signed for Windows; none if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     authenticode: Option<authenticode::Policy>,
+    /// How it is signed for macOS; none if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apple: Option<apple::Policy>,
 }
 
 /// The bundler's packages.
@@ -91,6 +95,7 @@ impl<'r> Bundle<'r> {
             code: code.clone(),
             web,
             authenticode: authenticode::Policy::of(release),
+            apple: apple::Policy::of(release),
         }
     }
 
@@ -149,11 +154,12 @@ impl<'r> Bundle<'r> {
         config
     }
 
-    fn bundle(&self, cx: &Context, kind: BundleKind, out: &Staging) -> Result<Installer> {
+    fn bundle(&self, cx: &Context, wanted: BundleKind, out: &Staging) -> Result<Installer> {
         let config = &self.release.config;
+        let kind = self.asked_for(wanted);
         // A copy for each kind: the bundler writes the kind into the executable, and a failed run
         // leaves it so.
-        let work = cx.cache("bundle")?.join(tauri::kind_name(kind));
+        let work = cx.cache("bundle")?.join(tauri::kind_name(wanted));
         staging::remove(&work)?;
         let began = now_at(&work)?;
         let binaries = work.join("binaries");
@@ -220,8 +226,14 @@ impl<'r> Bundle<'r> {
         };
         let looked = self.look_inside(cx, &packed)?;
         if let Some(gap) = &looked.gap {
-            let hint = looked.hint.map(|it| format!("; to change that: {it}"));
+            let hint = looked
+                .hint
+                .as_ref()
+                .map(|it| format!("; to change that: {it}"));
             cx.note(Level::Warning, format!("{gap}{}", hint.unwrap_or_default()));
+        }
+        if kind == BundleKind::App {
+            return self.for_macos(cx, wanted, &package, looked, out);
         }
         copy(&package, &out.file(&*name)?)?;
         Ok(Installer {
@@ -388,7 +400,8 @@ impl Step for Bundle<'_> {
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let config = &self.release.config;
         let inputs = Inputs::new().file(&config.tauri.file);
-        let mut inputs = authenticode::inputs(self.release, cx, inputs)?;
+        let mut inputs =
+            authenticode::inputs(self.release, cx, apple::inputs(self.release, cx, inputs)?)?;
         match &config.bundle.cli {
             // The bundler's version stands in the lock file.
             TauriCli::NodeModule(dir) => {

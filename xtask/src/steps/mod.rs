@@ -4,10 +4,12 @@
 //! [`Release`]: crate::release::Release
 
 pub mod app;
+pub(crate) mod apple;
 pub mod archive;
 mod authenticode;
 pub mod bundle;
 pub mod frontend;
+pub mod notarize;
 pub mod seal;
 pub mod sidecar;
 pub mod sign_code;

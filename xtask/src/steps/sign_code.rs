@@ -4,12 +4,12 @@
 //! For Windows, every executable and library is signed that is not signed already, wherever it lies
 //! in a sidecar's folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::{app::Host, authenticode, copy, link_to, sidecar::Frozen};
+use super::{app::Host, apple, authenticode, copy, link_to, sidecar::Frozen};
 use crate::{
     binary,
     engine::{
@@ -20,7 +20,10 @@ use crate::{
         step::{Context, Done, Step},
     },
     release::Release,
-    sign::order::{self, Unsigned},
+    sign::{
+        macos::discover,
+        order::{self, Unsigned},
+    },
     target::{Os, Target},
 };
 
@@ -43,6 +46,9 @@ pub struct SignCode<'r> {
     /// How it is signed for Windows; none if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     authenticode: Option<authenticode::Policy>,
+    /// How it is signed for macOS; none if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apple: Option<apple::Policy>,
 }
 
 /// The executables as they are shipped.
@@ -99,6 +105,7 @@ impl<'r> SignCode<'r> {
             hashes: release.config.sign.sidecar_hashes,
             external: external(release),
             authenticode: authenticode::Policy::of(release),
+            apple: apple::Policy::of(release),
         }
     }
 }
@@ -169,6 +176,25 @@ fn add(sidecar: &Done<Program>, out: &Staging) -> Result<Program> {
     Ok(program)
 }
 
+/// All code for macOS below a folder, in the order of its paths, libraries before what loads them.
+fn code_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in fs_err::read_dir(next)? {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() && discover::is_code(&entry.path())? {
+                found.push(entry.path());
+            }
+        }
+    }
+    let depth = |it: &PathBuf| it.components().count();
+    found.sort_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| a.cmp(b)));
+    Ok(found)
+}
+
 /// What `externalBin` names besides the configured sidecars, and that is there for the target.
 pub(crate) fn external(release: &Release) -> Vec<(String, PathBuf)> {
     let config = &release.config;
@@ -193,6 +219,7 @@ impl Step for SignCode<'_> {
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
         let files = self.external.iter().map(|(_, file)| file);
         let inputs = files.fold(Inputs::new(), Inputs::file);
+        let inputs = apple::inputs(self.release, cx, inputs)?;
         authenticode::inputs(self.release, cx, inputs)
     }
 
@@ -217,7 +244,10 @@ impl Step for SignCode<'_> {
             );
         }
         if let Some(signer) = authenticode::signer(self.release) {
-            authenticode::sign_all(signer, cx, out)?;
+            authenticode::sign_all(signer, self.authenticode.as_ref(), cx, out)?;
+        }
+        if self.apple.is_some() {
+            apple::sign(self.release, cx, &code_in(out.path())?, &sidecars)?;
         }
         self.check_order(cx, out, &unsigned)?;
         Ok(Code {

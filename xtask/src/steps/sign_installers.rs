@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    authenticode,
+    apple, authenticode,
     bundle::{Installer, Installers},
 };
 use crate::{
@@ -123,6 +123,7 @@ impl Step for SignInstallers<'_> {
             if let Some(signer) = authenticode::signer(self.release) {
                 signatures.extend(authenticode::sign_one(signer, cx, out, name)?);
             }
+            signatures.extend(apple::reference(self.release, &out.file(name)?)?);
             // Only now: these signatures cover those inside.
             let beside = sign(self.release, out, name, Some(&self.version), &FORMS)?;
             signatures.extend(beside);

@@ -26,6 +26,10 @@ const MODE: &str = "100644";
 
 /// A member of an archive.
 struct Member<'a> {
+    /// Whether `dpkg-deb` could have written the header.
+    regular: bool,
+    /// Whether a `/` ends the name: `ar` writes one, `dpkg-deb` none.
+    slash: bool,
     name: String,
     time: String,
     data: &'a [u8],
@@ -43,13 +47,14 @@ impl Package {
     /// Takes a package apart.
     ///
     /// # Errors
-    /// It is no package, or holds anything that neither `dpkg-deb` nor `debsigs` writes.
+    /// It is no package; or it is signed, and holds anything that neither `dpkg-deb` nor `debsigs`
+    /// writes.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let members = members(bytes).context("no Debian package")?;
         let names: Vec<&str> = members.iter().map(|it| &*it.name).collect();
         let (content, signatures) = match &*names {
             ["debian-binary", control, data, rest @ ..]
-                if control.starts_with("control.tar") && data.starts_with("data.tar") =>
+                if is_tar(control, "control") && is_tar(data, "data") =>
             {
                 (&members[..3], rest)
             }
@@ -59,16 +64,32 @@ impl Package {
             bail!("it holds {} besides", signatures.join(", "));
         }
         let time = &content[0].time;
-        for member in &members {
+        // Without a signature there is nothing that a change could be hidden from.
+        for member in members.iter().filter(|_| !signatures.is_empty()) {
+            ensure!(
+                member.regular,
+                "{} has a header that dpkg-deb does not write",
+                member.name
+            );
             // `ar`, which `debsigs` adds its member with, writes no time.
             let fits = member.time == *time || (member.name == MEMBER && member.time == "0");
-            ensure!(fits, "{} has another time than the rest", member.name);
+            ensure!(
+                fits && member.slash == content[0].slash,
+                "{} has another header than the rest",
+                member.name
+            );
         }
         Ok(Self {
             signed: content.iter().flat_map(|it| it.data).copied().collect(),
             signature: members.get(3).map(|it| it.data.to_vec()),
         })
     }
+}
+
+/// Whether it is a name that dpkg-deb gives, with the suffix of a compression.
+fn is_tar(name: &str, what: &str) -> bool {
+    let suffix = name.strip_prefix(what).and_then(|it| it.strip_prefix(".tar"));
+    suffix.is_some_and(|it| ["", ".gz", ".xz", ".zst", ".bz2", ".lzma"].contains(&it))
 }
 
 /// The package with this signature in the place of the one that it may have.
@@ -101,12 +122,11 @@ fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>> {
         let (header, behind) = rest.split_at_checked(HEADER).context("cut off")?;
         let header = std::str::from_utf8(header).context("a damaged header")?;
         let field = |from: usize, to: usize| header.get(from..to).map(str::trim_end);
-        let read = || {
-            let owned = (field(28, 34)?, field(34, 40)?, field(40, 48)?) == ("0", "0", MODE);
-            let member = (field(0, 16)?, field(16, 28)?, field(48, 58)?);
-            (owned && header.as_bytes().ends_with(END)).then_some(member)
-        };
-        let (name, time, size) = read().context("a header that dpkg-deb does not write")?;
+        let owned = (field(28, 34), field(34, 40), field(40, 48));
+        let regular =
+            owned == (Some("0"), Some("0"), Some(MODE)) && header.as_bytes().ends_with(END);
+        let read = || Some((field(0, 16)?, field(16, 28)?, field(48, 58)?));
+        let (name, time, size) = read().context("a damaged header")?;
         let number: usize = size.parse().context("a damaged header")?;
         // `+5` and `05` are numbers, too.
         ensure!(number.to_string() == size, "a damaged header");
@@ -116,6 +136,8 @@ fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>> {
             _ => behind,
         };
         members.push(Member {
+            regular,
+            slash: name.ends_with('/'),
             name: name.trim_end_matches('/').to_owned(),
             time: time.to_owned(),
             data,

@@ -4,12 +4,16 @@
 //! Signing uses the user's own key ring and agent. Checking uses neither: `gpgv` with one public
 //! key in a file of its own trusts nothing else that happens to be on the machine.
 
+mod packet;
+
 use std::{path::Path, process::Command};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use ct_codecs::{Base64, Decoder as _};
 
 use crate::engine::secret::Secret;
+
+pub use packet::check_packet;
 
 /// Signs `file` into `signature` (armored) with the key that `key` names: fingerprint, key id or
 /// mail address. Returns the command and what it reads from stdin.
@@ -103,33 +107,6 @@ pub fn signer_name(output: &str) -> Option<String> {
         .lines()
         .find_map(|line| line.strip_prefix("[GNUPG:] GOODSIG "))?;
     good.split_once(' ').map(|(_, name)| name.to_owned())
-}
-
-/// Fails unless the bytes are one OpenPGP signature and nothing else (RFC 4880, section 4.2): gpg
-/// overlooks what follows.
-///
-/// # Errors
-/// They are not.
-pub fn check_packet(signature: &[u8]) -> Result<()> {
-    const SIGNATURE: u8 = 2;
-    let &[tag, first, second, ..] = signature else {
-        return Err(anyhow!("no OpenPGP signature"));
-    };
-    let long = usize::from(first) << 8 | usize::from(second);
-    let (kind, size) = match tag {
-        // The old form: two bits for how long the length is.
-        0x80..0xc0 => match tag & 3 {
-            0 => (tag >> 2 & 15, 2 + usize::from(first)),
-            1 => (tag >> 2 & 15, 3 + long),
-            _ => (0, 0),
-        },
-        0xc0.. if first < 192 => (tag & 63, 2 + usize::from(first)),
-        0xc0.. if first < 224 => (tag & 63, 3 + long - (192 << 8) + 192),
-        _ => (0, 0),
-    };
-    let one = kind == SIGNATURE && size == signature.len();
-    ensure!(one, "not exactly one OpenPGP signature");
-    Ok(())
 }
 
 /// A public key as gpgv reads it: without armor. Takes what `gpg --export` wrote, armored or not.

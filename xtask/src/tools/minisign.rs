@@ -183,7 +183,7 @@ fn damaged(how: &str) -> anyhow::Error {
 
 fn not_a_secret_key() -> anyhow::Error {
     anyhow!(
-        "not a minisign secret key: give the text of the key file itself (not its path), as \
+        "not a minisign secret key: give the path of the key file or its text, as \
          `tauri signer generate` or `minisign -G` wrote it"
     )
 }

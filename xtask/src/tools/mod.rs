@@ -8,6 +8,7 @@ pub mod deb;
 pub mod debsigs;
 pub mod git;
 pub mod gpg;
+pub mod hdiutil;
 pub mod inside;
 pub mod minisign;
 pub mod node;

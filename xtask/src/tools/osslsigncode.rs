@@ -50,8 +50,9 @@ pub fn version() -> Probe {
     Probe::new(PROGRAM, ["--version"])
 }
 
-/// Signs, without a timestamp. Reads the password or PIN from stdin.
-pub fn sign(key: Key<'_>, label: &Label, file: &Path, into: &Path) -> Command {
+/// Signs, without a timestamp. Reads the password or PIN from stdin, if there is one: it takes an
+/// empty stdin for a mistake.
+pub fn sign(key: Key<'_>, has_password: bool, label: &Label, file: &Path, into: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
     command.arg("sign");
     match key {
@@ -65,7 +66,10 @@ pub fn sign(key: Key<'_>, label: &Label, file: &Path, into: &Path) -> Command {
             command.arg("-certs").arg(certificate).args(["-key", uri])
         }
     };
-    command.args(["-readpass", "-", "-h", "sha256"]);
+    if has_password {
+        command.args(["-readpass", "-"]);
+    }
+    command.args(["-h", "sha256"]);
     if let Some(description) = &label.description {
         command.args(["-n", description]);
     }

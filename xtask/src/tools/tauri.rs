@@ -108,11 +108,15 @@ impl Bundling<'_> {
                 line.trim()
             );
         }
-        let folder = self.release().join("bundle").join(kind_name(self.kind));
+        let kind = kind_name(self.kind);
+        let folder = self.release().join("bundle").join(match self.kind {
+            BundleKind::App => "macos",
+            _ => &kind,
+        });
         let suffix = match self.kind {
             BundleKind::Nsis => "exe",
             BundleKind::Appimage => "AppImage",
-            _ => &kind_name(self.kind),
+            _ => &kind,
         };
         let mut packages = Vec::new();
         for entry in fs_err::read_dir(&folder)? {

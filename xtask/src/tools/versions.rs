@@ -96,6 +96,11 @@ pub fn rpmsign() -> Probe {
     Probe::new("rpmsign", ["--version"])
 }
 
+/// What signs for macOS on other systems.
+pub fn rcodesign() -> Probe {
+    Probe::new("rcodesign", ["--version"])
+}
+
 /// What reads RPM packages.
 pub fn rpm() -> Probe {
     Probe::new("rpm", ["--version"])

@@ -12,7 +12,7 @@ use xtask_signed::{Certificate, Signed, apple, chain::Revoked, windows};
 
 use super::{Trust, scratch::Scratch};
 use crate::{
-    sign::{format::Format, linux},
+    sign::{format::Format, linux, macos::discover},
     tools::gpg,
 };
 
@@ -52,6 +52,9 @@ pub struct Mark {
     pub problems: Vec<String>,
 }
 
+/// Stands for the signer where nobody is trusted who could be.
+pub(super) const UNCHECKED: &str = "not checked";
+
 /// What of a mark the table has.
 pub(super) const COLUMNS: [&str; 8] = [
     "file",
@@ -89,7 +92,8 @@ impl Mark {
         let stapled = signed.stapled;
         Self {
             timestamp: signed.timestamp.as_ref().map(shown),
-            hardened_runtime: signed.hardened_runtime,
+            // Only what runs can ask for it.
+            hardened_runtime: signed.hardened_runtime.filter(|_| format != Format::Dmg),
             // Without a ticket only Apple knows, and nobody is asked here.
             notarized: stapled.filter(|it| *it && signed.problems.is_empty()),
             stapled,
@@ -110,10 +114,15 @@ impl Mark {
             (Some(_), None) => "not known",
             (_, it) => word(it),
         };
+        // A key id alone tells no name.
+        let unknown = match self.fingerprint {
+            Some(_) => "not known",
+            None => "nobody",
+        };
         vec![
             self.file.clone(),
             self.format.clone(),
-            self.signer.clone().unwrap_or_else(|| "nobody".to_owned()),
+            self.signer.clone().unwrap_or_else(|| unknown.to_owned()),
             self.fingerprint
                 .as_deref()
                 .map_or_else(|| "-".to_owned(), short),
@@ -175,17 +184,40 @@ pub(super) fn look(path: &Path, name: &str, trust: &Trust) -> Result<Vec<Mark>> 
             let found = apple::dmg::inspect(&read()?, &of_apple)?;
             found.map(|it| marked(it.signed)).into_iter().collect()
         }
-        Format::App => {
-            let bundle = apple::app::inspect(path, &of_apple)?;
-            let nested = bundle
-                .nested
-                .into_iter()
-                .map(|(inside, it)| Mark::of(&format!("{name}/{inside}"), Format::MachO, it));
-            std::iter::once(marked(bundle.own)).chain(nested).collect()
-        }
+        Format::App => of_app(path, name, &of_apple)?,
         Format::Deb | Format::Rpm => of_package(path, name, format, trust)?.into_iter().collect(),
         _ => Vec::new(),
     })
+}
+
+/// The app's own signature, and that of all code in it. Code among the resources is sealed like any
+/// other file; macOS wants a signature of its own all the same.
+fn of_app(app: &Path, name: &str, trust: &xtask_signed::Trust) -> Result<Vec<Mark>> {
+    if !app.join("Contents/_CodeSignature/CodeResources").is_file() {
+        return Ok(Vec::new());
+    }
+    let bundle = apple::app::inspect(app, trust)?;
+    let mut marks = vec![Mark::of(name, Format::App, bundle.own)];
+    let inner = |inside: &str| format!("{name}/Contents/{inside}");
+    for (inside, signed) in bundle.nested {
+        marks.push(Mark::of(&inner(&inside), Format::MachO, signed));
+    }
+    for (path, kind) in discover::inside_out(app)? {
+        let inside = path.strip_prefix(app.join("Contents")).unwrap_or(&path);
+        let inside = inner(&inside.to_string_lossy().replace('\\', "/"));
+        if kind != discover::Kind::Code || !inside.starts_with(&inner("Resources/")) {
+            continue;
+        }
+        let read = apple::macho::inspect(&fs::read(&path)?, apple::Seals::default(), trust);
+        match read {
+            Ok(all) => marks.extend(all.into_iter().map(|it| Mark::of(&inside, Format::MachO, it.signed))),
+            Err(error) => marks.push(Mark {
+                problems: vec![format!("{error:#}")],
+                ..Mark::plain(&inside, Format::MachO.name(), None, None)
+            }),
+        }
+    }
+    Ok(marks)
 }
 
 fn trusting(
@@ -213,8 +245,14 @@ fn of_package(path: &Path, name: &str, format: Format, trust: &Trust) -> Result<
         }
     };
     let found = linux::inspect(path, ring.as_deref(), scratch.path())?;
+    let unchecked = || ring.is_none().then(|| UNCHECKED.to_owned());
     Ok(found.map(|it| Mark {
         problems: it.problems,
-        ..Mark::plain(name, format.name(), it.signer, it.fingerprint)
+        ..Mark::plain(
+            name,
+            format.name(),
+            it.signer.or_else(unchecked),
+            it.fingerprint,
+        )
     }))
 }

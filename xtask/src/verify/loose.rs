@@ -153,12 +153,12 @@ fn of_gpg(
     let shown = path.display().to_string();
     let armor = gpg::check_armor(&fs::read_to_string(path)?);
     let (Some(exported), Ok(())) = (&trust.gpg_key, &armor) else {
-        if armor.is_err() {
-            signatures::add(report, &shown, "gpg", armor);
-        } else {
-            report.note(format!("{shown}: not checked, no GPG key given"));
+        let signer = armor.is_ok().then(|| inside::UNCHECKED.to_owned());
+        match armor {
+            Err(_) => signatures::add(report, &shown, "gpg", armor),
+            Ok(()) => report.note(format!("{shown}: not checked, no GPG key given")),
         }
-        return Ok(Mark::plain(name, "gpg", None, None));
+        return Ok(Mark::plain(name, "gpg", signer, None));
     };
     let scratch = Scratch::new()?;
     let ring = scratch.path().join("key.gpg");

@@ -96,11 +96,11 @@ impl Report {
     pub fn summary(&self) -> String {
         let (wrong, all) = (self.wrong().count(), self.rows.len());
         match wrong {
-            0 => format!(
-                "verified: {}, {all} checks passed, {}",
-                self.count(),
-                self.signed
-            ),
+            0 => {
+                let checks = if all == 1 { "check" } else { "checks" };
+                let (files, signed) = (self.count(), &self.signed);
+                format!("verified: {files}, {all} {checks} passed, {signed}")
+            }
             _ if self.loose > 0 => format!("NOT verified: {wrong} of {all} checks failed"),
             _ => format!(
                 "NOT verified: {wrong} of {all} checks failed in {}",

@@ -68,8 +68,12 @@ impl Trust {
             return Ok(());
         }
         let Ok(certificates) = Certificate::read_all(file) else {
+            // DER begins with a sequence: what is no certificate may be a list of them.
+            if bytes.first() == Some(&0x30) {
+                return self.add_der_list(&bytes).with_context(named);
+            }
             bail!(
-                "{}\nhint: it takes certificates (PEM or DER), a list of revoked ones (PEM), a \
+                "{}\nhint: it takes certificates (PEM or DER), a list of revoked ones after their issuer's, a \
                  minisign key or an exported OpenPGP key",
                 named()
             );
@@ -94,12 +98,16 @@ impl Trust {
             let (body, _) = part.split_once(&end).context("it is cut off")?;
             let der = Base64::decode_to_vec(body, Some(b"\r\n "));
             let der = der.ok().context("its base64 is damaged")?;
-            let code = &mut self.code;
-            let issuers = [&*code.windows, &*code.windows_timestamps, &*code.apple].concat();
-            let revoked = Revoked::read(&der, &issuers);
             let hint = "hint: name the certificate of its issuer with --trust before it";
-            code.revoked.extend(revoked.context(hint)?);
+            self.add_der_list(&der).context(hint)?;
         }
+        Ok(())
+    }
+
+    fn add_der_list(&mut self, der: &[u8]) -> Result<()> {
+        let code = &mut self.code;
+        let issuers = [&*code.windows, &*code.windows_timestamps, &*code.apple].concat();
+        code.revoked.extend(Revoked::read(der, &issuers)?);
         Ok(())
     }
 }

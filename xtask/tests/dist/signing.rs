@@ -7,6 +7,7 @@ use fs_err as fs;
 
 use super::{
     check, check_steps,
+    gpg::Gpg,
     project::{KEY, PASSWORD, Project, files_below, holds, read},
 };
 
@@ -244,14 +245,23 @@ fn a_release_is_signed_and_the_key_stays_secret() {
     check(
         project.run("verify --require-release"),
         expect![[r#"
-        file  kind  size  sha256  signatures
-        small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
-        small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        note: self-attested: no trusted key given, checked with the manifest's own
-        verified: 3 files, 41 checks passed, self-attested release key [KEY]
-        exit code 0
-    "#]],
+            file  kind  size  sha256  signatures
+            small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+            small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
+            small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+
+            file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+            small-0.1.0-1.[ARCH].rpm  minisign  release key  [KEY]  -  -  -  -
+            small-0.1.0-1.[ARCH].rpm  tauri-updater  release key  [KEY]  -  -  -  -
+            small-0.1.0-[TRIPLE].tar.gz  minisign  release key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  minisign  release key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  tauri-updater  release key  [KEY]  -  -  -  -
+            manifest.json  minisign  release key  [KEY]  -  -  -  -
+            SHA256SUMS  minisign  release key  [KEY]  -  -  -  -
+            note: self-attested: no trusted key given, checked with the manifest's own
+            verified: 3 files, 41 checks passed, self-attested release key [KEY]
+            exit code 0
+        "#]],
     );
 }
 
@@ -286,13 +296,22 @@ fn a_key_of_minisign_itself_signs() {
     check(
         project.run(&line),
         expect![[r#"
-        file  kind  size  sha256  signatures
-        small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
-        small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        verified: 3 files, 42 checks passed, trusted release key [KEY]
-        exit code 0
-    "#]],
+            file  kind  size  sha256  signatures
+            small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+            small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
+            small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+
+            file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+            small-0.1.0-1.[ARCH].rpm  minisign  release key  [KEY]  -  -  -  -
+            small-0.1.0-1.[ARCH].rpm  tauri-updater  release key  [KEY]  -  -  -  -
+            small-0.1.0-[TRIPLE].tar.gz  minisign  release key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  minisign  release key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  tauri-updater  release key  [KEY]  -  -  -  -
+            manifest.json  minisign  release key  [KEY]  -  -  -  -
+            SHA256SUMS  minisign  release key  [KEY]  -  -  -  -
+            verified: 3 files, 42 checks passed, trusted release key [KEY]
+            exit code 0
+        "#]],
     );
 }
 
@@ -328,7 +347,7 @@ fn keys_that_do_not_fit_are_refused() {
         no step was reached in [TIME]
 
         error: the key in TAURI_SIGNING_PRIVATE_KEY
-          cause: not a minisign secret key: give the text of the key file itself (not its path), as `tauri signer generate` or `minisign -G` wrote it
+          cause: not a minisign secret key: give the path of the key file or its text, as `tauri signer generate` or `minisign -G` wrote it
         exit code 1
     "#]],
     );
@@ -356,57 +375,6 @@ fn publish_updater_key(project: &Project, text: &str) {
     project.replace("src-tauri/tauri.conf.json", "\"bundle\"", &plugins);
 }
 
-/// `gpg` with a key of its own, whose agent ends with it.
-struct Gpg(std::path::PathBuf);
-
-impl Gpg {
-    fn new(home: std::path::PathBuf, passphrase: &str) -> Self {
-        use std::os::unix::fs::DirBuilderExt as _;
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&home)
-            .unwrap();
-        let gpg = Self(home);
-        let mut command = gpg.command();
-        command.args(["--pinentry-mode", "loopback", "--passphrase", passphrase]);
-        command.args([
-            "--quick-generate-key",
-            "Test <t@example.com>",
-            "ed25519",
-            "sign",
-            "never",
-        ]);
-        read(command);
-        gpg
-    }
-
-    fn command(&self) -> Command {
-        let mut gpg = Command::new("gpg");
-        gpg.args(["--batch", "--quiet"]).env("GNUPGHOME", &self.0);
-        gpg
-    }
-
-    fn fingerprint(&self) -> String {
-        let mut command = self.command();
-        command.args(["--with-colons", "--list-secret-keys"]);
-        let listed = read(command);
-        let line = listed.lines().find(|it| it.starts_with("fpr:")).unwrap();
-        line.trim_matches(|it| it != ':')
-            .trim_matches(':')
-            .to_owned()
-    }
-}
-
-impl Drop for Gpg {
-    fn drop(&mut self) {
-        let mut kill = Command::new("gpgconf");
-        kill.args(["--kill", "all"])
-            .env("GNUPGHOME", &self.0)
-            .status()
-            .ok();
-    }
-}
-
 #[test]
 fn gpg_signs_the_checksums() {
     let mut project = Project::built();
@@ -432,11 +400,7 @@ fn gpg_signs_the_checksums() {
         .arg(project.product(".asc"))
         .arg(project.product("SHA256SUMS"));
     read(verify);
-    let mut forget = Command::new("gpgconf");
-    read({
-        forget.args(["--kill", "all"]).env("GNUPGHOME", &gpg.0);
-        forget
-    });
+    gpg.forget();
     project.set("GPG_PASSPHRASE", "open barley");
     let ran = project.run("dist --force=seal");
     let shown = ran.shown().replace(&fingerprint, "[FINGERPRINT]");

@@ -145,7 +145,7 @@ fn the_uninstaller_is_signed_inside_of_the_installer() {
 
 /// Signed by what the environment gives, with this program's real one for the bundler.
 fn release(case: &Case) -> Release {
-    let p12 = case.pki.identity("leaf").p12_modern;
+    let p12 = case.pki.identity("leaf").p12_with_chain;
     let variables = [
         ("WIN_CSC_LINK", p12.to_str().unwrap()),
         ("WIN_CSC_KEY_PASSWORD", PASSWORD),

@@ -115,7 +115,12 @@ impl Case {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.root().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, specimens::pe()).unwrap();
+        // No two are the same.
+        let mut bytes = specimens::pe();
+        for (at, byte) in name.bytes().enumerate() {
+            bytes[0x400 + at] ^= byte;
+        }
+        fs::write(&path, bytes).unwrap();
         fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
@@ -128,7 +133,7 @@ impl Case {
 
     /// One of the practice PKI's, in a file with a password.
     pub fn signer(&self, name: &str) -> Signer {
-        let p12 = self.pki.identity(name).p12_modern;
+        let p12 = self.pki.identity(name).p12_with_chain;
         let variables = [
             ("WIN_CSC_LINK", p12.to_str().unwrap()),
             ("WIN_CSC_KEY_PASSWORD", PASSWORD),
@@ -168,9 +173,10 @@ impl Case {
 
     /// How often osslsigncode was started for this.
     pub fn count(&self, subcommand: &str) -> usize {
-        let start = format!("$ osslsigncode {subcommand} ");
+        let start = format!("osslsigncode {subcommand} ");
         let all = self.commands();
-        all.iter().filter(|it| it.starts_with(&start)).count()
+        let commands = all.iter().filter(|it| it.starts_with('$'));
+        commands.filter(|it| it.contains(&start)).count()
     }
 
     /// Without what differs each time.
@@ -215,7 +221,8 @@ impl Case {
 impl Hands for Case {
     fn exec(&self, mut command: Command) -> Run<'_> {
         let args: Vec<_> = command.get_args().map(|it| it.to_string_lossy()).collect();
-        assert!(!args.iter().any(|it| it.contains(PASSWORD)), "{args:?}");
+        let is_secret = |it: &str| it.contains(PASSWORD) || it.contains("canary");
+        assert!(!args.iter().any(|it| is_secret(it)), "{args:?}");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         self.loose.exec(command)
     }

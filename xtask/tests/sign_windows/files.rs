@@ -56,7 +56,7 @@ fn what_is_no_format_of_windows_is_refused() {
         let file = case.root().join(name);
         fs::write(&file, content).unwrap();
         expected.assert_eq(&case.sign(&signer, &file));
-        assert_eq!(fs::read(file).unwrap(), content, "as it was");
+        assert!(fs::read(file).unwrap() == content, "as it was");
     };
     check(
         "text.exe",
@@ -72,7 +72,7 @@ fn what_is_no_format_of_windows_is_refused() {
         "cut.exe",
         &cut,
         expect![[r#"
-            signature on cut.exe could not be made: the certificate
+            error: signature on cut.exe could not be made: this kind of file carries no such signature: `osslsigncode` failed: exit status: 1
         "#]],
     );
 }
@@ -88,7 +88,7 @@ fn a_signature_is_not_made_twice() {
         is signed by Practice Publisher already
     "#]]
     .assert_eq(&case.sign(&signer, &file));
-    assert_eq!(fs::read(&file).unwrap(), before);
+    assert!(fs::read(&file).unwrap() == before);
     assert_eq!(
         case.count("sign"),
         2,
@@ -112,10 +112,10 @@ fn signatures_of_others_are_left_alone() {
             said.starts_with("keeps the signature of Practice "),
             "{said}"
         );
-        assert_eq!(fs::read(&file).unwrap(), before);
+        assert!(fs::read(&file).unwrap() == before);
     }
     let file = case.pe("old.dll");
-    let p12 = case.pki.identity("expired").p12_modern;
+    let p12 = case.pki.identity("expired").p12_with_chain;
     let mut sign = std::process::Command::new("osslsigncode");
     sign.args(["sign", "-h", "sha256", "-pkcs12"])
         .arg(p12)
@@ -145,7 +145,7 @@ fn a_signature_that_is_replaced_is_named() {
     );
     case.config.sign.windows.timestamp = Timestamping::Rfc3161;
     expect![[r#"
-        app.exe: the signature in it is replaced: it had no timestamp
+        app.exe: the signature in it was replaced: it had no timestamp
         signed by Practice Publisher, time by Practice Timestamps
     "#]]
     .assert_eq(&case.sign(&case.signer("leaf"), &file));
@@ -153,7 +153,7 @@ fn a_signature_that_is_replaced_is_named() {
     bytes[0x300] ^= 1;
     fs::write(&file, bytes).unwrap();
     expect![[r#"
-        app.exe: the signature in it is replaced: the file is not the one that was signed
+        app.exe: the signature in it was replaced: the file is not the one that was signed
         signed by Practice Publisher, time by Practice Timestamps
     "#]]
     .assert_eq(&case.sign(&case.signer("leaf"), &file));

@@ -28,7 +28,7 @@ fn nothing_is_signed_where_nobody_is_configured() {
 fn the_file_may_be_base64_under_a_peers_name() {
     use ct_codecs::Encoder as _;
     let Some(case) = Case::new() else { return };
-    let p12 = fs::read(case.pki.identity("ec").p12_modern).unwrap();
+    let p12 = fs::read(case.pki.identity("ec").p12_with_chain).unwrap();
     let text = ct_codecs::Base64::encode_to_string(p12).unwrap();
     let variables = [("CSC_LINK", &*text), ("CSC_KEY_PASSWORD", PASSWORD)];
     let signer = case
@@ -79,7 +79,7 @@ fn a_wrong_certificate_is_not_tried_again() {
         "stranger",
         expect![[r#"
             error: signature on app.exe could not be made: Practice Stranger leads to no certificate that is trusted
-            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it; `sign.windows.trust` says whom it must lead to
+            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it; it must come with the certificates between it and one that `sign.windows.trust` names
         "#]],
     );
     assert_eq!(case.server.requests().unwrap(), 0);
@@ -88,7 +88,7 @@ fn a_wrong_certificate_is_not_tried_again() {
 #[test]
 fn a_wrong_password_is_not_tried_again() {
     let Some(case) = Case::new() else { return };
-    let p12 = case.pki.identity("leaf").p12_modern;
+    let p12 = case.pki.identity("leaf").p12_with_chain;
     for (password, what) in [("wrong-canary", "wrong"), ("", "missing")] {
         let variables = [
             ("WIN_CSC_LINK", p12.to_str().unwrap()),
@@ -222,11 +222,16 @@ fn a_command_of_ones_own() {
         let file = case.pe("app.exe");
         let before = fs::read(&file).unwrap();
         let said = case.sign(&signer, &file);
-        let hint = said.find("\nhint: `sign.windows.command`").map_or(said.len(), |it| it + 1);
+        let hint = said
+            .find("\nhint: `sign.windows.command`")
+            .map_or(said.len(), |it| it + 1);
         expected.assert_eq(&said[..hint]);
-        if !said.starts_with("signed") {
-            assert_eq!(fs::read(&file).unwrap(), before, "as it was");
-        }
+        let is_signed = said.contains("signed by");
+        assert_eq!(
+            fs::read(&file).unwrap() != before,
+            is_signed,
+            "as it was, or signed"
+        );
     };
     check(
         &mut case,
@@ -279,6 +284,32 @@ fn a_command_of_ones_own() {
             signed by Practice Publisher, no timestamp
         "#]],
     );
+}
+
+/// Which certificate a service uses shows with the first file; all others must have the same.
+#[test]
+fn a_command_that_signs_in_two_names() {
+    let Some(mut case) = Case::new() else { return };
+    let (leaf, ec) = (case.pki.identity("leaf"), case.pki.identity("ec"));
+    let script = format!(
+        "case $1 in *first.exe) set -- \"$1\" {} {};; *) set -- \"$1\" {} {};; esac; \
+         osslsigncode sign -h sha256 -certs $2 -key $3 -in \"$1\" -out \"$1.s\" \
+         && mv \"$1.s\" \"$1\"",
+        leaf.chain.display(),
+        leaf.key.display(),
+        ec.chain.display(),
+        ec.key.display()
+    );
+    let words = ["sh", "-c", &script, "signer", "%1"].map(str::to_owned);
+    case.config.sign.windows.identity = WindowsIdentity::Command(words.into());
+    case.config.sign.windows.timestamp = Timestamping::None;
+    let signer = case.signer_with(&[], PUBLISHER).unwrap().unwrap();
+    let first = case.sign(&signer, &case.pe("first.exe"));
+    assert_eq!(first, "signed by Practice Publisher, no timestamp\n");
+    let second = case.sign(&signer, &case.pe("second.exe"));
+    let expected = "error: signature on second.exe could not be made: it is signed by another \
+        certificate, Practice Publisher EC (";
+    assert!(second.starts_with(expected), "{second}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ use xtask::{
         sign_installers::SignInstallers,
     },
 };
-use xtask_practice::pki::PASSWORD;
+use xtask_practice::{pki::PASSWORD, specimens};
 
 use super::{case::Case, frozen};
 
@@ -137,7 +137,7 @@ impl Case {
 fn leaf(case: &Case) -> String {
     case.pki
         .identity("leaf")
-        .p12_modern
+        .p12_with_chain
         .to_str()
         .unwrap()
         .to_owned()
@@ -190,6 +190,66 @@ fn every_program_of_the_stage_is_signed() {
     assert!(case.read(&case.root().join("copy")).is_empty());
     // Nothing else lies in the stage: no copy, no private file.
     assert_eq!(count(out.path()), 8);
+}
+
+/// An outage in the middle costs no second signature, and what did not change keeps its bytes.
+#[test]
+fn what_is_signed_stays_signed_in_the_next_run() {
+    let Some(mut case) = Case::new() else { return };
+    let p12 = leaf(&case);
+    let variables = [("WIN_CSC_LINK", &*p12), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
+    let release = case.signed_release(&variables);
+    let (app, sidecar) = (case.app(), case.sidecar());
+    let sidecars = std::slice::from_ref(&sidecar);
+    let asked = || case.server.requests().unwrap();
+    let (_, out, _) = case.step(&SignCode::new(&release, app.clone(), sidecars));
+    let (before, first) = (asked(), fs::read(out.path().join("small.exe")).unwrap());
+    // One file changes.
+    let mut bytes = specimens::pe();
+    bytes[0x300] ^= 1;
+    fs::write(case.root().join("app/helper.exe"), bytes).unwrap();
+    let app = done(case.root().join("app"), "app", app.output);
+    let (_, out, said) = case.step(&SignCode::new(&release, app.clone(), sidecars));
+    assert_eq!(asked() - before, 1, "only the one that changed");
+    assert!(fs::read(out.path().join("small.exe")).unwrap() == first);
+    let kept = "signed in an earlier run: 4 of these, which have not changed since\n";
+    assert!(said.contains(kept), "{said}");
+    // What lies in the cache is not believed: here, another program that this key signed, too.
+    let cache = case.root().join("state/cache/signed-for-windows");
+    let all = fs::read_dir(&cache).unwrap().map(|it| it.unwrap().path());
+    let all: Vec<_> = all.collect();
+    assert_eq!(
+        all.len(),
+        5,
+        "what is signed by others is not kept, nor what changed"
+    );
+    let helper = fs::read(out.path().join("helper.exe")).unwrap();
+    all.iter().for_each(|it| fs::write(it, &helper).unwrap());
+    let before = asked();
+    let (_, out, _) = case.step(&SignCode::new(&release, app.clone(), sidecars));
+    assert!(
+        case.read(&out.path().join("small.exe"))[0]
+            .problems
+            .is_empty()
+    );
+    assert!(fs::read(out.path().join("small.exe")).unwrap() != helper);
+    assert_eq!(asked() - before, 4, "all but the one whose copy it is");
+    // Nor the same program, signed by another.
+    let other = case.root().join("small.exe");
+    fs::copy(app.path("small.exe"), &other).unwrap();
+    case.sign(&case.signer("ec"), &other);
+    for it in &all {
+        fs::copy(&other, it).unwrap();
+    }
+    let (_, out, _) = case.step(&SignCode::new(&release, app.clone(), sidecars));
+    let signer = &case.read(&out.path().join("small.exe"))[0].signer;
+    assert_eq!(signer.as_deref(), Some("Practice Publisher"));
+    // Another name for people is another signature.
+    let before = asked();
+    case.config.sign.windows.description = Some("Other".to_owned());
+    let release = case.signed_release(&variables);
+    case.step(&SignCode::new(&release, app, &[]));
+    assert_eq!(case.server.requests().unwrap() - before, 2);
 }
 
 fn count(folder: &Path) -> usize {
@@ -247,7 +307,7 @@ fn installers_are_signed_before_they_are_hashed() {
 #[test]
 fn a_fingerprint_holds_key_and_policy_but_no_server() {
     let Some(mut case) = Case::new() else { return };
-    let (p12, other) = (leaf(&case), case.pki.identity("ec").p12_modern);
+    let (p12, other) = (leaf(&case), case.pki.identity("ec").p12_with_chain);
     let parameters = |case: &Case, file: &str| {
         let variables = [("WIN_CSC_LINK", file), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
         let release = case.signed_release(&variables);
@@ -258,7 +318,7 @@ fn a_fingerprint_holds_key_and_policy_but_no_server() {
     };
     let first = parameters(&case, &p12);
     assert!(
-        first.starts_with(r#"{"description":"Small","timestamp":"rfc3161","url":null} "#),
+        first.starts_with(r#"{"description":"small","timestamp":"rfc3161","url":null} "#),
         "{first}"
     );
     case.config.sign.windows.timestamp_servers = vec!["http://127.0.0.1:9".to_owned()];
@@ -321,8 +381,12 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     let variables = [("WIN_CSC_LINK", &*p12), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
     let file = |name: &str, path: Option<PathBuf>, format| File {
         name: name.to_owned(),
+        role: if path.is_some() {
+            Role::Loose
+        } else {
+            Role::Installer
+        },
         path,
-        role: Role::Loose,
         format,
     };
     let theirs = case.pe("theirs.dll");
@@ -331,6 +395,7 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     let files = [
         file("app.exe", Some(case.pe("app.exe")), Format::Pe),
         file("theirs.dll", Some(theirs), Format::Pe),
+        file("setup.exe", None, Format::Pe),
         file("setup.msi", None, Format::Msi),
         file("notes.txt", None, Format::Other),
     ];
@@ -346,10 +411,14 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     expect![[r#"
         1 | sign | app.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it has no signature
         2 | sign | theirs.dll | PE | leave alone |  |  |  | it carries the signature of Practice Other Publisher
-        3 | sign | setup.msi | MSI | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+        3 | bundle | setup.exe: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
+        4 | bundle | setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the bundler has it signed while it works
+        5 | sign-installers | setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+        6 | bundle | setup.msi: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
+        7 | sign-installers | setup.msi | MSI | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
     "#]]
     .assert_eq(&shown(&release));
-    assert_eq!(fs::read(case.root().join("app.exe")).unwrap(), before);
+    assert!(fs::read(case.root().join("app.exe")).unwrap() == before);
     // Only what signing leaves behind tells whose certificate it is.
     let signer = release.windows.as_ref().unwrap();
     let fingerprint = signer.certificate(&case).unwrap().unwrap();
@@ -358,7 +427,8 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     expect![[r#"
         1 | sign | app.exe | PE | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
         2 | sign | theirs.dll | PE | leave alone |  |  |  | it carries the signature of Practice Other Publisher
-        3 | sign | setup.msi | MSI | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
+        3 | sign-installers | setup.exe | PE | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
+        4 | sign-installers | setup.msi | MSI | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
     "#]]
     .assert_eq(&shown(&case.signed_release(&[])));
 }

@@ -13,6 +13,16 @@ fn without_a_trusted_key_the_release_speaks_for_itself() {
         App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
         sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
+
+        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+        App-1.2.3-x86_64.flatpak | minisign | development key | KEY | - | - | - | -
+        App-1.2.3-x86_64.flatpak | tauri-updater | development key | KEY | - | - | - | -
+        App_1.2.3_amd64.deb | minisign | development key | KEY | - | - | - | -
+        App_1.2.3_amd64.deb | tauri-updater | development key | KEY | - | - | - | -
+        latest.json | minisign | development key | KEY | - | - | - | -
+        sub folder/App 1.2.3.tar.gz | minisign | development key | KEY | - | - | - | -
+        manifest.json | minisign | development key | KEY | - | - | - | -
+        SHA256SUMS | minisign | development key | KEY | - | - | - | -
         note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: development signature: a key made by the building machine, it vouches for nothing
         note: self-attested: no trusted key given, checked with the manifest's own
@@ -246,6 +256,16 @@ fn checksums_signed_with_gpg() {
         App_1.2.3_amd64.deb | installer | 460 B | HASH | minisign, tauri-updater
         latest.json | updater-metadata | 3 B | HASH | minisign
         sub folder/App 1.2.3.tar.gz | archive | 153 B | HASH | minisign
+
+        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+        App-1.2.3-x86_64.flatpak | minisign | release key | KEY | - | - | - | -
+        App-1.2.3-x86_64.flatpak | tauri-updater | release key | KEY | - | - | - | -
+        App_1.2.3_amd64.deb | minisign | release key | KEY | - | - | - | -
+        App_1.2.3_amd64.deb | tauri-updater | release key | KEY | - | - | - | -
+        latest.json | minisign | release key | KEY | - | - | - | -
+        sub folder/App 1.2.3.tar.gz | minisign | release key | KEY | - | - | - | -
+        manifest.json | minisign | release key | KEY | - | - | - | -
+        SHA256SUMS | minisign | release key | KEY | - | - | - | -
         note: App-1.2.3-x86_64.flatpak: not looked into (flatpak)
         note: SHA256SUMS.asc: not checked, no GPG key given
         verified: 4 files, 51 checks passed, trusted release key KEY

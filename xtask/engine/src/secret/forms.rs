@@ -11,8 +11,14 @@ pub(super) fn of(value: &str) -> Vec<String> {
     forms.extend((0..3).flat_map(|offset| inside(value.as_bytes(), offset)));
     forms.retain(|it| it.len() >= SHORTEST);
     forms.push(value.to_owned());
-    // What a URL may hold as it is (RFC 3986, section 2.3). Forms of HTML write a space as `+`, and `~` escaped; some programs leave `/` as it is.
-    for (plain, space) in [("-._~", "%20"), ("-._~/", "%20"), ("-._*", "+")] {
+    // What a URL may hold as it is (RFC 3986, section 2.3); some programs leave `/` as it is,
+    // JavaScript a few more, and forms of HTML write a space as `+`.
+    for (plain, space) in [
+        ("-._~", "%20"),
+        ("-._~/", "%20"),
+        ("-._~!*'()", "%20"),
+        ("-._*", "+"),
+    ] {
         let upper = escaped(value, plain.as_bytes(), space);
         forms.push(lower_hex(&upper));
         forms.push(upper);

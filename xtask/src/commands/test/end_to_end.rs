@@ -93,7 +93,7 @@ pub(super) fn run(tests: &Tests, cx: &Context, tally: &mut Tally) -> Result<()> 
 /// What the first release does even where an earlier test did it already: all but the freezing of
 /// sidecars, which takes minutes and has tests of its own.
 fn forced(tests: &Tests) -> Vec<String> {
-    let mut steps = pipeline::steps(&tests.repository.config);
+    let mut steps = pipeline::steps(&tests.repository.config, tests.target.os);
     steps.retain(|it| !it.starts_with("sidecar:"));
     steps
 }

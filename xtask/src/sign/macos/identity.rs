@@ -1,6 +1,6 @@
 //! Whose key signs, in the form that the tool takes it.
 
-use std::{ffi::OsString, path::Path, process::Command};
+use std::{ffi::OsString, path::Path, process::Command, time::SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ct_codecs::{Base64, Decoder as _};
@@ -57,6 +57,7 @@ impl<'h> Identity<'h> {
             }
             (_, Some(file)) => {
                 let (words, certificate) = for_rcodesign(hands, private, &file)?;
+                refuse_out_of_date(&certificate, &file.from)?;
                 Ok(Some(Self::Rcodesign(words, Box::new(certificate))))
             }
             (_, None) => {
@@ -86,6 +87,21 @@ impl<'h> Identity<'h> {
             Self::Codesign(..) => "codesign",
         }
     }
+}
+
+/// Before anything is written.
+fn refuse_out_of_date(certificate: &Certificate, from: &str) -> Result<()> {
+    let (since, until) = certificate.validity();
+    let (now, name) = (SystemTime::now(), certificate.name());
+    let date = |time| humantime::format_rfc3339_seconds(time).to_string();
+    ensure!(now >= since, "the certificate of {name} in {from} is not valid before {}", date(since));
+    ensure!(
+        now <= until,
+        "the certificate of {name} in {from} expired at {}\n\
+         hint: make a new one in your Apple Developer account; what was signed with a timestamp stays valid",
+        date(until)
+    );
+    Ok(())
 }
 
 /// The tool that signs here.

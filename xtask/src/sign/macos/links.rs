@@ -90,6 +90,7 @@ fn current(versions: &Path) -> Result<String> {
             names.push(name);
         }
     }
+    names.sort();
     match &*names {
         [one] => Ok(one.clone()),
         [] if link.is_dir() => {

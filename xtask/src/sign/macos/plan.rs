@@ -63,6 +63,25 @@ impl Item {
     }
 }
 
+/// Code, and the file with its entitlements.
+pub struct Named {
+    /// Which code, by its path in the app.
+    pub glob: String,
+    /// The property list.
+    pub file: PathBuf,
+}
+
+/// All files with entitlements that the configuration names.
+pub fn named(config: &AppleSigning) -> Vec<Named> {
+    let own = config.entitlements.iter().map(|file| ("", file));
+    let others = config.files.iter().map(|it| (&*it.path, &it.entitlements));
+    let named = own.chain(others).map(|(glob, file)| Named {
+        glob: glob.to_owned(),
+        file: file.clone(),
+    });
+    named.collect()
+}
+
 /// All that is signed of what lies at `path`, in order. `sidecars` are the names of those that are
 /// configured: one of them beside the app's main executable is one file.
 ///
@@ -106,8 +125,12 @@ fn entitlements(
     if let Kind::Image | Kind::Framework = kind {
         return Ok(Entitlements::None);
     }
-    // The main executable of an app goes by its own path, too.
-    let own = if is_app { Some(main_in(path)?) } else { None };
+    // The main executable of an app goes by its own path, too; and loose code by the one that it has
+    // in an app, beside that.
+    let own = match is_app {
+        true => Some(main_in(path)?),
+        false => (!name.contains('/')).then(|| format!("Contents/MacOS/{name}")),
+    };
     let fits = |glob: &str| [Some(name), own.as_deref()].into_iter().flatten().any(|it| files::glob_matches(glob, it));
     if let Some(it) = config.files.iter().find(|it| fits(&it.path)) {
         return Ok(Entitlements::File(it.entitlements.clone()));

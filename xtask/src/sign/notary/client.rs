@@ -28,7 +28,7 @@ use crate::{
 const ANSWER: Duration = Duration::from_secs(120);
 /// Words for what nobody can mend by asking again: who asks is not let in, or asks for something
 /// that is not there.
-const FINAL: [&str; 10] = [
+const FINAL: [&str; 11] = [
     "NOT_AUTHORIZED",
     "Unauthenticated",
     "Unauthorized",
@@ -38,6 +38,7 @@ const FINAL: [&str; 10] = [
     "HTTP status code: 401",
     "HTTP status code: 403",
     "HTTP status code: 404",
+    "does not exist or does not belong to your team",
     "Invalid credentials",
 ];
 /// What `rcodesign` says when the network or Apple's servers failed.
@@ -49,11 +50,13 @@ const TRANSIENT: [&str; 5] = [
     "expected value at line",
 ];
 /// Apple has answered, but not everywhere.
-const NO_TICKET: [&str; 4] = [
+const NO_TICKET: [&str; 5] = [
     "NOT_FOUND",
     "not in response",
     "Could not find base64 encoded ticket",
-    "Error 65",
+    "Record not found",
+    // stapler's exit status where there is no way to Apple.
+    "Error 68",
 ];
 
 /// Who asks.
@@ -242,7 +245,7 @@ impl Client {
             Self::Notarytool(_) => notarytool::is_transient(&ran.printed),
         };
         if has(&FINAL) {
-            let denied = !has(&["NOT_FOUND", "\"404\"", "code: 404"]);
+            let denied = !has(&["NOT_FOUND", "\"404\"", "code: 404", "does not belong"]);
             let error = anyhow::Error::from(failed(ran));
             return Trouble::Final(match denied {
                 true => error.context(format!("Apple refuses the login\nhint: {API_KEY_HINT}")),

@@ -145,6 +145,9 @@ pub enum Meaning {
     Unknown(String),
 }
 
+/// What is said of a file that the tools do not know.
+pub const NO_FORMAT: &str = "this kind of file carries no such signature";
+
 /// Words that mean that nothing will be better next time, and what to say then. They go first: a
 /// program that cannot read its key may complain of much else.
 const LASTING: &[(&str, &str)] = &[
@@ -211,14 +214,8 @@ const LASTING: &[(&str, &str)] = &[
         "there is no such certificate with a private key in the store",
     ),
     ("certificate has expired", "the certificate has expired"),
-    (
-        "unsupported input file type",
-        "this kind of file carries no such signature",
-    ),
-    (
-        "file format cannot be signed",
-        "this kind of file carries no such signature",
-    ),
+    ("unsupported input file type", NO_FORMAT),
+    ("file format cannot be signed", NO_FORMAT),
     ("invalid option", "the program does not know an option"),
     ("unknown option", "the program does not know an option"),
     ("access is denied", "access is denied"),

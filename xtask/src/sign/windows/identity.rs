@@ -72,7 +72,7 @@ impl Key {
         let in_environment = match configured {
             WindowsIdentity::File(variables) => {
                 let found = secrets.pkcs12(variables)?;
-                return Ok(found.map(|it| Self::File(it)));
+                return Ok(found.map(Self::File));
             }
             WindowsIdentity::Pkcs11(token) => secrets.find(&[&token.pin_env])?.is_some(),
             _ => false,

@@ -5,7 +5,10 @@ use anyhow::Result;
 use super::{Signer, found::Before};
 use crate::{
     release::Release,
-    sign::plan::{Action, File, Identity, Role, Row},
+    sign::{
+        format::Format,
+        plan::{Action, File, Identity, Role, Row},
+    },
 };
 
 /// A line for each file that carries such a signature; the others have none.
@@ -15,7 +18,10 @@ use crate::{
 pub fn plan(release: &Release, files: &[File]) -> Result<Vec<Row>> {
     let files = files.iter().filter(|it| it.format.is_windows());
     match &release.windows {
-        Some(signer) => files.map(|it| signer.row(it)).collect(),
+        Some(signer) => {
+            let rows: Result<Vec<_>> = files.map(|it| signer.rows(it)).collect();
+            Ok(rows?.concat())
+        }
         None => files.map(|it| unsigned(release, it)).collect(),
     }
 }
@@ -37,6 +43,33 @@ fn unsigned(release: &Release, file: &File) -> Result<Row> {
 }
 
 impl Signer {
+    /// Before an installer is signed, what goes into it is.
+    fn rows(&self, file: &File) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        if file.role == Role::Installer {
+            let mut inside = |what: &str, why: &str| -> Result<()> {
+                let file = File {
+                    name: format!("{}: {what}", file.name),
+                    path: None,
+                    role: file.role,
+                    format: Format::Pe,
+                };
+                let (identity, tool) = (self.identity()?, self.tool_name());
+                rows.push(Row::sign("bundle", &file, identity, tool, why));
+                Ok(())
+            };
+            inside("the host", "the kind of installer is written into it")?;
+            if file.format == Format::Pe {
+                inside(
+                    "the uninstaller",
+                    "the bundler has it signed while it works",
+                )?;
+            }
+        }
+        rows.push(self.row(file)?);
+        Ok(rows)
+    }
+
     fn row(&self, file: &File) -> Result<Row> {
         let intent = match &file.path {
             Some(path) => self.intent(path)?,

@@ -152,10 +152,10 @@ impl Signer {
                 },
                 _ => bail!("osslsigncode has no access to {}", self.identity_text()),
             };
-            let command = osslsigncode::sign(key, &self.label, file, into);
-            let password = password
-                .map(|it| it.expose().to_owned())
-                .unwrap_or_default();
+            let password = password.map(|it| it.expose().to_owned());
+            let password = password.unwrap_or_default();
+            let has_password = !password.is_empty();
+            let command = osslsigncode::sign(key, has_password, &self.label, file, into);
             return Ok(hands.exec(command).stdin(password));
         }
         // These sign in place.

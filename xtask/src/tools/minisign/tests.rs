@@ -164,7 +164,7 @@ fn a_bad_secret_key_says_what_to_do() {
         "/home/me/.tauri/my.key",
         None,
         expect![[r#"
-        not a minisign secret key: give the text of the key file itself (not its path), as `tauri signer generate` or `minisign -G` wrote it
+        not a minisign secret key: give the path of the key file or its text, as `tauri signer generate` or `minisign -G` wrote it
     "#]],
     );
     check(
