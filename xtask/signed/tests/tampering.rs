@@ -137,6 +137,55 @@ fn slow_every_byte_of_programs_and_disk_images_counts() {
     check(&bench.rcodesign(&image, WELL), &bench);
 }
 
+/// The list of architectures, and what lies between them; the code itself is that of other tests.
+#[test]
+fn every_byte_before_the_code_of_universal_programs_counts() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let one = bench.file("one", &specimens::macho(Kind::Program, 1));
+    let other = bench.file("other", &specimens::macho(Kind::OldProgram, 2));
+    let both = bench.universal("both", &[&one, &other]);
+    let data = fs::read(bench.rcodesign(&both, WELL)).unwrap();
+    let number = |at: usize| u32::from_be_bytes(data[at..at + 4].try_into().unwrap()) as usize;
+    let (start, end) = (number(16), number(16) + number(20));
+    let next = number(36);
+    let table = 0..8 + 2 * 20;
+    let places: Vec<_> = table
+        .flat_map(|at| MASKS.map(|mask| (at, mask)))
+        .chain(
+            (48..start)
+                .chain(end..next)
+                .step_by(97)
+                .map(|at| (at, 0x01)),
+        )
+        .collect();
+    assert!(places.len() > 250, "{start} {end} {next}");
+    // The first part's size and what its start must be a multiple of may be others that are as true:
+    // whether the zeros between the parts belong to it changes nothing.
+    let mut survived = survivors(&data, &places, &bench.trust());
+    survived.retain(|it| ![22, 23, 27, 47].contains(it));
+    assert!(survived.is_empty(), "not seen at {survived:?}");
+
+    // The other form of the list, whose entries end with 4 bytes of nothing.
+    let wide = |reserved: u32| {
+        let mut list = vec![0xca, 0xfe, 0xba, 0xbf, 0, 0, 0, 2];
+        for at in [8, 28] {
+            list.extend(&data[at..at + 8]);
+            for place in [number(at + 8), number(at + 12)] {
+                list.extend((place as u64).to_be_bytes());
+            }
+            list.extend(&data[at + 16..at + 20]);
+            list.extend(reserved.to_be_bytes());
+        }
+        let size = list.len();
+        let file = [list, data[size..].to_vec()].concat();
+        read_bytes(&file, &bench.trust()).map(|it| it.len())
+    };
+    assert_eq!(wide(0).unwrap(), 2);
+    assert!(wide(1).is_err());
+}
+
 /// Code, resources, property lists, lists of hashes: every file of the bundle.
 #[test]
 fn slow_every_file_of_an_app_counts() {
