@@ -79,11 +79,8 @@ impl Message {
     }
 
     fn of(info: &ContentInfo) -> Result<Self> {
-        let tagged = info.content.tag() == Tag::Sequence;
-        ensure!(
-            info.content_type == SIGNED_DATA && tagged,
-            "no signed message"
-        );
+        let is_one = info.content_type == SIGNED_DATA && info.content.tag() == Tag::Sequence;
+        ensure!(is_one, "no signed message");
         let bytes = info.content.value();
         let mut reader = SliceReader::new(bytes)?;
         Self::read(&mut reader).context("the signed message is damaged")

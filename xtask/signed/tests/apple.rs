@@ -132,13 +132,7 @@ fn universal_programs_are_signed_for_each_architecture() {
     };
     let one = bench.file("one", &specimens::macho(Kind::Program, 1));
     let other = bench.file("other", &specimens::macho(Kind::OldProgram, 2));
-    let both = bench.path("both");
-    let mut join = tools::rcodesign_command();
-    join.arg("macho-universal-create")
-        .arg("-o")
-        .arg(&both)
-        .args([&one, &other]);
-    tools::run(&mut join).unwrap();
+    let both = bench.universal("both", &[&one, &other]);
     bench.rcodesign(&both, HARDENED);
     bench.check(
         &both,
@@ -146,6 +140,92 @@ fn universal_programs_are_signed_for_each_architecture() {
             MachO by Practice Publisher, now by Practice Timestamps, hardened: good
             MachO by Practice Publisher, now by Practice Timestamps, hardened: good
         "#]],
+    );
+    // One that others may vouch for, but who did not sign the rest.
+    let how = How {
+        who: "other",
+        ..HARDENED
+    };
+    bench.rcodesign(&one, HARDENED);
+    bench.rcodesign(&other, how);
+    bench.check(
+        &bench.universal("mixed", &[&one, &other]),
+        &expect![[r#"
+        MachO by Practice Publisher, now by Practice Timestamps, hardened: good
+        MachO by Practice Other Publisher, now by Practice Timestamps, hardened:
+          another architecture is signed with another certificate
+    "#]],
+    );
+}
+
+/// What is said of an app holds whichever architecture runs.
+#[test]
+fn a_universal_app_is_no_better_than_its_worst_part() {
+    let Some(bench) = Bench::new(&APPLE) else {
+        return;
+    };
+    let app = specimens::app(bench.folder()).unwrap();
+    // Sealed with their signatures, which are others each time.
+    fs::remove_dir_all(app.join("Contents/Resources/sidecars")).unwrap();
+    let main = app.join("Contents/MacOS/Practice");
+    let other = bench.file("other", &specimens::macho(Kind::OldProgram, 9));
+    fs::copy(bench.universal("unsigned", &[&main, &other]), &main).unwrap();
+    let parts = |how| -> [Vec<u8>; 2] {
+        let data = fs::read(bench.rcodesign(&app, how).join("Contents/MacOS/Practice")).unwrap();
+        let number = |at: usize| u32::from_be_bytes(data[at..at + 4].try_into().unwrap()) as usize;
+        [16, 36].map(|at| data[number(at)..][..number(at + 4)].to_vec())
+    };
+    let unstamped = How {
+        stamped: false,
+        ..HARDENED
+    };
+    // rcodesign keeps a flag that is there already.
+    let ([_, soft], [_, unstamped]) = (parts(WELL), parts(unstamped));
+    let [first, good] = parts(HARDENED);
+    let first = bench.file("first", &first);
+    let mut altered = good.clone();
+    altered[5000] ^= 1;
+    let check = |second: &[u8], expect: Expect| {
+        let second = bench.file("second", second);
+        fs::copy(bench.universal("joined", &[&first, &second]), &main).unwrap();
+        let trust = bench.trust();
+        let all = support::show(&app, &trust);
+        let own = all.split("Frameworks/").next().unwrap_or_default();
+        let intact = read(&app, &trust).unwrap()[0].1.intact;
+        expect.assert_eq(&format!("{own}intact: {intact}\n"));
+    };
+    check(
+        &good,
+        expect![[r#"
+        App by Practice Publisher, now by Practice Timestamps, hardened: good
+        intact: true
+    "#]],
+    );
+    check(
+        &soft,
+        expect![[r#"
+            App by Practice Publisher, now by Practice Timestamps: good
+            intact: true
+        "#]],
+    );
+    // Nested code without timestamps is smaller, so its hashes are others, too.
+    check(
+        &unstamped,
+        expect![[r#"
+        App by Practice Publisher, hardened:
+          _CodeSignature/CodeResources is not the one that was signed
+          _CodeSignature/CodeResources is not the one that was signed
+        intact: false
+    "#]],
+    );
+    check(
+        &altered,
+        expect![[r#"
+        App by Practice Publisher, now by Practice Timestamps, hardened:
+          the file is not the one that was signed
+          the file is not the one that was signed
+        intact: false
+    "#]],
     );
 }
 
@@ -474,6 +554,24 @@ fn a_changed_app_is_caught() {
         expect![[r#"
             MacOS/helper: is not the code that was signed
         "#]],
+    );
+    // That code, joined with other code of another publisher.
+    let other = bench.file("other", &specimens::macho(Kind::OldProgram, 2));
+    let how = How {
+        who: "other",
+        ..HARDENED
+    };
+    bench.rcodesign(&other, how);
+    let joined = bench.universal("joined", &[&contents.join("MacOS/helper"), &other]);
+    let joined = fs::read(joined).unwrap();
+    let join: &dyn Fn(&Path) = &|it| fs::write(it, &joined).unwrap();
+    check(
+        "MacOS/helper",
+        join,
+        back,
+        expect![[r#"
+        another architecture is signed with another certificate
+    "#]],
     );
     let nothing: &dyn Fn(&Path) = &|_| ();
     check("", nothing, nothing, expect![[""]]);

@@ -346,6 +346,28 @@ fn two_timestamps_are_a_problem_and_not_none() {
     );
 }
 
+/// The kind of the outermost part, at its fixed place: no signature covers it.
+#[test]
+fn a_message_of_another_form_is_none() {
+    let Some(bench) = Bench::new(&WINDOWS) else {
+        return;
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let message = signature(&bench, &bench.osslsigncode(&exe, "signed.exe", WELL));
+    let check = |tag: u8, expect: Expect| {
+        let mut content = message.to_der().unwrap();
+        content[0] = tag;
+        let info = ContentInfo {
+            content_type: "1.2.840.113549.1.7.2".parse().unwrap(),
+            content: Any::from_der(&content).unwrap(),
+        };
+        let said = Message::parse(&info.to_der().unwrap()).map_err(|it| it.to_string());
+        expect.assert_eq(&format!("{:?}", said.map(|_| ())));
+    };
+    check(0x30, expect!["Ok(())"]);
+    check(0x31, expect![[r#"Err("no signed message")"#]]);
+}
+
 fn signature(bench: &Bench, signed: &std::path::Path) -> SignedData {
     let out = bench.path("signature.der");
     let mut extract = Command::new("osslsigncode");

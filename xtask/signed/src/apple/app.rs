@@ -91,8 +91,11 @@ fn main(place: &Place, trust: &Trust) -> Result<(Inspected, Vec<u8>)> {
     let all = macho::inspect(&code, seals, trust)?;
     let mut all = all.into_iter();
     let mut own = all.next().context("no code in the main executable")?;
-    for other in all {
-        own.signed.problems.extend(other.signed.problems);
+    for Inspected { signed: other, .. } in all {
+        own.signed.problems.extend(other.problems);
+        own.signed.intact &= other.intact;
+        own.signed.timestamp = own.signed.timestamp.filter(|_| other.timestamp.is_some());
+        own.signed.hardened_runtime = own.signed.hardened_runtime.min(other.hardened_runtime);
     }
     Ok((own, resources))
 }
