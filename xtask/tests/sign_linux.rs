@@ -300,7 +300,7 @@ fn a_wrong_passphrase_signs_nothing() {
     let shown = case.verified("dist");
     let failure = shown.split_once("sign-installers failed:").unwrap().1;
     expect![[r#"
-         [ROOT]/target/dist/linux/staging/sign-installers.7549/small_0.1.0_[ARCH].deb cannot be signed with GPG
+         small_0.1.0_[ARCH].deb cannot be signed with GPG
           cause: `gpg` failed: exit status: 2
           $ gpg --batch --yes --no-tty --pinentry-mode loopback --passphrase-fd 0 --local-user [HASH] --digest-algo SHA256 --output target/dist/linux/private/[PID]/content.sig --detach-sign -- target/dist/linux/private/[PID]/content
           exit status: 2
