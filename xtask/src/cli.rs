@@ -253,7 +253,8 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     pub key: Vec<PathBuf>,
 
-    /// Refuse a release that is development-signed or unsigned
+    /// Refuse a release that is development-signed or unsigned, or has an installer for Windows or
+    /// macOS without a signature inside and its timestamp
     #[arg(long)]
     pub require_release: bool,
 }

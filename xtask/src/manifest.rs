@@ -42,6 +42,10 @@ pub const SUMS_MINISIG: &str = "SHA256SUMS.minisig";
 /// See [`MANIFEST_MINISIG`].
 pub const SUMS_ASC: &str = "SHA256SUMS.asc";
 
+/// Among the gaps of a release whose code signatures have no timestamp because the configuration
+/// wants none.
+pub const NO_TIMESTAMP: &str = "code signatures without timestamp: they end with their certificate, as `timestamp = \"none\"` says";
+
 /// Names that no artifact may have.
 const RESERVED: [&str; 5] = [
     MANIFEST_NAME,

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    config::Config,
+    config::{Config, Timestamping},
     engine::{
         journal::Record,
         probe::Probes,
@@ -18,7 +18,7 @@ use crate::{
         step::Origin,
     },
     freeze::choice::Policy,
-    manifest::Identity,
+    manifest::{Identity, NO_TIMESTAMP},
     sign::{private, secrets::Secrets, windows},
     steps::apple,
     target::{Os, Target},
@@ -228,7 +228,20 @@ impl Release {
         if self.target.os == Os::Macos && !apple::signs(self) {
             gaps.push("not signed for macOS: no certificate is set".to_owned());
         }
+        if self.wants_no_timestamp() {
+            gaps.push(NO_TIMESTAMP.to_owned());
+        }
         gaps
+    }
+
+    /// Whether code is signed, and on purpose without a timestamp.
+    fn wants_no_timestamp(&self) -> bool {
+        let wanted = match self.target.os {
+            Os::Windows => self.windows.as_ref().map(windows::Signer::timestamping),
+            Os::Macos => apple::signs(self).then_some(self.config.sign.macos.timestamp),
+            Os::Linux => None,
+        };
+        wanted == Some(Timestamping::None)
     }
 
     fn gpg_gaps(&self) -> Vec<String> {

@@ -3,6 +3,7 @@
 //! Nothing in the folder is believed before it is checked, and no link in it is followed. What is
 //! wrong is a row of the report, not an error: one look shows everything.
 
+mod archived;
 mod contents;
 mod files;
 mod inside;
@@ -26,7 +27,7 @@ use self::{
 };
 pub use self::{
     inside::{CodeTrust, Mark},
-    loose::verify_files,
+    loose::{read_again, verify_files},
     report::{Report, Row, Table},
 };
 use crate::{
@@ -48,7 +49,9 @@ pub struct Trust {
     /// Whose code signatures count, from `--trust` or the configuration. Where nobody is named, only
     /// the manifest says who must have signed.
     pub code: CodeTrust,
-    /// The least identity that will do.
+    /// The least identity that will do. With the publisher's, every artifact whose format holds a
+    /// code signature must have one, with a timestamp unless the manifest has [`NO_TIMESTAMP`](crate::manifest::NO_TIMESTAMP) among
+    /// its gaps.
     pub require: Identity,
 }
 
@@ -256,6 +259,8 @@ fn check_inside(release: &Release<'_>, artifact: &Artifact) -> Result<Report> {
     signatures::of_artifact(release, artifact, &mut report)?;
     if release.has(&artifact.path) {
         contents::check(release.folder, artifact, &mut report);
+        let file = release.folder.join(&artifact.path);
+        archived::note(&file, &artifact.path, &mut report);
     }
     Ok(report)
 }

@@ -53,7 +53,7 @@ fn check(said: &str, expected: Expect) {
 }
 
 #[test]
-fn accepted_and_stapled() {
+fn slow_accepted_and_stapled() {
     both(|mac| {
         let app = mac.signed_app();
         let image = mac.signed_image();
@@ -118,7 +118,7 @@ fn accepted_and_stapled() {
 }
 
 #[test]
-fn a_killed_run_is_gone_on_with() {
+fn slow_a_killed_run_is_gone_on_with() {
     both(|mac| {
         let app = mac.signed_app();
         mac.notary
@@ -155,7 +155,7 @@ fn a_killed_run_is_gone_on_with() {
 }
 
 #[test]
-fn the_same_bytes_are_the_same_submission() {
+fn slow_the_same_bytes_are_the_same_submission() {
     both(|mac| {
         let app = mac.signed_app();
         mac.notary
@@ -233,7 +233,7 @@ fn another_machine_goes_on() {
 }
 
 #[test]
-fn no_answer_in_time_has_an_exit_status_of_its_own() {
+fn slow_no_answer_in_time_has_an_exit_status_of_its_own() {
     both(|mac| {
         mac.signed_image();
         mac.notary
@@ -270,7 +270,7 @@ fn no_answer_in_time_has_an_exit_status_of_its_own() {
 }
 
 #[test]
-fn a_rejection_is_a_table() {
+fn slow_a_rejection_is_a_table() {
     both(|mac| {
         mac.signed_app();
         let issues = vec![
@@ -349,7 +349,7 @@ fn a_rejection_is_a_table() {
 }
 
 #[test]
-fn the_network_fails_while_it_waits() {
+fn slow_the_network_fails_while_it_waits() {
     both(|mac| {
         let image = mac.signed_image();
         let troubles = [Trouble::Reset, Trouble::Unavailable];
@@ -365,7 +365,7 @@ fn the_network_fails_while_it_waits() {
 }
 
 #[test]
-fn who_is_not_let_in_does_not_ask_again() {
+fn slow_who_is_not_let_in_does_not_ask_again() {
     both(|mac| {
         mac.signed_image();
         let status = Behaviour::accepting().trouble(Request::Status, Trouble::Unauthorized, None);
@@ -411,7 +411,7 @@ fn who_is_not_let_in_does_not_ask_again() {
 }
 
 #[test]
-fn an_upload_that_breaks_off_is_tried_again() {
+fn slow_an_upload_that_breaks_off_is_tried_again() {
     both(|mac| {
         mac.signed_image();
         let behaviour =

@@ -211,7 +211,7 @@ fn packages_are_signed_before_anything_is_hashed() {
         note: small_0.1.0_[ARCH].deb: the signature inside was not checked, no GPG key given
         note: SHA256SUMS.asc: not checked, no GPG key given
         note: self-attested: no trusted key given, checked with the manifest's own
-        verified: 3 files, 44 checks passed, self-attested release key [KEY]
+        verified: 3 files, 42 checks passed, self-attested release key [KEY]
         exit code 0
     "#]]
     .assert_eq(&case.verified("verify"));
@@ -347,7 +347,9 @@ fn loose_packages_and_files() {
         notes.txt  minisign  minisign key  [KEY]  -  -  -  -
         note: loose.deb: the signature inside was not checked, no GPG key given
         note: loose.rpm: the signature inside was not checked, no GPG key given
-        verified: 3 files, 3 checks passed, signed by whom you trust
+        note: loose.deb: the configuration names nobody to trust for it
+        note: loose.rpm: the configuration names nobody to trust for it
+        signed, not verified: 3 files, 1 checks passed, by whomever the table names
         $ gpg --batch --yes --no-tty --pinentry-mode loopback --passphrase-fd 0 --local-user [HASH] --digest-algo SHA256 --output target/dist/linux/private/[PID]/content.sig --detach-sign -- target/dist/linux/private/[PID]/content
         $ debsig-verify --policies-dir target/dist/linux/private/[PID]/policies --keyrings-dir target/dist/linux/private/[PID]/keyrings .loose.deb.signing
         note: loose.deb: signed by the OpenPGP key [HASH]
@@ -360,14 +362,18 @@ fn loose_packages_and_files() {
     "#]].assert_eq(&without_private(
         &case.verified("sign loose.deb loose.rpm notes.txt"),
     ));
-    let line = format!("verify loose.deb loose.rpm notes.txt --trust {public}");
+    let key = project.beside().join("minisign.pub");
+    fs::write(&key, public_key()).unwrap();
+    let line = format!(
+        "verify loose.deb loose.rpm notes.txt --trust {public} --trust {}",
+        key.display()
+    );
     expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         loose.deb  deb  Test <t@example.com>  [KEY]…  -  -  -  -
         loose.rpm  rpm  Test <t@example.com>  [KEY]…  -  -  -  -
-        notes.txt  minisign  not known  [KEY]  -  -  -  -
-        note: notes.txt.minisig: not checked, no minisign key given
-        verified: 3 files, 2 checks passed, signed by whom you trust
+        notes.txt  minisign  minisign key  [KEY]  -  -  -  -
+        verified: 3 files, 3 checks passed, signed by whom you trust
         exit code 0
     "#]]
     .assert_eq(&case.verified(&line));
@@ -376,8 +382,8 @@ fn loose_packages_and_files() {
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         loose.rpm  rpm  not checked  -  -  -  -  -
         note: loose.rpm: the signature inside was not checked, no GPG key given
-        note: nobody is trusted: whose signatures these are is not compared with anything; name certificates and keys with --trust
-        verified: 1 file, 1 check passed, signed by whomever the table names
+        note: loose.rpm: the configuration names nobody to trust for it
+        signed, not verified: 1 file, 0 checks passed, by whomever the table names
         warning: [ROOT]/loose.rpm: the signature in it is replaced
         $ rpmsign --define '__gpg /usr/bin/gpg' --define '_gpg_name [HASH]' --define '_gpg_digest_algo sha256' --define '_gpg_sign_cmd_extra_args --batch --no-tty --pinentry-mode loopback --passphrase-file "[ROOT]/target/dist/linux/private/[PID]/passphrase"' --addsign .loose.rpm.signing
         $ LC_ALL=C rpm --dbpath target/dist/linux/private/[PID]/rpm --import target/dist/linux/private/[PID]/key.asc
@@ -389,11 +395,14 @@ fn loose_packages_and_files() {
     expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         notes.txt  minisign  not known  [KEY]  -  -  -  -
+
+        file  check  expected  actual
+        notes.txt  signature  by whom you trust  nobody is trusted for it: --trust KEY
         note: notes.txt.minisig: not checked, no minisign key given
-        note: nobody is trusted: whose signatures these are is not compared with anything; name certificates and keys with --trust
-        verified: 1 file, 0 checks passed, signed by whomever the table names
-        exit code 0
-    "#]].assert_eq(&case.verified("verify notes.txt"));
+        NOT verified: 1 of 1 checks failed
+        exit code 1
+    "#]]
+    .assert_eq(&case.verified("verify notes.txt"));
     project.write("plain.txt", "plain\n");
     expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
@@ -401,10 +410,10 @@ fn loose_packages_and_files() {
 
         file  check  expected  actual
         plain.txt  signature  signed  nobody signed it
-        note: nobody is trusted: whose signatures these are is not compared with anything; name certificates and keys with --trust
         NOT verified: 1 of 1 checks failed
         exit code 1
-    "#]].assert_eq(&case.verified("verify plain.txt"));
+    "#]]
+    .assert_eq(&case.verified("verify plain.txt"));
     expect![[r#"
         error: release is a folder: check one [JOBS] at a time, without other files
         exit code 1

@@ -26,6 +26,8 @@ use xtask_practice::{
 };
 use xtask_signed::apple::{Seals, macho};
 
+/// What is wrong with a good signature.
+const NO_PROBLEMS: [String; 0] = [];
 const LIBRARY_VALIDATION: &[u8] = b"com.apple.security.cs.disable-library-validation";
 
 fn holds(all: &[u8], part: &[u8]) -> bool {
@@ -97,11 +99,11 @@ fn check_code(mac: &Mac, app: &Path) {
                     ""
                 },
             );
-            assert_eq!(signed.problems, [String::new(); 0], "{}", file.display());
+            assert_eq!(signed.problems, NO_PROBLEMS, "{}", file.display());
         }
     }
     assert_eq!(text, ALL);
-    assert_eq!(mac.signature(app).problems, [String::new(); 0]);
+    assert_eq!(mac.signature(app).problems, NO_PROBLEMS);
 }
 
 /// As PyInstaller leaves it once its links are lost.
@@ -209,7 +211,7 @@ fn a_disk_image_is_signed() {
     let Some(mac) = Mac::new() else { return };
     let image = mac.signed_image();
     let signed = mac.signature(&image);
-    assert_eq!(signed.problems, [String::new(); 0]);
+    assert_eq!(signed.problems, NO_PROBLEMS);
     assert_eq!(signed.signer.as_deref(), Some("Practice Publisher"));
     assert!(signed.timestamp.is_some());
 }
@@ -320,7 +322,7 @@ fn a_timestamp_server_with_a_bad_day() {
 }
 
 #[test]
-fn codesign_signs_from_a_keychain_of_its_own() {
+fn slow_codesign_signs_from_a_keychain_of_its_own() {
     let Some(mac) = Mac::new() else { return };
     let mac = mac.with_apples_tools();
     let app = mac.app();
@@ -380,7 +382,7 @@ fn walk(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_killed_run_leaves_no_keychain_for_long() {
+fn slow_a_killed_run_leaves_no_keychain_for_long() {
     let Some(mac) = Mac::new() else { return };
     let mac = mac.with_apples_tools();
     let app = mac.app();
@@ -413,7 +415,7 @@ fn a_killed_run_leaves_no_keychain_for_long() {
 }
 
 #[test]
-fn codesign_that_claims_success_is_not_believed() {
+fn slow_codesign_that_claims_success_is_not_believed() {
     let Some(mac) = Mac::new() else { return };
     let mac = mac.with_apples_tools();
     fs::write(mac.project.root.join("lib.dylib"), macho_file()).unwrap();

@@ -5,6 +5,8 @@
 mod code;
 #[path = "verify/fake.rs"]
 mod fake;
+#[path = "verify/loose.rs"]
+mod loose;
 #[path = "verify/trust.rs"]
 mod trust;
 

@@ -50,6 +50,9 @@ pub fn find(name: &str) -> Option<PathBuf> {
 
 /// Whether all of these programs are there. Says on stderr what is missing: the test that asks
 /// then has nothing to do.
+///
+/// # Panics
+/// One is missing, but all tests are to run: `CI` or `XTASK_FULL` is set.
 pub fn have(names: &[&str]) -> bool {
     let is_missing = |it: &&&str| match **it {
         "rcodesign" => rcodesign().is_none(),
@@ -58,7 +61,12 @@ pub fn have(names: &[&str]) -> bool {
     let missing: Vec<_> = names.iter().filter(is_missing).copied().collect();
     if !missing.is_empty() {
         let missing = missing.join(", ");
-        eprintln!("skipped: no {missing}; `cargo xtask test --setup` installs it");
+        let install = "`cargo xtask test --setup` installs it";
+        let is_set = |it: &&str| std::env::var_os(it).is_some_and(|it| !it.is_empty());
+        match ["CI", "XTASK_FULL"].into_iter().find(is_set) {
+            Some(name) => panic!("no {missing}, but {name} is set; {install}"),
+            None => eprintln!("skipped: no {missing}; {install}"),
+        }
     }
     missing.is_empty()
 }
@@ -92,4 +100,41 @@ pub(crate) fn repository() -> &'static Path {
 pub(crate) fn target() -> PathBuf {
     let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     named.map_or_else(|| repository().join("target"), |it| repository().join(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs itself with other variables, since those of a process are shared by all of its tests.
+    #[test]
+    fn what_is_missing_fails_where_all_tests_are_to_run() {
+        const INNER: &str = "XTASK_PRACTICE_INNER";
+        if std::env::var_os(INNER).is_some() {
+            assert!(!have(&["no-such-program"]));
+            return;
+        }
+        let check = |set: &[(&str, &str)], expected: &str| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let name = "tools::tests::what_is_missing_fails_where_all_tests_are_to_run";
+            command.args(["--exact", name, "--nocapture"]);
+            command.env_remove("CI").env_remove("XTASK_FULL");
+            command.env(INNER, "1").envs(set.iter().copied());
+            let ran = output(&mut command).unwrap();
+            let said = String::from_utf8_lossy(&ran.stderr);
+            assert!(said.contains(expected), "{set:?}: {said}");
+            assert_eq!(
+                ran.status.success(),
+                expected.starts_with("skipped"),
+                "{set:?}"
+            );
+        };
+        check(&[], "skipped: no no-such-program; ");
+        check(&[("CI", "")], "skipped: no no-such-program; ");
+        check(&[("CI", "true")], "no no-such-program, but CI is set; ");
+        check(
+            &[("XTASK_FULL", "1")],
+            "no no-such-program, but XTASK_FULL is set; ",
+        );
+    }
 }

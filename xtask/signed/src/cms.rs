@@ -114,7 +114,11 @@ impl Message {
         let [signer] = &*signers else {
             bail!("{} signers; a file has one", signers.len());
         };
-        let signer = SignerInfo::from_der(signer)?;
+        let bytes = signer;
+        let signer = SignerInfo::from_der(bytes)?;
+        // A part with another tag would be passed over. The order within may be another one.
+        let size = usize::try_from(signer.encoded_len()?)?;
+        ensure!(size == bytes.len(), "it has another form");
         check_signer(&signer)?;
         let named = AlgorithmIdentifierOwned::from_der(digests.value())?;
         ensure!(
@@ -159,11 +163,6 @@ impl Message {
         values.map(|it| Self::of(&it.decode_as()?)).collect()
     }
 
-    /// An unsigned attribute that has one value.
-    pub fn attribute(&self, oid: ObjectIdentifier) -> Option<&Any> {
-        attribute(self.signer.unsigned_attrs.as_ref(), oid)
-    }
-
     /// All values of a signed attribute, with their tags.
     pub fn signed_attribute(&self, oid: ObjectIdentifier) -> Option<Vec<u8>> {
         let attributes = self.signer.signed_attrs.as_ref()?;
@@ -186,8 +185,11 @@ impl Message {
                 None
             }
         };
+        // Anybody can run a timestamp server, and lie.
+        let believed = trust.anchors.is_empty() || !trust.timestamp_anchors.is_empty();
         let at = timestamp
             .as_ref()
+            .filter(|_| believed)
             .map(|it| UNIX_EPOCH + Duration::from_secs(it.seconds));
         let wanted = Wanted {
             anchors: &trust.anchors,
@@ -260,11 +262,17 @@ impl Message {
 
     /// The timestamp on this signature; none if there is none.
     fn timestamp(&self, trust: &Trust) -> Result<Option<Timestamp>> {
-        let mut tokens = TIMESTAMPS.iter().filter_map(|it| self.attribute(*it));
-        let Some(token) = tokens.next() else {
-            return Ok(None);
+        let attributes = self.signer.unsigned_attrs.iter().flat_map(|it| it.iter());
+        let stamps: Vec<_> = attributes
+            .filter(|it| TIMESTAMPS.contains(&it.oid))
+            .collect();
+        let values: Vec<_> = stamps.iter().flat_map(|it| it.values.iter()).collect();
+        let token = match *values {
+            [] if stamps.is_empty() => return Ok(None),
+            [] => bail!("it is damaged"),
+            [token] => token,
+            _ => bail!("there is more than one"),
         };
-        ensure!(tokens.next().is_none(), "there is more than one");
         let token = Self::of(&token.decode_as()?)?;
         let (of_type, content) = token.content();
         ensure!(of_type == TST_INFO, "it is about something else");

@@ -42,11 +42,12 @@ pub struct Trust {
     /// Certificates that a chain may end in: roots, or the expected publisher's own. Without any, a
     /// chain is followed as far as it came along, and where it ends is not looked at.
     pub anchors: Vec<Certificate>,
-    /// Certificates that a timestamp's chain may end in; the same goes for these.
+    /// Certificates that a timestamp's chain may end in. Without any, where it ends is not looked at
+    /// either; but beside [`Self::anchors`] such a timestamp does not outlive the signer's certificate.
     pub timestamp_anchors: Vec<Certificate>,
     /// Serial numbers that an issuer revoked.
     pub revoked: Vec<chain::Revoked>,
-    /// The time for which certificates must be valid where no timestamp says another.
+    /// The time for which certificates must be valid where no timestamp that counts says another.
     pub now: SystemTime,
 }
 

@@ -106,6 +106,15 @@ fn every_format_signed_and_stamped_is_good() {
             Dmg by Practice Publisher, now by Practice Timestamps: good
         "#]],
     );
+    // Nothing in an image runs, whatever the signer asked for.
+    check(
+        "hard.dmg",
+        &specimens::dmg(),
+        HARDENED,
+        expect![[r#"
+        Dmg by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
     bench.check(
         &signed_app(&bench),
         &expect![[r#"
@@ -312,6 +321,8 @@ fn a_changed_app_is_caught() {
         expect.assert_eq(&problems);
     };
     let write: &dyn Fn(&Path) = &|it| fs::write(it, "other\n").unwrap();
+    let folder: &dyn Fn(&Path) = &|it| fs::create_dir(it).unwrap();
+    let remove_folder: &dyn Fn(&Path) = &|it| fs::remove_dir(it).unwrap();
     let remove: &dyn Fn(&Path) = &|it| fs::remove_file(it).unwrap();
     let text: &dyn Fn(&Path) = &|it| fs::write(it, "a resource\n").unwrap();
     check(
@@ -354,6 +365,84 @@ fn a_changed_app_is_caught() {
             MacOS/new: was not there when it was signed
         "#]],
     );
+    check(
+        "../new",
+        write,
+        remove,
+        expect![[r#"
+        new: is covered by no signature
+    "#]],
+    );
+    check(
+        "Frameworks/Kit.framework/new",
+        write,
+        remove,
+        expect![[r#"
+        new: is covered by no signature
+    "#]],
+    );
+    check(
+        "Frameworks/Kit.framework/Versions/B",
+        folder,
+        remove_folder,
+        expect![[r#"
+            Versions/B: is covered by no signature
+        "#]],
+    );
+    #[cfg(unix)]
+    {
+        use fs_err::os::unix::fs::symlink;
+        let kit: &dyn Fn(&Path) = &|it| {
+            fs::remove_file(it).unwrap();
+            symlink("Versions/Current/Kit", it).unwrap();
+        };
+        let copy: &dyn Fn(&Path) = &|it| {
+            let code = fs::read(it).unwrap();
+            fs::remove_file(it).unwrap();
+            fs::write(it, code).unwrap();
+        };
+        check(
+            "Frameworks/Kit.framework/Kit",
+            copy,
+            kit,
+            expect![[r#"
+            Kit: is covered by no signature
+        "#]],
+        );
+        let astray: &dyn Fn(&Path) = &|it| {
+            fs::remove_file(it).unwrap();
+            symlink("Versions/Current/../../../../MacOS/helper", it).unwrap();
+        };
+        check(
+            "Frameworks/Kit.framework/Kit",
+            astray,
+            kit,
+            expect![[r#"
+            Kit: is covered by no signature
+        "#]],
+        );
+        // Complete and signed, but elsewhere.
+        let versions = contents.join("Frameworks/Kit.framework/Versions");
+        let moved = bench.path("moved");
+        let away: &dyn Fn(&Path) = &|it| {
+            fs::remove_file(it).unwrap();
+            fs::rename(versions.join("A"), &moved).unwrap();
+            symlink("../../../../../moved", it).unwrap();
+        };
+        let home: &dyn Fn(&Path) = &|it| {
+            fs::remove_file(it).unwrap();
+            fs::rename(&moved, versions.join("A")).unwrap();
+            symlink("A", it).unwrap();
+        };
+        check(
+            "Frameworks/Kit.framework/Versions/Current",
+            away,
+            home,
+            expect![[r#"
+                Versions/Current: is covered by no signature
+            "#]],
+        );
+    }
     #[cfg(unix)]
     {
         let link: &dyn Fn(&Path) = &|it| {
@@ -428,6 +517,19 @@ fn a_stapled_ticket_is_seen_and_must_be_for_this_code() {
         &expect![[r#"
             Dmg by Practice Publisher, now by Practice Timestamps, stapled: good
         "#]],
+    );
+
+    // Under another number it would be no ticket, and nothing else would say so.
+    let mut data = fs::read(&image).unwrap();
+    let number = [0, 1, 0, 2];
+    let at = data.windows(4).rposition(|it| it == number).unwrap();
+    data[at + 3] = 9;
+    let renumbered = bench.file("renumbered.dmg", &data);
+    bench.check(
+        &renumbered,
+        &expect![[r#"
+        damaged: the signature has a part of an unknown kind
+    "#]],
     );
 
     let app = signed_app(&bench);

@@ -2,10 +2,19 @@
 
 mod support;
 
+use std::process::Command;
+
+use cms::{
+    content_info::ContentInfo,
+    signed_data::{SignedData, SignerInfos},
+};
+use der::{Any, Decode as _, Encode as _, asn1::SetOfVec};
 use expect_test::{Expect, expect};
 use fs_err as fs;
 use support::{Bench, How, WELL, WINDOWS};
-use xtask_practice::{specimens, timestamps::Behaviour};
+use x509_cert::attr::Attribute;
+use xtask_practice::{specimens, timestamps::Behaviour, tools};
+use xtask_signed::{chain::CODE_SIGNING, cms::Message};
 
 const UNSTAMPED: How<'static> = How {
     stamped: false,
@@ -192,6 +201,45 @@ fn a_timestamp_outlives_the_certificate() {
     );
 }
 
+/// Anybody can run a timestamp server that says what its owner likes to hear.
+#[test]
+fn a_timestamp_of_just_anybody_does_not_outlive_the_certificate() {
+    let Some(bench) = Bench::new(&WINDOWS) else {
+        return;
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let mut trust = bench.trust();
+    trust.timestamp_anchors.clear();
+    let check = |who, days: i64, expect: Expect| {
+        bench.timestamps(&Behaviour::lying(days * DAY));
+        let signed = bench.osslsigncode(&exe, &format!("{who}.exe"), How { who, ..WELL });
+        bench.check_with(&signed, &trust, &expect);
+    };
+    check(
+        "leaf",
+        0,
+        expect![[r#"
+        Pe by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    check(
+        "expired",
+        -30,
+        expect![[r#"
+        Pe by Practice Expired, 30 days ago by Practice Timestamps:
+          the certificate of Practice Expired had expired
+    "#]],
+    );
+    check(
+        "revoked",
+        -30,
+        expect![[r#"
+        Pe by Practice Revoked, 30 days ago by Practice Timestamps:
+          the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+    "#]],
+    );
+}
+
 /// osslsigncode takes what such servers answer, and exits with 0; its own verification does, too.
 #[test]
 fn a_timestamp_that_is_worth_nothing_is_a_problem() {
@@ -249,6 +297,63 @@ fn a_timestamp_that_is_worth_nothing_is_a_problem() {
               the timestamp: Practice Timestamps leads to no certificate that is trusted
         "#]],
     );
+}
+
+/// Which one counts would be left to the reader: two attributes, or one with two values.
+#[test]
+fn two_timestamps_are_a_problem_and_not_none() {
+    let Some(bench) = Bench::new(&WINDOWS) else {
+        return;
+    };
+    let exe = bench.file("app.exe", &specimens::pe());
+    let stamps: Vec<Attribute> = ["one", "other"]
+        .iter()
+        .flat_map(|name| {
+            let signed = bench.osslsigncode(&exe, &format!("{name}.exe"), WELL);
+            let message = signature(&bench, &signed);
+            let signer = message.signer_infos.0.get(0).unwrap().clone();
+            signer.unsigned_attrs.unwrap().into_vec()
+        })
+        .collect();
+    let values = stamps.iter().flat_map(|it| it.values.iter().cloned());
+    let both = Attribute {
+        oid: stamps[0].oid,
+        values: SetOfVec::from_iter(values).unwrap(),
+    };
+    let check = |stamps: Vec<Attribute>, expect: Expect| {
+        let mut message = signature(&bench, &bench.path("one.exe"));
+        let mut signer = message.signer_infos.0.get(0).unwrap().clone();
+        signer.unsigned_attrs = Some(stamps.try_into().unwrap());
+        message.signer_infos = SignerInfos(vec![signer].try_into().unwrap());
+        let info = ContentInfo {
+            content_type: "1.2.840.113549.1.7.2".parse().unwrap(),
+            content: Any::encode_from(&message).unwrap(),
+        };
+        let message = Message::parse(&info.to_der().unwrap()).unwrap();
+        let content = message.content().1.unwrap();
+        let verdict = message.check(content, CODE_SIGNING, &bench.trust());
+        let stamped = verdict.timestamp.is_some();
+        expect.assert_eq(&format!("{stamped}, {:?}", verdict.problems));
+    };
+    check(vec![stamps[0].clone()], expect!["true, []"]);
+    check(
+        stamps.clone(),
+        expect![[r#"false, ["the timestamp: there is more than one"]"#]],
+    );
+    check(
+        vec![both],
+        expect![[r#"false, ["the timestamp: there is more than one"]"#]],
+    );
+}
+
+fn signature(bench: &Bench, signed: &std::path::Path) -> SignedData {
+    let out = bench.path("signature.der");
+    let mut extract = Command::new("osslsigncode");
+    extract.arg("extract-signature").arg("-in").arg(signed);
+    tools::run(extract.arg("-out").arg(&out)).unwrap();
+    let info = ContentInfo::from_der(&fs::read(&out).unwrap()).unwrap();
+    fs::remove_file(out).unwrap();
+    info.content.decode_as().unwrap()
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn loose(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitCode> {
             .note(Level::Info, format!("{}: {said}", file.display()));
     }
     // What was written is read again, as a stranger would.
-    let checked = verify::verify_files(files, &signing.trust()?)?;
+    let checked = verify::read_again(files, &signing.trust()?)?;
     match world.is_json() {
         true => print(&format!("{}\n", serde_json::to_string(&checked)?))?,
         false => print(&checked.render(&report::table))?,

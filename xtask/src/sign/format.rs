@@ -98,6 +98,20 @@ impl Format {
         }
     }
 
+    /// Whether a file that begins so is a program or library for Windows or macOS. Of one for
+    /// Windows the beginning must reach to where its own header is.
+    pub fn is_code(head: &[u8]) -> bool {
+        match Self::by_head(head) {
+            Self::MachO => true,
+            Self::Pe => {
+                let at = head.get(60..64).and_then(|it| it.try_into().ok());
+                let at = at.map_or(usize::MAX, |it| u32::from_le_bytes(it) as usize);
+                head.get(at..).is_some_and(|it| it.starts_with(b"PE\0\0"))
+            }
+            _ => false,
+        }
+    }
+
     /// As people call it.
     pub fn name(self) -> &'static str {
         match self {

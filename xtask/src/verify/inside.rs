@@ -12,6 +12,7 @@ use xtask_signed::{Certificate, Signed, apple, chain::Revoked, windows};
 
 use super::{Trust, scratch::Scratch};
 use crate::{
+    manifest::SignatureKind,
     sign::{format::Format, linux, macos::discover},
     tools::gpg,
 };
@@ -50,6 +51,10 @@ pub struct Mark {
     pub stapled: Option<bool>,
     /// Why the signature must not be believed.
     pub problems: Vec<String>,
+    /// Whether more than the form of the signature was looked at: without a key nothing tells a
+    /// good OpenPGP signature from any other.
+    #[serde(skip)]
+    pub(super) calculated: bool,
 }
 
 /// Stands for the signer where nobody is trusted who could be.
@@ -85,6 +90,7 @@ impl Mark {
             notarized: None,
             stapled: None,
             problems: Vec::new(),
+            calculated: true,
         }
     }
 
@@ -223,6 +229,17 @@ fn of_app(app: &Path, name: &str, trust: &xtask_signed::Trust) -> Result<Vec<Mar
     Ok(marks)
 }
 
+/// Which kind of signature a format holds inside; none if it holds none.
+pub(super) fn kind(format: Format) -> Option<SignatureKind> {
+    match format {
+        Format::Deb => Some(SignatureKind::Deb),
+        Format::Rpm => Some(SignatureKind::Rpm),
+        it if it.is_windows() => Some(SignatureKind::Authenticode),
+        it if it.is_apple() => Some(SignatureKind::Apple),
+        _ => None,
+    }
+}
+
 fn trusting(
     code: &CodeTrust,
     anchors: &[Certificate],
@@ -251,6 +268,7 @@ fn of_package(path: &Path, name: &str, format: Format, trust: &Trust) -> Result<
     let unchecked = || ring.is_none().then(|| UNCHECKED.to_owned());
     Ok(found.map(|it| Mark {
         problems: it.problems,
+        calculated: ring.is_some(),
         ..Mark::plain(
             name,
             format.name(),

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
 use super::{
-    Report, Trust,
+    Report, Trust, archived,
     inside::{self, Mark},
     scratch::Scratch,
     signatures,
@@ -19,32 +19,64 @@ use crate::{
 };
 
 /// Checks every signature of these files. One that nobody signed is as wrong as one whose signature
-/// is bad.
+/// is bad, and so is one for which nobody is trusted: each needs a signature that a certificate or a
+/// key in `trust` decides about, of the kind that the signature is of.
 ///
 /// # Errors
 /// One of them does not exist, or a trusted key cannot be read.
 pub fn verify_files(files: &[PathBuf], trust: &Trust) -> Result<Report> {
-    let mut report = Report::new(Path::new(""));
-    for file in files {
-        let there = file.exists();
-        ensure!(there, "{} does not exist", file.display());
-        check(file, trust, &mut report)?;
+    let (mut report, open) = look(files, trust)?;
+    for file in &open {
+        report.check(file, "signature", "by whom you trust", NOBODY);
     }
-    let trusted = !trust.is_nobody();
-    if !trusted {
-        let text = "nobody is trusted: whose signatures these are is not compared with anything; \
-                    name certificates and keys with --trust";
-        report.note(text.to_owned());
-    }
-    report.signed = match trusted {
-        true => "signed by whom you trust".to_owned(),
-        false => "signed by whomever the table names".to_owned(),
-    };
-    report.loose = files.len();
+    report.signed = "signed by whom you trust".to_owned();
     Ok(report)
 }
 
-fn check(file: &Path, trust: &Trust, report: &mut Report) -> Result<()> {
+/// Reads the signatures again that somebody made just now. Those of whom nobody says that he is
+/// trusted are a note, and the files not called verified.
+///
+/// # Errors
+/// As those of [`verify_files`].
+pub fn read_again(files: &[PathBuf], trust: &Trust) -> Result<Report> {
+    let (mut report, open) = look(files, trust)?;
+    for file in &open {
+        report.note(format!(
+            "{file}: the configuration names nobody to trust for it"
+        ));
+    }
+    report.vouched = open.is_empty();
+    report.signed = match report.vouched {
+        true => "signed by whom you trust".to_owned(),
+        false => "by whomever the table names".to_owned(),
+    };
+    Ok(report)
+}
+
+/// What is wrong where nothing tells a signature from anybody else's.
+const NOBODY: &str = "nobody is trusted for it: --trust KEY";
+
+/// Also gives the files that nothing is wrong with, but that carry no signature of which a trusted
+/// certificate or key could tell whose it is.
+fn look(files: &[PathBuf], trust: &Trust) -> Result<(Report, Vec<String>)> {
+    let mut report = Report::new(Path::new(""));
+    let mut open = Vec::new();
+    for file in files {
+        let there = file.exists();
+        ensure!(there, "{} does not exist", file.display());
+        let before = report.rows.len();
+        let compared = check(file, trust, &mut report)?;
+        let is_good = report.rows[before..].iter().all(|it| it.ok);
+        if is_good && !compared {
+            open.push(file.display().to_string());
+        }
+    }
+    report.loose = files.len();
+    Ok((report, open))
+}
+
+/// Returns whether any signature of the file was compared with whom `trust` names for its kind.
+fn check(file: &Path, trust: &Trust, report: &mut Report) -> Result<bool> {
     let name = file.display().to_string();
     let format = Format::of(file)?;
     let mut marks = match inside::look(file, &name, trust) {
@@ -54,26 +86,41 @@ fn check(file: &Path, trust: &Trust, report: &mut Report) -> Result<()> {
             vec![Mark::plain(&name, format.name(), None, None)]
         }
     };
+    let named = inside::kind(format).is_some_and(|it| trust.names_authority(it));
+    let open_inside = !named && !marks.is_empty();
+    let mut compared = named && !marks.is_empty();
     for mark in &marks {
         report.check_mark(mark, "signature inside");
     }
-    if matches!(format, Format::Deb | Format::Rpm) && !marks.is_empty() && trust.gpg_key.is_none() {
+    let is_package = matches!(format, Format::Deb | Format::Rpm);
+    if open_inside && is_package {
         let text = format!("{name}: the signature inside was not checked, no GPG key given");
         report.note(text);
     }
     if file.is_file() {
-        marks.extend(beside(file, &name, trust, report)?);
+        for (mark, by_trusted) in beside(file, &name, trust, report)? {
+            compared |= by_trusted;
+            marks.push(mark);
+        }
+        archived::note(file, &name, report);
+    }
+    if open_inside && compared && !is_package {
+        let text = format!("{name}: no authority is trusted for the signature inside (--trust)");
+        report.note(text);
     }
     if marks.is_empty() {
         report.check(&name, "signature", "signed", "nobody signed it");
         marks.push(Mark::plain(&name, format.name(), None, None));
     }
     report.marks.extend(marks);
-    Ok(())
+    Ok(compared)
 }
 
+/// A signature, and whether a trusted key decided about it.
+type Seen = (Mark, bool);
+
 /// The signatures in files of their own.
-fn beside(file: &Path, name: &str, trust: &Trust, report: &mut Report) -> Result<Vec<Mark>> {
+fn beside(file: &Path, name: &str, trust: &Trust, report: &mut Report) -> Result<Vec<Seen>> {
     let mut marks = Vec::new();
     for (suffix, kind) in [("minisig", "minisign"), ("sig", "tauri-updater")] {
         let path = with_suffix(file, suffix);
@@ -102,7 +149,7 @@ fn of_minisign(
     kind: &str,
     trust: &Trust,
     report: &mut Report,
-) -> Result<Option<Mark>> {
+) -> Result<Option<Seen>> {
     let text = fs::read_to_string(path)?;
     let shown = path.display().to_string();
     let signature = match Signature::parse(&text) {
@@ -121,7 +168,7 @@ fn of_minisign(
             let actual = format!("signed by key {id}, which is not trusted");
             report.check(&shown, kind, "good signature", &actual);
         }
-        return Ok(Some(Mark::plain(name, kind, None, Some(id))));
+        return Ok(Some((Mark::plain(name, kind, None, Some(id)), false)));
     };
     let own = file.file_name().unwrap_or_default().to_string_lossy();
     let outcome = key.verify(file, &signature).and_then(|()| {
@@ -135,12 +182,8 @@ fn of_minisign(
         Ok(())
     });
     signatures::add(report, &shown, kind, outcome);
-    Ok(Some(Mark::plain(
-        name,
-        kind,
-        Some("minisign key".to_owned()),
-        Some(id),
-    )))
+    let signer = Some("minisign key".to_owned());
+    Ok(Some((Mark::plain(name, kind, signer, Some(id)), true)))
 }
 
 fn of_gpg(
@@ -149,7 +192,7 @@ fn of_gpg(
     name: &str,
     trust: &Trust,
     report: &mut Report,
-) -> Result<Mark> {
+) -> Result<Seen> {
     let shown = path.display().to_string();
     let armor = gpg::check_armor(&fs::read_to_string(path)?);
     let (Some(exported), Ok(())) = (&trust.gpg_key, &armor) else {
@@ -158,7 +201,7 @@ fn of_gpg(
             Err(_) => signatures::add(report, &shown, "gpg", armor),
             Ok(()) => report.note(format!("{shown}: not checked, no GPG key given")),
         }
-        return Ok(Mark::plain(name, "gpg", signer, None));
+        return Ok((Mark::plain(name, "gpg", signer, None), false));
     };
     let scratch = Scratch::new()?;
     let ring = scratch.path().join("key.gpg");
@@ -176,5 +219,5 @@ fn of_gpg(
     };
     report.check(&shown, "gpg", "good signature", actual);
     let signer = by.is_some().then(|| gpg::signer_name(&said)).flatten();
-    Ok(Mark::plain(name, "gpg", signer, by))
+    Ok((Mark::plain(name, "gpg", signer, by), true))
 }

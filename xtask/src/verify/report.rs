@@ -43,6 +43,10 @@ pub struct Report {
     /// How many files were looked at that belong to no release.
     #[serde(skip)]
     pub(super) loose: usize,
+    /// Whether the signatures were compared with somebody who is trusted, or with what a release
+    /// says of itself.
+    #[serde(skip)]
+    pub(super) vouched: bool,
 }
 
 /// Lays out a table: its head, its rows.
@@ -58,6 +62,7 @@ impl Report {
             artifacts: Vec::new(),
             marks: Vec::new(),
             loose: 0,
+            vouched: true,
         }
     }
 
@@ -99,7 +104,12 @@ impl Report {
             0 => {
                 let checks = if all == 1 { "check" } else { "checks" };
                 let (files, signed) = (self.count(), &self.signed);
-                format!("verified: {files}, {all} {checks} passed, {signed}")
+                let verified = if self.vouched {
+                    "verified"
+                } else {
+                    "signed, not verified"
+                };
+                format!("{verified}: {files}, {all} {checks} passed, {signed}")
             }
             _ if self.loose > 0 => format!("NOT verified: {wrong} of {all} checks failed"),
             _ => format!(
@@ -124,10 +134,11 @@ impl Report {
         self.marks.push(mark);
     }
 
-    /// Adds what is wrong with a signature, or that nothing is.
+    /// Adds what is wrong with a signature, or that nothing is; nothing where only its form was
+    /// looked at.
     pub(super) fn check_mark(&mut self, mark: &Mark, check: &str) {
         const GOOD: &str = "good signature";
-        if mark.problems.is_empty() {
+        if mark.problems.is_empty() && mark.calculated {
             self.check(&mark.file, check, GOOD, GOOD);
         }
         for problem in &mark.problems {

@@ -1,5 +1,7 @@
 //! Who signed, and whether they signed this.
 
+use std::path::Path;
+
 use anyhow::{Result, anyhow, bail, ensure};
 use fs_err as fs;
 
@@ -11,9 +13,10 @@ use super::{
 use crate::{
     engine::exec,
     manifest::{
-        Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, SUMS_ASC, SUMS_MINISIG,
-        SUMS_NAME, SignatureKind,
+        Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, NO_TIMESTAMP, SUMS_ASC,
+        SUMS_MINISIG, SUMS_NAME, SignatureKind,
     },
+    sign::format::Format,
     tools::{
         gpg,
         minisign::{PublicKey, Signature},
@@ -34,12 +37,13 @@ impl Release<'_> {
 }
 
 impl Trust {
-    /// Whether somebody is named whose code signatures of this kind count.
-    fn names_authority(&self, kind: SignatureKind) -> bool {
+    /// Whether somebody is named whose signatures of this kind count.
+    pub(super) fn names_authority(&self, kind: SignatureKind) -> bool {
         match kind {
             SignatureKind::Authenticode => !self.code.windows.is_empty(),
             SignatureKind::Apple => !self.code.apple.is_empty(),
-            _ => true,
+            SignatureKind::Minisign | SignatureKind::TauriUpdater => !self.public_keys.is_empty(),
+            SignatureKind::Gpg | SignatureKind::Rpm | SignatureKind::Deb => self.gpg_key.is_some(),
         }
     }
 }
@@ -143,16 +147,24 @@ fn of_inside(release: &Release<'_>, artifact: &Artifact, report: &mut Report) ->
     let path = &artifact.path;
     let named = artifact.signatures.iter().filter(|it| it.file.is_none());
     let named: Vec<_> = named.collect();
-    if !release.has(path) || named.is_empty() {
+    if !release.has(path) {
         return Ok(());
     }
-    let marks = match inside::look(&release.folder.join(path), path, release.trust) {
+    let file = release.folder.join(path);
+    let required = release.trust.require == Identity::Release && holds_code(&file)?;
+    if named.is_empty() && !required {
+        return Ok(());
+    }
+    let marks = match inside::look(&file, path, release.trust) {
         Ok(marks) => marks,
         Err(error) => {
             report.check(path, "signature inside", "readable", &format!("{error:#}"));
             return Ok(());
         }
     };
+    if required {
+        require_code(release, path, &marks, report);
+    }
     for signature in named {
         let kind = signature.kind;
         let by_gpg = matches!(kind, SignatureKind::Rpm | SignatureKind::Deb);
@@ -180,6 +192,30 @@ fn of_inside(release: &Release<'_>, artifact: &Artifact, report: &mut Report) ->
     }
     marks.into_iter().for_each(|it| report.mark(it));
     Ok(())
+}
+
+/// Whether it is an installer, disk image or program that carries a signature inside.
+fn holds_code(file: &Path) -> Result<bool> {
+    let format = Format::of(file)?;
+    Ok(format.is_windows() || format.is_apple())
+}
+
+/// What only a release for publishing must have: a signature inside, whether or not the manifest
+/// names one, with a timestamp.
+fn require_code(release: &Release<'_>, path: &str, marks: &[Mark], report: &mut Report) {
+    let actual = match marks {
+        [] => "nobody signed it",
+        _ => "signed",
+    };
+    report.check(path, "signature inside", "signed", actual);
+    for mark in marks {
+        report.check_mark(mark, "signature inside");
+    }
+    let wanted = !release.manifest.gaps.iter().any(|it| it == NO_TIMESTAMP);
+    for mark in marks.iter().filter(|_| wanted) {
+        let actual = mark.timestamp.as_ref().map_or("none", |_| "there");
+        report.check(&mark.file, "timestamp", "there", actual);
+    }
 }
 
 /// The signatures of the manifest and of the checksums.

@@ -14,14 +14,6 @@ use crate::{config::Config, tools::minisign::PublicKey};
 const CRL: &str = "X509 CRL";
 
 impl Trust {
-    /// Whether nobody in particular is trusted.
-    pub fn is_nobody(&self) -> bool {
-        let code = &self.code;
-        let anchors = [&code.windows, &code.windows_timestamps, &code.apple];
-        let none = anchors.iter().all(|it| it.is_empty());
-        none && self.public_keys.is_empty() && self.gpg_key.is_none()
-    }
-
     /// Adds whom the configuration trusts. The minisign keys are left to the caller: `--key` takes
     /// their place.
     ///

@@ -432,3 +432,16 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     "#]]
     .assert_eq(&shown(&case.signed_release(&[])));
 }
+
+#[test]
+fn a_release_says_that_no_timestamp_was_wanted() {
+    let Some(mut case) = Case::new() else { return };
+    let p12 = leaf(&case);
+    let variables = [("WIN_CSC_LINK", &*p12), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
+    assert!(case.signed_release(&variables).gaps().is_empty());
+    case.config.sign.windows.timestamp = xtask::config::Timestamping::None;
+    // As `verify --require-release` looks for it.
+    let gaps = case.signed_release(&variables).gaps();
+    assert_eq!(gaps, [xtask::manifest::NO_TIMESTAMP]);
+    assert!(case.signed_release(&[]).gaps() != gaps, "nothing is signed");
+}

@@ -1,6 +1,6 @@
 //! A release whose installer is signed inside, too.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use expect_test::{Expect, expect};
 use fs_err as fs;
@@ -20,6 +20,17 @@ struct Case {
     fingerprint: String,
 }
 
+/// Signs a program as the practice publisher, without a timestamp.
+pub(crate) fn sign(pki: &Pki, from: &Path, to: &Path) {
+    let leaf = pki.identity("leaf");
+    let mut sign = Command::new("osslsigncode");
+    sign.args(["sign", "-h", "sha256", "-certs"])
+        .arg(leaf.chain);
+    sign.arg("-key").arg(leaf.key).arg("-in").arg(from);
+    sign.arg("-out").arg(to);
+    tools::run(&mut sign).unwrap();
+}
+
 impl Case {
     /// None, and a line that says so, without the programs that it takes.
     fn new() -> Option<Self> {
@@ -27,18 +38,10 @@ impl Case {
             return None;
         }
         let (mut fake, pki) = (Fake::new(Identity::Release), Pki::shared().unwrap());
-        let leaf = pki.identity("leaf");
-        let fingerprint = Certificate::read_all(&leaf.certificate).unwrap()[0].fingerprint();
+        let leaf = pki.identity("leaf").certificate;
+        let fingerprint = Certificate::read_all(&leaf).unwrap()[0].fingerprint();
         fake.write("unsigned", specimens::pe());
-        let mut sign = Command::new("osslsigncode");
-        sign.args(["sign", "-h", "sha256", "-certs"])
-            .arg(leaf.chain);
-        sign.arg("-key")
-            .arg(leaf.key)
-            .arg("-in")
-            .arg(fake.path("unsigned"));
-        sign.arg("-out").arg(fake.path("signed"));
-        tools::run(&mut sign).unwrap();
+        sign(&pki, &fake.path("unsigned"), &fake.path("signed"));
         let signed = fs::read(fake.path("signed")).unwrap();
         for name in ["unsigned", "signed"] {
             fs::remove_file(fake.path(name)).unwrap();
@@ -137,4 +140,41 @@ fn a_signature_that_is_gone() {
         note: App_1.2.3_x64-setup.exe: no authority is trusted for it (--trust): only the manifest says who signed
         NOT verified: 1 of 61 checks failed in FOLDER
     "#]]);
+}
+
+#[test]
+fn a_release_for_publishing_is_signed_inside_with_a_timestamp() {
+    let Some(mut case) = Case::new() else { return };
+    let publishing = |case: &Case| Trust {
+        require: Identity::Release,
+        ..case.fake.trust()
+    };
+    case.check(&publishing(&case), expect![[r#"
+        App_1.2.3_x64-setup.exe | timestamp | there | none
+        note: App_1.2.3_x64-setup.exe: no authority is trusted for it (--trust): only the manifest says who signed
+        NOT verified: 1 of 65 checks failed in FOLDER
+    "#]]);
+    // That none is wanted is said by who signed the manifest.
+    case.fake.manifest.gaps = vec![NO_TIMESTAMP.to_owned()];
+    case.fake.seal();
+    assert!(case.fake.verify(&publishing(&case)).ok());
+    // The manifest names no signature, and there is none.
+    case.fake.manifest.artifacts.retain(|it| it.path != SETUP);
+    let pe = specimens::pe();
+    case.fake
+        .add(SETUP, ArtifactKind::Installer, "nsis", &pe, &[]);
+    let image = specimens::dmg();
+    let name = "App_1.2.3.setup.exe.dmg";
+    case.fake
+        .add(name, ArtifactKind::Installer, "dmg", &image, &[]);
+    case.fake.seal();
+    case.check(
+        &publishing(&case),
+        expect![[r#"
+        App_1.2.3.setup.exe.dmg | signature inside | signed | nobody signed it
+        App_1.2.3_x64-setup.exe | signature inside | signed | nobody signed it
+        NOT verified: 2 of 72 checks failed in FOLDER
+    "#]],
+    );
+    assert!(case.fake.verify(&case.fake.trust()).ok());
 }

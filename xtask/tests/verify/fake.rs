@@ -31,7 +31,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut tar = tar::Builder::new(gzip);
     for (path, bytes) in files {
@@ -219,11 +219,16 @@ impl Fake {
 
     /// The report without what differs from run to run.
     pub(crate) fn shown(&self, trust: &Trust) -> String {
+        self.masked(&self.verify(trust))
+    }
+
+    /// See [`Fake::shown`].
+    pub(crate) fn masked(&self, report: &Report) -> String {
         let table = |head: &[&str], rows: &[Vec<String>]| {
             let rows = rows.iter().map(|row| row.join(" | ") + "\n");
             head.join(" | ") + "\n" + &rows.collect::<String>()
         };
-        let text = self.verify(trust).render(&table);
+        let text = report.render(&table);
         let mut text = text.replace(self.folder.path().to_str().unwrap(), "FOLDER");
         text = text.replace(&self.signer.public_key().key_id(), "KEY");
         while let Some(end) = text.find('…') {

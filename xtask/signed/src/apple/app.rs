@@ -4,7 +4,8 @@
 
 use std::{
     collections::BTreeSet,
-    path::{Path, PathBuf},
+    fs::Metadata,
+    path::{Component, Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
@@ -37,14 +38,15 @@ struct Place {
 ///
 /// # Errors
 /// When it is no bundle, or is not signed.
-pub fn inspect(bundle: &Path, trust: &Trust) -> Result<Bundle> {
-    let place = Place::find(bundle)?;
+pub fn inspect(path: &Path, trust: &Trust) -> Result<Bundle> {
+    let place = Place::find(path)?;
     let (own, resources) = main(&place, trust)?;
     let mut bundle = Bundle {
         own: own.signed,
         nested: Vec::new(),
     };
     bundle.own.format = Format::App;
+    bundle.own.problems.extend(unsealed_root(path)?);
     let parsed =
         Value::from_reader_xml(&*resources).context("CodeResources is no property list")?;
     let files = parsed.as_dictionary().and_then(|it| it.get("files2"));
@@ -129,6 +131,63 @@ impl Place {
             info_file,
         })
     }
+}
+
+/// What lies at the top of a bundle, or among its versions, where no list of hashes reaches. An
+/// application has `Contents` there; a framework `Versions/<version>`, the link `Versions/Current` to
+/// it, and links into that.
+fn unsealed_root(bundle: &Path) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let mut look = |folder: &str, is_right: &dyn Fn(&Path, &str) -> bool| -> Result<()> {
+        for entry in fs::read_dir(bundle.join(folder))? {
+            let path = entry?.path();
+            let name = relative(&bundle.join(folder), &path);
+            // Finder's notes: codesign overlooks them, too.
+            let is_note = name == ".DS_Store" && is_plain(&path, Metadata::is_file);
+            if !is_note && !is_right(&path, &name) {
+                let name = relative(bundle, &path);
+                wrong.push(format!("{name}: is covered by no signature"));
+            }
+        }
+        Ok(())
+    };
+    let is_folder = |path: &Path| is_plain(path, Metadata::is_dir);
+    if bundle.join("Contents").is_dir() {
+        look("", &|path, name| name == "Contents" && is_folder(path))?;
+        return Ok(wrong);
+    }
+    let current = fs::read_link(bundle.join("Versions/Current")).ok();
+    let current = current.as_deref().and_then(Path::to_str);
+    look("", &|path, name| {
+        name == "Versions" && is_folder(path) || leads_into_current(path)
+    })?;
+    look("Versions", &|path, name| match name {
+        "Current" => current.is_some_and(is_name),
+        _ => Some(name) == current && is_folder(path),
+    })?;
+    Ok(wrong)
+}
+
+/// Whether the path itself, not what it may be a link to, is of this kind.
+fn is_plain(path: &Path, kind: impl Fn(&Metadata) -> bool) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| kind(&it))
+}
+
+/// Whether this leads to no other folder.
+fn is_name(target: &str) -> bool {
+    let mut parts = Path::new(target).components();
+    matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(_)), None)
+    )
+}
+
+fn leads_into_current(path: &Path) -> bool {
+    let Ok(target) = fs::read_link(path) else {
+        return false;
+    };
+    let inside = target.strip_prefix("Versions/Current");
+    inside.is_ok_and(|it| it.components().all(|it| matches!(it, Component::Normal(_))))
 }
 
 /// All files and links that have to be sealed, relative to the base. What macOS seals elsewhere or

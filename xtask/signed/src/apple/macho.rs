@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use object::{
-    Endianness, FileKind,
-    macho::{LC_CODE_SIGNATURE, MachHeader32, MachHeader64},
+    BigEndian, Endianness, FileKind,
+    macho::{CpuSubtype, CpuType, FatHeader, LC_CODE_SIGNATURE, MachHeader32, MachHeader64},
     read::macho::{
-        FatArch as _, MachHeader, MachOFatFile32, MachOFatFile64, Section as _, Segment as _,
+        FatArch, MachHeader, MachOFatFile32, MachOFatFile64, Section as _, Segment as _,
     },
 };
 
@@ -22,45 +22,86 @@ pub fn inspect(data: &[u8], seals: Seals<'_>, trust: &Trust) -> Result<Vec<Inspe
         Ok(FileKind::MachO64) => code::<MachHeader64<Endianness>>(part, seals, trust),
         _ => anyhow::bail!("no Mach-O file"),
     };
-    slices(data)?.into_iter().map(one).collect()
+    let all: Result<Vec<Inspected>> = slices(data)?.into_iter().map(one).collect();
+    let mut all = all?;
+    // Which of them runs is the machine's choice; what is said of a file must be true of each.
+    if let Some((first, others)) = all.split_first_mut() {
+        for other in others {
+            if other.signed.fingerprint != first.signed.fingerprint {
+                let problem = "another architecture is signed with another certificate";
+                other.signed.problems.push(problem.to_owned());
+            }
+        }
+    }
+    Ok(all)
 }
 
-/// The architectures' parts of the file. Between them there is nothing but zeros.
+/// The architectures' parts of the file.
 fn slices(data: &[u8]) -> Result<Vec<&[u8]>> {
-    let ranges: Vec<(u64, u64)> = match FileKind::parse(data).context("no Mach-O file")? {
-        FileKind::MachOFat32 => {
-            let file = MachOFatFile32::parse(data)?;
-            file.arches().iter().map(|it| it.file_range()).collect()
-        }
+    match FileKind::parse(data).context("no Mach-O file")? {
+        FileKind::MachOFat32 => parts(data, MachOFatFile32::parse(data)?.arches()),
         FileKind::MachOFat64 => {
-            let file = MachOFatFile64::parse(data)?;
-            file.arches().iter().map(|it| it.file_range()).collect()
+            let arches = MachOFatFile64::parse(data)?.arches();
+            ensure!(
+                arches.iter().all(|it| it.reserved.get(BigEndian) == 0),
+                "the list of architectures is damaged"
+            );
+            parts(data, arches)
         }
-        _ => return Ok(vec![data]),
-    };
-    let mut slices = Vec::new();
-    let mut after = None;
-    for (start, size) in ranges {
+        _ => Ok(vec![data]),
+    }
+}
+
+/// Before them and between them there is nothing but zeros, and they are what the list says.
+fn parts<'data, A: FatArch>(data: &'data [u8], arches: &[A]) -> Result<Vec<&'data [u8]>> {
+    let mut parts = Vec::new();
+    let mut after = size_of::<FatHeader>() + size_of_val(arches);
+    for arch in arches {
+        let (start, size) = arch.file_range();
         let (start, size) = (usize::try_from(start)?, usize::try_from(size)?);
         let end = start
             .checked_add(size)
             .context("a part beyond the end of the file")?;
-        let gap = data.get(after.unwrap_or(start)..start).unwrap_or_default();
+        let gap = data.get(after..start).context("two parts overlap")?;
         ensure!(
             gap.iter().all(|it| *it == 0),
             "something lies between two architectures"
         );
-        slices.push(
-            data.get(start..end)
-                .context("a part beyond the end of the file")?,
+        let part = data
+            .get(start..end)
+            .context("a part beyond the end of the file")?;
+        let unit = 1_usize.checked_shl(arch.align());
+        ensure!(
+            is_of(part, arch)? && unit.is_some_and(|it| start.is_multiple_of(it)),
+            "an architecture is not what the list says"
         );
-        after = Some(end);
+        parts.push(part);
+        after = end;
     }
     ensure!(
-        after == Some(data.len()),
+        !parts.is_empty() && after == data.len(),
         "something follows the last architecture"
     );
-    Ok(slices)
+    Ok(parts)
+}
+
+/// Whether the code is for the machine that is named in the list. The list may leave the features
+/// out that a header names.
+fn is_of(part: &[u8], arch: &impl FatArch) -> Result<bool> {
+    let (kind, subtype) = match FileKind::parse(part)? {
+        FileKind::MachO32 => machine::<MachHeader32<Endianness>>(part)?,
+        FileKind::MachO64 => machine::<MachHeader64<Endianness>>(part)?,
+        _ => anyhow::bail!("no Mach-O file"),
+    };
+    let named = arch.cpusubtype();
+    let is_subtype = named == subtype || named.0 == subtype.id().0;
+    Ok(arch.cputype() == kind && is_subtype)
+}
+
+fn machine<M: MachHeader<Endian = Endianness>>(part: &[u8]) -> Result<(CpuType, CpuSubtype)> {
+    let header = M::parse(part, 0)?;
+    let endian = header.endian()?;
+    Ok((header.cputype(endian), header.cpusubtype(endian)))
 }
 
 fn code<M: MachHeader<Endian = Endianness>>(

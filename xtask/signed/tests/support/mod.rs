@@ -121,6 +121,15 @@ impl Bench {
         path.to_owned()
     }
 
+    /// Joins programs for several architectures.
+    pub fn universal(&self, name: &str, files: &[&Path]) -> PathBuf {
+        let both = self.path(name);
+        let mut join = tools::rcodesign_command();
+        join.arg("macho-universal-create").arg("-o").arg(&both);
+        tools::run(join.args(files)).unwrap();
+        both
+    }
+
     /// Compares what is read in a file with what is expected.
     #[track_caller]
     pub fn check(&self, file: &Path, expect: &Expect) {
