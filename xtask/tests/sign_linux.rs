@@ -268,6 +268,34 @@ fn somebody_elses_signature_is_not_the_publishers() {
     expect!["small_0.1.0_[ARCH].deb  deb signer  [HASH]  nobody"].assert_eq(said);
 }
 
+/// What others signed is read as well.
+#[test]
+fn a_package_that_debsigs_signed() {
+    if !tools::have(&["debsigs", "gpg", "gpgv"]) {
+        return;
+    }
+    let project = Project::built();
+    let gpg = Gpg::new(project.beside().join("gpg"), "");
+    let public = project.beside().join("key.asc");
+    gpg.export(&public);
+    let package = project.root.join("theirs.deb");
+    fs::copy(project.product(".deb"), &package).unwrap();
+    let mut debsigs = Command::new("debsigs");
+    debsigs.arg("--sign=origin").env("GNUPGHOME", &gpg.0);
+    debsigs
+        .arg(format!("--default-key={}", gpg.fingerprint()))
+        .arg(&package);
+    read(debsigs);
+    let line = format!("verify theirs.deb --trust {}", public.display());
+    expect![[r#"
+        file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+        theirs.deb  deb  Test <t@example.com>  [KEY]…  -  -  -  -
+        verified: 1 file, 1 check passed, signed by whom you trust
+        exit code 0
+    "#]]
+    .assert_eq(&project.run(&line).shown());
+}
+
 #[test]
 fn a_development_key_signs_no_package() {
     let Some(case) = Case::new() else { return };
