@@ -377,7 +377,7 @@ fn loose_packages_and_files() {
         note: loose.rpm: the signature inside was not checked, no GPG key given
         note: loose.deb: the configuration names nobody to trust for it
         note: loose.rpm: the configuration names nobody to trust for it
-        signed, not verified: 3 files, 1 checks passed, by whomever the table names
+        signed, not verified: 3 files, 1 check passed, by whomever the table names
         $ gpg --batch --yes --no-tty --pinentry-mode loopback --passphrase-fd 0 --local-user [HASH] --digest-algo SHA256 --output target/dist/linux/private/[PID]/content.sig --detach-sign -- target/dist/linux/private/[PID]/content
         $ debsig-verify --policies-dir target/dist/linux/private/[PID]/policies --keyrings-dir target/dist/linux/private/[PID]/keyrings .loose.deb.signing
         note: loose.deb: signed by the OpenPGP key [HASH]

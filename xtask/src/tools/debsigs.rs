@@ -126,14 +126,11 @@ fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>> {
         let field = |from: usize, to: usize| header.get(from..to).map(str::trim_end);
         let read = || Some((field(0, 16)?, field(16, 28)?, field(48, 58)?));
         let (name, time, size) = read().context("a damaged header")?;
-        // `ar`, which `debsigs` adds its member with, writes no time.
-        let mode = match (name, time) {
-            (MEMBER, "0") => MODE_OF_AR,
-            _ => MODE,
-        };
-        let owned = (field(28, 34), field(34, 40), field(40, 48));
+        // `ar`, which `debsigs` adds its member with, writes no time and half of the mode.
+        let by_ar = name == MEMBER && time == "0" && field(40, 48) == Some(MODE_OF_AR);
+        let owned = (field(28, 34), field(34, 40)) == (Some("0"), Some("0"));
         let regular =
-            owned == (Some("0"), Some("0"), Some(mode)) && header.as_bytes().ends_with(END);
+            owned && (by_ar || field(40, 48) == Some(MODE)) && header.as_bytes().ends_with(END);
         let number: usize = size.parse().context("a damaged header")?;
         // `+5` and `05` are numbers, too.
         ensure!(number.to_string() == size, "a damaged header");
