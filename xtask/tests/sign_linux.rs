@@ -268,6 +268,34 @@ fn somebody_elses_signature_is_not_the_publishers() {
     expect!["small_0.1.0_[ARCH].deb  deb signer  [HASH]  nobody"].assert_eq(said);
 }
 
+/// What others signed is read as well.
+#[test]
+fn a_package_that_debsigs_signed() {
+    if !tools::have(&["debsigs", "gpg", "gpgv"]) {
+        return;
+    }
+    let project = Project::built();
+    let gpg = Gpg::new(project.beside().join("gpg"), "");
+    let public = project.beside().join("key.asc");
+    gpg.export(&public);
+    let package = project.root.join("theirs.deb");
+    fs::copy(project.product(".deb"), &package).unwrap();
+    let mut debsigs = Command::new("debsigs");
+    debsigs.arg("--sign=origin").env("GNUPGHOME", &gpg.0);
+    debsigs
+        .arg(format!("--default-key={}", gpg.fingerprint()))
+        .arg(&package);
+    read(debsigs);
+    let line = format!("verify theirs.deb --trust {}", public.display());
+    expect![[r#"
+        file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+        theirs.deb  deb  Test <t@example.com>  [KEY]…  -  -  -  -
+        verified: 1 file, 1 check passed, signed by whom you trust
+        exit code 0
+    "#]]
+    .assert_eq(&project.run(&line).shown());
+}
+
 #[test]
 fn a_development_key_signs_no_package() {
     let Some(case) = Case::new() else { return };
@@ -300,7 +328,7 @@ fn a_wrong_passphrase_signs_nothing() {
     let shown = case.verified("dist");
     let failure = shown.split_once("sign-installers failed:").unwrap().1;
     expect![[r#"
-         [ROOT]/target/dist/linux/staging/sign-installers.7549/small_0.1.0_[ARCH].deb cannot be signed with GPG
+         small_0.1.0_[ARCH].deb cannot be signed with GPG
           cause: `gpg` failed: exit status: 2
           $ gpg --batch --yes --no-tty --pinentry-mode loopback --passphrase-fd 0 --local-user [HASH] --digest-algo SHA256 --output target/dist/linux/private/[PID]/content.sig --detach-sign -- target/dist/linux/private/[PID]/content
           exit status: 2
@@ -349,7 +377,7 @@ fn loose_packages_and_files() {
         note: loose.rpm: the signature inside was not checked, no GPG key given
         note: loose.deb: the configuration names nobody to trust for it
         note: loose.rpm: the configuration names nobody to trust for it
-        signed, not verified: 3 files, 1 checks passed, by whomever the table names
+        signed, not verified: 3 files, 1 check passed, by whomever the table names
         $ gpg --batch --yes --no-tty --pinentry-mode loopback --passphrase-fd 0 --local-user [HASH] --digest-algo SHA256 --output target/dist/linux/private/[PID]/content.sig --detach-sign -- target/dist/linux/private/[PID]/content
         $ debsig-verify --policies-dir target/dist/linux/private/[PID]/policies --keyrings-dir target/dist/linux/private/[PID]/keyrings .loose.deb.signing
         note: loose.deb: signed by the OpenPGP key [HASH]

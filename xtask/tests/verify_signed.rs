@@ -195,9 +195,11 @@ fn windows() {
     case.check("verify d.exe", expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         d.exe  PE  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  -  -  -
-        note: nobody is trusted: whose signatures these are is not compared with anything; name certificates and keys with --trust
-        verified: 1 file, 1 check passed, signed by whomever the table names
-        exit code 0
+
+        file  check  expected  actual
+        d.exe  signature  by whom you trust  nobody is trusted for it: --trust KEY
+        NOT verified: 1 of 2 checks failed
+        exit code 1
     "#]]);
     let crl = case.pki.crl();
     let line = format!("verify d.exe TRUST --trust {}", crl.display());

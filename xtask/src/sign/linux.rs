@@ -50,7 +50,7 @@ pub fn sign(
         other => bail!("{} is no package of Linux but a {other}", package.display()),
     };
     check(hands, key, &private, package)
-        .with_context(|| format!("{} was not signed as it should be", package.display()))?;
+        .with_context(|| format!("{} was not signed as it should be", name_of(package)))?;
     Ok(SignatureRef {
         kind,
         file: None,
@@ -65,10 +65,9 @@ fn sign_deb(hands: &dyn Hands, key: &Key<'_>, private: &Private, package: &Path)
     let signature = private.path().join("content.sig");
     let (command, stdin) =
         gpg::sign_bytes_cmd(key.fingerprint, key.passphrase, &content, &signature);
-    hands.exec(command).stdin(stdin).run().context(format!(
-        "{} cannot be signed with GPG\n{HINT}",
-        package.display()
-    ))?;
+    let signed = hands.exec(command).stdin(stdin).run();
+    let name = name_of(package);
+    signed.context(format!("{name} cannot be signed with GPG\n{HINT}"))?;
     let signed = debsigs::with_signature(&bytes, &fs::read(signature)?)?;
     Ok(fs::write(package, signed)?)
 }
@@ -82,7 +81,14 @@ fn sign_rpm(hands: &dyn Hands, key: &Key<'_>, private: &Private, package: &Path)
     let gpg = rpmsign::gpg()?;
     let command = rpmsign::sign_cmd(&gpg, key.fingerprint, passphrase.as_deref(), package);
     let signed = hands.exec(command).run();
-    signed.context(format!("{} cannot be signed\n{HINT}", package.display()))
+    let name = name_of(package);
+    signed.context(format!("{name} cannot be signed\n{HINT}"))
+}
+
+/// Where it lies while it is signed is nobody's business.
+fn name_of(package: &Path) -> String {
+    let name = package.file_name().unwrap_or_default().to_string_lossy();
+    name.into_owned()
 }
 
 /// Reads the package as a stranger does who trusts this key alone; where the tools that users have

@@ -21,8 +21,9 @@ const MAGIC: &[u8] = b"!<arch>\n";
 const HEADER: usize = 60;
 /// With which a header ends.
 const END: &[u8] = b"`\n";
-/// The mode of a plain file, in octal digits.
+/// The mode of a plain file, in octal digits; `ar` leaves out what says that it is one.
 const MODE: &str = "100644";
+const MODE_OF_AR: &str = "644";
 
 /// A member of an archive.
 struct Member<'a> {
@@ -71,7 +72,6 @@ impl Package {
                 "{} has a header that dpkg-deb does not write",
                 member.name
             );
-            // `ar`, which `debsigs` adds its member with, writes no time.
             let fits = member.time == *time || (member.name == MEMBER && member.time == "0");
             ensure!(
                 fits && member.slash == content[0].slash,
@@ -124,11 +124,13 @@ fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>> {
         let (header, behind) = rest.split_at_checked(HEADER).context("cut off")?;
         let header = std::str::from_utf8(header).context("a damaged header")?;
         let field = |from: usize, to: usize| header.get(from..to).map(str::trim_end);
-        let owned = (field(28, 34), field(34, 40), field(40, 48));
-        let regular =
-            owned == (Some("0"), Some("0"), Some(MODE)) && header.as_bytes().ends_with(END);
         let read = || Some((field(0, 16)?, field(16, 28)?, field(48, 58)?));
         let (name, time, size) = read().context("a damaged header")?;
+        // `ar`, which `debsigs` adds its member with, writes no time and half of the mode.
+        let by_ar = name == MEMBER && time == "0" && field(40, 48) == Some(MODE_OF_AR);
+        let owned = (field(28, 34), field(34, 40)) == (Some("0"), Some("0"));
+        let regular =
+            owned && (by_ar || field(40, 48) == Some(MODE)) && header.as_bytes().ends_with(END);
         let number: usize = size.parse().context("a damaged header")?;
         // `+5` and `05` are numbers, too.
         ensure!(number.to_string() == size, "a damaged header");

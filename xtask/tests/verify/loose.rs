@@ -69,10 +69,10 @@ fn a_signature_beside_a_file_counts_only_with_its_key() {
         LOOSE,
         &case.0.trust(),
         expect![[r#"
-        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
-        FOLDER/loose.tar.gz | minisign | minisign key | KEY | - | - | - | -
-        verified: 1 file, 1 checks passed, signed by whom you trust
-    "#]],
+            file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+            FOLDER/loose.tar.gz | minisign | minisign key | KEY | - | - | - | -
+            verified: 1 file, 1 check passed, signed by whom you trust
+        "#]],
     );
     // What somebody just signed was not compared with anybody either, but is no mistake.
     let report = read_again(&[case.0.path(LOOSE)], &Trust::default()).unwrap();
@@ -154,10 +154,10 @@ fn a_certificate_decides_about_no_key_and_no_key_about_a_certificate() {
         "a.exe",
         &root,
         expect![[r#"
-        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
-        FOLDER/a.exe | PE | Practice Publisher | HASH | - | - | - | -
-        verified: 1 file, 1 checks passed, signed by whom you trust
-    "#]],
+            file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+            FOLDER/a.exe | PE | Practice Publisher | HASH | - | - | - | -
+            verified: 1 file, 1 check passed, signed by whom you trust
+        "#]],
     );
 }
 
@@ -222,7 +222,7 @@ fn code_in_an_archive_is_not_looked_into() {
         file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
         FOLDER/App.app.tar.gz | minisign | minisign key | KEY | - | - | - | -
         note: FOLDER/App.app.tar.gz: the signatures of App.app/Contents/MacOS/app and 1 more were not looked into: unpack it and verify what is in it
-        verified: 1 file, 1 checks passed, signed by whom you trust
+        verified: 1 file, 1 check passed, signed by whom you trust
     "#]]);
     case.0.write("b.dll", &pe);
     case.0.write("notes.txt", "notes");
@@ -236,18 +236,18 @@ fn code_in_an_archive_is_not_looked_into() {
         file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
         FOLDER/portable.zip | minisign | minisign key | KEY | - | - | - | -
         note: FOLDER/portable.zip: the signature of b.dll was not looked into: unpack it and verify what is in it
-        verified: 1 file, 1 checks passed, signed by whom you trust
+        verified: 1 file, 1 check passed, signed by whom you trust
     "#]]);
     case.sign("notes.txt.gz", &[0x1f, 0x8b, 0]);
     case.check(
         "notes.txt.gz",
         &case.0.trust(),
         expect![[r#"
-        file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
-        FOLDER/notes.txt.gz | minisign | minisign key | KEY | - | - | - | -
-        note: FOLDER/notes.txt.gz: not looked into (unexpected end of file)
-        verified: 1 file, 1 checks passed, signed by whom you trust
-    "#]],
+            file | format | signer | fingerprint | timestamp | hardened runtime | notarized | stapled
+            FOLDER/notes.txt.gz | minisign | minisign key | KEY | - | - | - | -
+            note: FOLDER/notes.txt.gz: not looked into (unexpected end of file)
+            verified: 1 file, 1 check passed, signed by whom you trust
+        "#]],
     );
     // In a release as well.
     let mut release = Fake::new(Identity::Release);
