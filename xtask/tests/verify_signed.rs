@@ -192,7 +192,9 @@ fn windows() {
             exit code 1
         "#]],
     );
-    case.check("verify d.exe", expect![[r#"
+    case.check(
+        "verify d.exe",
+        expect![[r#"
         file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
         d.exe  PE  Practice Publisher  [KEY]…  [NOW] by Practice Timestamps  -  -  -
 
@@ -200,7 +202,8 @@ fn windows() {
         d.exe  signature  by whom you trust  nobody is trusted for it: --trust KEY
         NOT verified: 1 of 2 checks failed
         exit code 1
-    "#]]);
+    "#]],
+    );
     let crl = case.pki.crl();
     let line = format!("verify d.exe TRUST --trust {}", crl.display());
     assert_eq!(case.run(&line).code, 0);
