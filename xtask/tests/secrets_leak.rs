@@ -147,7 +147,7 @@ fn minisign_key(own: &Path) -> String {
 }
 
 #[test]
-fn minisign_gpg_deb_rpm() {
+fn slow_minisign_gpg_deb_rpm() {
     if !tools::have(&["gpg", "gpgv", "rpmsign", "rpm", "minisign"]) {
         return;
     }
@@ -183,7 +183,7 @@ fn minisign_gpg_deb_rpm() {
 }
 
 #[test]
-fn pfx() {
+fn slow_pfx() {
     if !tools::have(&["osslsigncode", "openssl", "python3"]) {
         return;
     }
@@ -215,7 +215,7 @@ fn pfx() {
 }
 
 #[test]
-fn token() {
+fn slow_token() {
     const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
     let tools = ["osslsigncode", "openssl", "python3", "softhsm2-util"];
     if !tools::have(&tools) || !Path::new(MODULE).is_file() {
@@ -264,7 +264,7 @@ fn token() {
 }
 
 #[test]
-fn rcodesign() {
+fn slow_rcodesign() {
     if !tools::have(&["rcodesign", "openssl", "python3"]) {
         return;
     }
@@ -287,7 +287,7 @@ fn rcodesign() {
 }
 
 #[test]
-fn notary() {
+fn slow_notary() {
     if !tools::have(&["rcodesign", "openssl", "python3"]) {
         return;
     }
@@ -326,7 +326,7 @@ fn notary() {
 
 /// signtool takes the password of a file only as an argument.
 #[test]
-fn signtool_gets_no_password() {
+fn slow_signtool_gets_no_password() {
     if !tools::have(&["osslsigncode", "openssl", "python3"]) {
         return;
     }
@@ -365,7 +365,7 @@ fn with_rcodesign(project: &mut Project) {
 
 /// The search itself finds what is there: or else silence would mean nothing.
 #[test]
-fn a_leak_is_found() {
+fn slow_a_leak_is_found() {
     // Another one: tests beside this one look at all processes, too.
     const SHOWN: &str = "sh0wn % \"to\" 3verybody?&'/+ü";
     let mut case = Case::new();

@@ -113,7 +113,7 @@ fn debsig_verifies(folder: &Path, gpg: &Gpg, package: &Path) -> bool {
 }
 
 #[test]
-fn packages_are_signed_before_anything_is_hashed() {
+fn slow_packages_are_signed_before_anything_is_hashed() {
     let Some(case) = Case::publishing() else {
         return;
     };
@@ -230,7 +230,7 @@ fn packages_are_signed_before_anything_is_hashed() {
 }
 
 #[test]
-fn somebody_elses_signature_is_not_the_publishers() {
+fn slow_somebody_elses_signature_is_not_the_publishers() {
     let Some(case) = Case::publishing() else {
         return;
     };
@@ -270,7 +270,7 @@ fn somebody_elses_signature_is_not_the_publishers() {
 
 /// What others signed is read as well.
 #[test]
-fn a_package_that_debsigs_signed() {
+fn slow_a_package_that_debsigs_signed() {
     if !tools::have(&["debsigs", "gpg", "gpgv"]) {
         return;
     }
@@ -297,7 +297,7 @@ fn a_package_that_debsigs_signed() {
 }
 
 #[test]
-fn a_development_key_signs_no_package() {
+fn slow_a_development_key_signs_no_package() {
     let Some(case) = Case::new() else { return };
     case.project.succeed("dist --force=seal");
     let gaps = &case.project.manifest()["gaps"];
@@ -319,7 +319,7 @@ fn a_development_key_signs_no_package() {
 }
 
 #[test]
-fn a_wrong_passphrase_signs_nothing() {
+fn slow_a_wrong_passphrase_signs_nothing() {
     let Some(mut case) = Case::publishing() else {
         return;
     };
@@ -354,7 +354,7 @@ fn without_private(text: &str) -> String {
 }
 
 #[test]
-fn loose_packages_and_files() {
+fn slow_loose_packages_and_files() {
     let Some(case) = Case::publishing() else {
         return;
     };

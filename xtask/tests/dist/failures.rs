@@ -298,15 +298,24 @@ fn damage_is_repaired() {
     check(
         project.run("verify"),
         expect![[r#"
-        file  kind  size  sha256  signatures
-        small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
-        small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
-        note: development signature: a key made by the building machine, it vouches for nothing
-        note: self-attested: no trusted key given, checked with the manifest's own
-        verified: 3 files, 41 checks passed, self-attested development key [KEY]
-        exit code 0
-    "#]],
+            file  kind  size  sha256  signatures
+            small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+            small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
+            small_0.1.0_[ARCH].deb  installer  [SIZE]  [HASH]…  minisign, tauri-updater
+
+            file  format  signer  fingerprint  timestamp  hardened runtime  notarized  stapled
+            small-0.1.0-1.[ARCH].rpm  minisign  development key  [KEY]  -  -  -  -
+            small-0.1.0-1.[ARCH].rpm  tauri-updater  development key  [KEY]  -  -  -  -
+            small-0.1.0-[TRIPLE].tar.gz  minisign  development key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  minisign  development key  [KEY]  -  -  -  -
+            small_0.1.0_[ARCH].deb  tauri-updater  development key  [KEY]  -  -  -  -
+            manifest.json  minisign  development key  [KEY]  -  -  -  -
+            SHA256SUMS  minisign  development key  [KEY]  -  -  -  -
+            note: development signature: a key made by the building machine, it vouches for nothing
+            note: self-attested: no trusted key given, checked with the manifest's own
+            verified: 3 files, 41 checks passed, self-attested development key [KEY]
+            exit code 0
+        "#]],
     );
     for file in files_below(&state) {
         if file

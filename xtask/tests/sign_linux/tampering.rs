@@ -30,7 +30,7 @@ fn unseen(file: &Path, good: &[u8], trust: &Trust, places: &BTreeSet<usize>) -> 
 }
 
 #[test]
-fn of_a_package_by_itself() {
+fn slow_of_a_package_by_itself() {
     let Some(case) = Case::publishing() else {
         return;
     };
@@ -96,7 +96,7 @@ fn header(rpm: &[u8]) -> usize {
 }
 
 #[test]
-fn of_a_file_with_a_signature_beside_it() {
+fn slow_of_a_file_with_a_signature_beside_it() {
     let Some(case) = Case::publishing() else {
         return;
     };
@@ -127,7 +127,7 @@ fn of_a_file_with_a_signature_beside_it() {
 }
 
 #[test]
-fn of_any_file_of_a_release() {
+fn slow_of_any_file_of_a_release() {
     let Some(case) = Case::publishing() else {
         return;
     };

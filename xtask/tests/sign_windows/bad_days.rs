@@ -14,7 +14,7 @@ use super::case::Case;
 const SIGNED: &str = "signed by Practice Publisher, time by Practice Timestamps\n";
 
 #[test]
-fn what_passes_is_waited_for() {
+fn slow_what_passes_is_waited_for() {
     let Some(case) = Case::new() else { return };
     let signer = case.signer("leaf");
     let check = |trouble: Trouble, times: u32, expected: &str| {

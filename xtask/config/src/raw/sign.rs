@@ -120,6 +120,7 @@ pub(crate) struct Windows {
     #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none: the chain's end is not looked at")))]
     pub trust: Option<String>,
     /// Certificates (PEM), relative to the repository, one of which every timestamp must lead to.
+    /// With `trust` but without these, a timestamp does not make up for a certificate that has expired since.
     #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none: the chain's end is not looked at")))]
     pub timestamp_trust: Option<String>,
 }
