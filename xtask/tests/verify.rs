@@ -1,6 +1,8 @@
 //! `verify` against a small release with real signatures, damaged in every way that came to mind.
 //! Rows are shown as `file | check | expected | actual`; hashes and key ids are masked.
 
+#[path = "verify/archived.rs"]
+mod archived;
 #[path = "verify/code.rs"]
 mod code;
 #[path = "verify/fake.rs"]

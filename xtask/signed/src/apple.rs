@@ -41,6 +41,21 @@ pub struct Seals<'a> {
     pub ticket: Option<&'a [u8]>,
 }
 
+/// Code without any signature.
+#[derive(Debug)]
+pub struct NotSigned;
+
+impl std::fmt::Display for NotSigned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not signed")
+    }
+}
+
+impl std::error::Error for NotSigned {}
+
+/// Why a signature that a linker made must not be believed.
+pub const AD_HOC: &str = "ad-hoc: nobody vouches for it";
+
 /// Code, and what its signature says.
 pub struct Inspected {
     /// What the signature says.
@@ -88,9 +103,7 @@ fn inspect(
         .get(raw::CSSLOT_SIGNATURESLOT)
         .filter(|it| !it.contents().is_empty())
     {
-        None => signed
-            .problems
-            .push("ad-hoc: nobody vouches for it".to_owned()),
+        None => signed.problems.push(AD_HOC.to_owned()),
         Some(message) if message.magic() != raw::CSMAGIC_BLOBWRAPPER => {
             signed.problems.push("the signature is damaged".to_owned());
         }
