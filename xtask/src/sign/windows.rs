@@ -61,6 +61,8 @@ pub struct Signer {
     /// Counts the files, to name their folders.
     files: AtomicUsize,
     certificate: OnceLock<identity::Known>,
+    /// Whether a tool may be given a secret as an argument; a bundler's calls may then, too.
+    allow_secret_in_args: bool,
     /// What a bundler starts to sign; none for this program.
     program: Option<PathBuf>,
 }
@@ -129,6 +131,7 @@ impl Signer {
             answered: AtomicUsize::new(0),
             files: AtomicUsize::new(0),
             certificate: OnceLock::new(),
+            allow_secret_in_args: wish.allow_secret_in_args,
             program: None,
         }))
     }
