@@ -244,8 +244,8 @@ impl Signing {
                     made.signer
                 )
             }
-            windows::Outcome::Foreign(signer) => {
-                format!("left alone: it carries the signature of {signer}")
+            windows::Outcome::Foreign(made) => {
+                format!("left alone: it carries the signature of {}", made.shown())
             }
         })
     }

@@ -81,7 +81,7 @@ fn check(case: &Case, expected: Expect) {
 }
 
 #[test]
-fn a_certificate_of_the_store_signs_by_its_thumbprint() {
+fn slow_a_certificate_of_the_store_signs_by_its_thumbprint() {
     let Some(calls) = with_signtool("store", &[]) else {
         return;
     };
@@ -90,6 +90,11 @@ fn a_certificate_of_the_store_signs_by_its_thumbprint() {
         timestamp /tr [SERVER] /td sha256 …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
         verify /pa /all …/app.exe
+        verify /pa /all …/library.dll
+        verify /pa /all …/doubted.dll
+        sign /fd sha256 /sha1 [THUMBPRINT] /d small …/doubted.dll
+        timestamp /tr [SERVER] /td sha256 …/doubted.dll
+        verify /pa /all …/doubted.dll
         sign /fd sha256 /sha1 0000000000000000000000000000000000000000 /d small …/app.exe
     "#]]
     .assert_eq(&calls);
@@ -111,6 +116,18 @@ fn store() {
             signed by Practice Publisher, time by Practice Timestamps
         "#]],
     );
+    let signer = case.signer_with(&[], PUBLISHER).unwrap().unwrap();
+    let again = case.sign(&signer, &case.root().join("app.exe"));
+    assert_eq!(again, "is signed by Practice Publisher already\n");
+    // What Microsoft's tool does not believe is not left alone, whatever its bytes say.
+    let theirs = super::files::signed_by(&case, "other", &[]);
+    let kept = "keeps the signature of Practice Other Publisher\n";
+    assert_eq!(case.sign(&signer, &theirs), kept);
+    expect![[r#"
+        doubted.dll: the signature in it was replaced: that of Practice Other Publisher is not valid: signtool: The digital signature of the object did not verify.
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]].assert_eq(&case.sign(&signer, &super::files::of_another_root(&case)));
+    drop(signer);
     case.config.sign.windows.identity = WindowsIdentity::Store("0".repeat(40));
     check(
         &case,
@@ -122,7 +139,7 @@ fn store() {
 }
 
 #[test]
-fn azure_signs_by_its_library() {
+fn slow_azure_signs_by_its_library() {
     let days = [BadDay::fails(
         1,
         "Unhandled exception: 503 (Service Unavailable)",
@@ -135,6 +152,9 @@ fn azure_signs_by_its_library() {
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
         verify /pa /all …/app.exe
+        sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/other.exe
+        timestamp /tr [SERVER] /td sha256 …/other.exe
+        verify /pa /all …/other.exe
     "#]]
     .assert_eq(&calls);
 }
@@ -160,6 +180,16 @@ fn azure() {
         signed by Practice Publisher, time by Practice Timestamps
     "#]]
     .assert_eq(&case.sign(&signer, &case.pe("app.exe")));
+    drop(signer);
+    // The next run has another certificate, as every few days.
+    let signer = case.signer_with(&variables, PUBLISHER).unwrap().unwrap();
+    let again = case.sign(&signer, &case.root().join("app.exe"));
+    assert_eq!(again, "is signed by Practice Publisher already\n");
+    let day = |name: &str| case.read(&case.root().join(name))[0].fingerprint.clone();
+    let other = case.sign(&signer, &case.pe("other.exe"));
+    let expected = "signed by Practice Publisher, time by Practice Timestamps\n";
+    assert_eq!(other, expected);
+    assert_ne!(day("app.exe"), day("other.exe"));
 }
 
 #[test]

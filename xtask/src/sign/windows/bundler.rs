@@ -138,7 +138,7 @@ pub fn sign_for_bundler(
     let text = match signer.sign(hands, file)? {
         Outcome::Signed(made) => format!("{name} is signed by {}", made.signer),
         Outcome::Already(_) => format!("{name} is signed already"),
-        Outcome::Foreign(signer) => format!("{name} keeps the signature of {signer}"),
+        Outcome::Foreign(made) => format!("{name} keeps the signature of {}", made.shown()),
     };
     hands.note(Level::Info, text);
     Ok(())
