@@ -19,5 +19,7 @@ mod files;
 mod identities;
 #[path = "sign_windows/microsoft.rs"]
 mod microsoft;
+#[path = "sign_windows/services.rs"]
+mod services;
 #[path = "sign_windows/steps.rs"]
 mod steps;

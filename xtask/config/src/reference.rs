@@ -125,6 +125,8 @@ description = "Tonelens"
 url = "https://example.org"
 trust = "packaging/keys/windows.pem"
 timestamp-trust = "packaging/keys/timestamps.pem"
+publisher = "Example GmbH"
+leave-signed-by = ["Microsoft Corporation", "Python Software Foundation"]
 
 [sign.windows.pkcs11]
 module = "/usr/lib/softhsm/libsofthsm2.so"

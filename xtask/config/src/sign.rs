@@ -81,6 +81,15 @@ fn windows(cx: &mut Resolver<'_>, raw: &raw::Windows) -> Option<WindowsSigning> 
         cx.problem("sign.windows.tool", message, "leave `tool` out");
         return None;
     }
+    let learned = matches!(
+        identity,
+        WindowsIdentity::Azure(_) | WindowsIdentity::Command(_)
+    );
+    if raw.publisher.is_some() && !learned {
+        let message = "only the certificates of `azure` and `command` are known by their publisher";
+        cx.problem("sign.windows.publisher", message, "leave it out");
+        return None;
+    }
     Some(WindowsSigning {
         tool: raw.tool,
         identity,
@@ -91,6 +100,8 @@ fn windows(cx: &mut Resolver<'_>, raw: &raw::Windows) -> Option<WindowsSigning> 
         url: raw.url.clone(),
         trust: trust?,
         timestamp_trust: timestamp_trust?,
+        publisher: raw.publisher.clone(),
+        leave_signed_by: raw.leave_signed_by.clone(),
     })
 }
 

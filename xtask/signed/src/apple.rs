@@ -93,6 +93,7 @@ fn inspect(
         format,
         signer: None,
         fingerprint: None,
+        certificate: None,
         timestamp: None,
         hardened_runtime: Some(directory.header().flags.get(BE).contains(raw::CS_RUNTIME)),
         stapled: Some(false),
@@ -143,6 +144,7 @@ fn vouched(
     let verdict = message.check(main.data(), CODE_SIGNING, trust);
     signed.signer = verdict.signer.as_ref().map(|it| it.name());
     signed.fingerprint = verdict.signer.as_ref().map(|it| it.fingerprint());
+    signed.certificate = verdict.signer;
     signed.timestamp = verdict.timestamp;
     signed.intact &= verdict.fits;
     signed.problems.extend(verdict.problems);

@@ -3,13 +3,17 @@
 use std::{path::Path, time::SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use der::{Decode, Encode, Header, Reader as _, SliceReader, asn1::ObjectIdentifier};
+use der::{
+    Any, Decode, Encode, Header, Reader as _, SliceReader, Tag, Tagged as _,
+    asn1::ObjectIdentifier, oid::AssociatedOid as _,
+};
 use ring::{digest, signature as ring_signature};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier};
 
 use crate::digest::hex;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -65,11 +69,47 @@ impl Certificate {
 
     /// The common name; the whole subject where there is none.
     pub fn name(&self) -> String {
+        self.named(COMMON_NAME).unwrap_or_else(|| self.subject())
+    }
+
+    /// The organization in its subject; none where there is none.
+    pub fn organization(&self) -> Option<String> {
+        self.named(ORGANIZATION)
+    }
+
+    fn named(&self, oid: ObjectIdentifier) -> Option<String> {
         let subject = &self.parsed.tbs_certificate.subject;
         let attributes = subject.0.iter().flat_map(|it| it.0.iter());
-        let common = attributes.rev().find(|it| it.oid == COMMON_NAME);
-        let text = common.map(|it| String::from_utf8_lossy(it.value.value()).into_owned());
-        text.unwrap_or_else(|| subject.to_string())
+        let found = attributes.rev().find(|it| it.oid == oid)?;
+        Some(String::from_utf8_lossy(found.value.value()).into_owned())
+    }
+
+    /// The whole subject, as RFC 4514 writes it: `CN=Example,O=Example`.
+    pub fn subject(&self) -> String {
+        self.parsed.tbs_certificate.subject.to_string()
+    }
+
+    /// What its key is for: the numbers of its extended key usage, sorted.
+    pub fn purposes(&self) -> Vec<String> {
+        let raw = self.raw_purposes();
+        let mut all: Vec<_> = raw.iter().map(|it| dotted(it)).collect();
+        all.sort();
+        all
+    }
+
+    /// The same as in the file. Azure's have numbers above 2^28, which [`ObjectIdentifier`] does not
+    /// hold: with its help the whole list would be unreadable.
+    fn raw_purposes(&self) -> Vec<Vec<u8>> {
+        let extensions = self.parsed.tbs_certificate.extensions.iter().flatten();
+        let mut found = extensions.filter(|it| it.extn_id == ExtendedKeyUsage::OID);
+        let list = match (found.next(), found.next()) {
+            (Some(one), None) => Vec::<Any>::from_der(one.extn_value.as_bytes()),
+            _ => return Vec::new(),
+        };
+        let list = list.unwrap_or_default();
+        let is_oid = |it: &&Any| it.tag() == Tag::ObjectIdentifier;
+        let list = list.iter().filter(is_oid);
+        list.map(|it| it.value().to_owned()).collect()
     }
 
     /// SHA-256 over the whole of it, in hex.
@@ -150,8 +190,11 @@ impl Certificate {
             Ok(None) => true,
             Err(_) => false,
         };
-        let purposes = tbs.get::<ExtendedKeyUsage>();
-        signs && matches!(purposes, Ok(Some((_, it))) if it.0.contains(&purpose))
+        signs
+            && self
+                .raw_purposes()
+                .iter()
+                .any(|it| *it == purpose.as_bytes())
     }
 
     /// Whether an extension of this number is there; Apple marks its certificates so.
@@ -206,6 +249,27 @@ impl Certificate {
     }
 }
 
+/// An object identifier as people write it, however large its numbers.
+fn dotted(bytes: &[u8]) -> String {
+    let (mut arcs, mut value) = (Vec::new(), 0_u128);
+    for byte in bytes {
+        value = value << 7 | u128::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            arcs.push(value);
+            value = 0;
+        }
+    }
+    // The first two share one number.
+    let Some((first, rest)) = arcs.split_first() else {
+        return String::new();
+    };
+    let top = (*first / 40).min(2);
+    let all = [top, first - top * 40]
+        .into_iter()
+        .chain(rest.iter().copied());
+    all.map(|it| it.to_string()).collect::<Vec<_>>().join(".")
+}
+
 /// ring's name for what RFC 5754, RFC 5758 and RFC 8017 number.
 fn how_to_verify(
     key: ObjectIdentifier,
@@ -231,4 +295,20 @@ fn how_to_verify(
         (EC, Some(P384), Some(SHA384)) => &ring_signature::ECDSA_P384_SHA384_ASN1,
         _ => bail!("signature algorithm {algorithm} with key {key} is not known, or too weak"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_any_size() {
+        let check = |bytes: &[u8], expected: &str| assert_eq!(dotted(bytes), expected);
+        check(crate::chain::CODE_SIGNING.as_bytes(), "1.3.6.1.5.5.7.3.3");
+        check(COMMON_NAME.as_bytes(), "2.5.4.3");
+        check(&[0x88, 0x37, 3], "2.999.3");
+        // 990309390, as `openssl asn1parse` has it.
+        let large = [0x2b, 0x83, 0xd8, 0x9b, 0xd8, 0x0e];
+        check(&large, "1.3.990309390");
+    }
 }

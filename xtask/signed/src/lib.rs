@@ -60,6 +60,9 @@ pub struct Signed {
     pub signer: Option<String>,
     /// SHA-256 of the signer's certificate, in hex.
     pub fingerprint: Option<String>,
+    /// The signer's certificate itself.
+    #[serde(skip)]
+    pub certificate: Option<Certificate>,
     /// When a timestamp server saw it, and which one; none if none did.
     pub timestamp: Option<Timestamp>,
     /// Whether macOS' hardened runtime is asked for; none where there is no such thing.

@@ -65,6 +65,7 @@ fn signed(
         format,
         signer: verdict.signer.as_ref().map(|it| it.name()),
         fingerprint: verdict.signer.as_ref().map(|it| it.fingerprint()),
+        certificate: verdict.signer,
         timestamp: verdict.timestamp,
         hardened_runtime: None,
         stapled: None,

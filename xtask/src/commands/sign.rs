@@ -153,7 +153,8 @@ fn for_bundler(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitC
     for file in files {
         let secrets = Secrets::new(redactor.clone());
         let file = std::path::absolute(file)?;
-        windows::sign_for_bundler(&config, secrets, &state, &hands, &file)?;
+        let may = options.allow_secret_in_args;
+        windows::sign_for_bundler(&config, secrets, &state, &hands, &file, may)?;
     }
     fs::remove_file(&hands.log.path)?;
     Ok(ExitCode::SUCCESS)
@@ -243,8 +244,8 @@ impl Signing {
                     made.signer
                 )
             }
-            windows::Outcome::Foreign(signer) => {
-                format!("left alone: it carries the signature of {signer}")
+            windows::Outcome::Foreign(made) => {
+                format!("left alone: it carries the signature of {}", made.shown())
             }
         })
     }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use ct_codecs::{Base64, Decoder as _, Encoder as _, Hex};
+use ct_codecs::{Base64, Base64UrlSafeNoPadding, Decoder as _, Encoder as _, Hex};
 use fs_err as fs;
 
 use crate::{
@@ -47,11 +47,13 @@ impl Unsigned {
     fn form_in(&self, code: &[u8]) -> Option<&'static str> {
         let lower = hex(&self.hash);
         let base64 = Base64::encode_to_string(&self.hash).unwrap_or_default();
+        let for_urls = Base64UrlSafeNoPadding::encode_to_string(&self.hash).unwrap_or_default();
         let forms = [
             ("as raw bytes", self.hash.clone()),
             ("in hex", lower.clone().into_bytes()),
             ("in hex", lower.to_ascii_uppercase().into_bytes()),
             ("in base64", base64.trim_end_matches('=').into()),
+            ("in base64", for_urls.into_bytes()),
         ];
         let found = forms.iter().find(|(_, it)| contains(code, it));
         found.map(|it| it.0)
@@ -135,7 +137,8 @@ mod tests {
     fn a_hash_is_found_in_every_form() {
         let folder = tempfile::tempdir().unwrap();
         let (sidecar, host) = (folder.path().join("sidecar"), folder.path().join("host"));
-        fs::write(&sidecar, "frozen").unwrap();
+        // Its hash has `+` and `/` in base64, which URLs write otherwise.
+        fs::write(&sidecar, "frozen 1").unwrap();
         let before = hash_file(&sidecar).unwrap();
         let unsigned = [Unsigned::new("sidecar", &hex(&before)).unwrap()];
         let checked = |held: &[u8]| {
@@ -146,6 +149,8 @@ mod tests {
             }
         };
         let base64 = Base64::encode_to_string(before).unwrap();
+        let for_urls = base64.replace('+', "-").replace('/', "_");
+        assert!(base64.contains('+') && base64.contains('/'), "{base64}");
         let lower = hex(&before);
         let upper = lower.to_uppercase();
         let forms = [
@@ -153,6 +158,7 @@ mod tests {
             (lower.as_bytes(), "in hex"),
             (upper.as_bytes(), "in hex"),
             (base64.as_bytes(), "in base64"),
+            (for_urls.trim_end_matches('=').as_bytes(), "in base64"),
         ];
         for (held, form) in forms {
             let said = checked(held);

@@ -174,7 +174,7 @@ impl Secrets {
 /// It is neither; the value is not shown.
 fn content(value: &str) -> Result<Vec<u8>> {
     let value = value.trim();
-    let path = PathBuf::from(value.strip_prefix("file://").unwrap_or(value));
+    let path = PathBuf::from(without_scheme(value, cfg!(windows)));
     if path.is_file() {
         return Ok(fs_err::read(&path)?);
     }
@@ -184,6 +184,17 @@ fn content(value: &str) -> Result<Vec<u8>> {
     let text = value.rsplit_once("base64,").map_or(value, |(_, rest)| rest);
     let text: String = text.chars().filter(|it| !it.is_whitespace()).collect();
     Base64::decode_to_vec(&text, None).map_err(|_| anyhow!("it is neither a file nor base64"))
+}
+
+/// The path in a `file://` address. On Windows a drive's letter comes after one more slash.
+fn without_scheme(value: &str, windows: bool) -> &str {
+    let Some(path) = value.strip_prefix("file://") else {
+        return value;
+    };
+    match path.as_bytes() {
+        [b'/', letter, b':', ..] if windows && letter.is_ascii_alphabetic() => &path[1..],
+        _ => path,
+    }
 }
 
 fn looks_like_a_path(value: &str) -> bool {
@@ -252,6 +263,19 @@ mod tests {
         check(&[("WIN_CSC_LINK", "/home/me/certificate")], expected);
         let expected = "WIN_CSC_LINK: it is neither a file nor base64";
         check(&[("WIN_CSC_LINK", "no base64!")], expected);
+    }
+
+    #[test]
+    fn an_address_of_a_file_is_its_path() {
+        let check = |value: &str, elsewhere: &str, on_windows: &str| {
+            assert_eq!(without_scheme(value, false), elsewhere);
+            assert_eq!(without_scheme(value, true), on_windows);
+        };
+        check("file:///C:/a.pfx", "/C:/a.pfx", "C:/a.pfx");
+        check("file:///c:\\a.pfx", "/c:\\a.pfx", "c:\\a.pfx");
+        check("file://C:/a.pfx", "C:/a.pfx", "C:/a.pfx");
+        check("file:///tmp/a.pfx", "/tmp/a.pfx", "/tmp/a.pfx");
+        check("/C:/a.pfx", "/C:/a.pfx", "/C:/a.pfx");
     }
 
     #[test]

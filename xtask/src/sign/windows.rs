@@ -10,6 +10,7 @@ mod bundler;
 mod check;
 pub mod found;
 mod identity;
+mod judge;
 mod plan;
 mod tool;
 
@@ -30,6 +31,7 @@ use self::{
     attempts::{Patience, Trouble, attempt},
     found::Before,
     identity::Key,
+    judge::Judgement,
     tool::Tool,
 };
 use super::{hands::Hands, private::Private, secrets::Secrets};
@@ -61,6 +63,8 @@ pub struct Signer {
     /// Counts the files, to name their folders.
     files: AtomicUsize,
     certificate: OnceLock<identity::Known>,
+    /// Whether a tool may be given a secret as an argument; a bundler's calls may then, too.
+    allow_secret_in_args: bool,
     /// What a bundler starts to sign; none for this program.
     program: Option<PathBuf>,
 }
@@ -70,8 +74,8 @@ pub struct Signer {
 pub enum Outcome {
     /// It was signed.
     Signed(Made),
-    /// It carries somebody else's signature over just these bytes, and keeps it.
-    Foreign(String),
+    /// It carries somebody else's signature, which is valid, and keeps it.
+    Foreign(Made),
     /// It carries this identity's signature already, and keeps it.
     Already(Made),
 }
@@ -92,8 +96,8 @@ pub struct Made {
 /// What would become of a file, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
-    /// Whether it would be signed.
-    pub signs: bool,
+    /// The signature that it keeps; none if it would be signed.
+    pub keeps: Option<Made>,
     /// For people.
     pub why: String,
 }
@@ -129,6 +133,7 @@ impl Signer {
             answered: AtomicUsize::new(0),
             files: AtomicUsize::new(0),
             certificate: OnceLock::new(),
+            allow_secret_in_args: wish.allow_secret_in_args,
             program: None,
         }))
     }
@@ -149,19 +154,17 @@ impl Signer {
     /// What failed, where, and what to do. The file is then as it was.
     pub fn sign(&self, hands: &impl Hands, file: &Path) -> Result<Outcome> {
         let name = name_of(file);
-        let ours = self.certificate(hands)?;
-        let replaced = match Before::of(file).with_context(|| name.clone())? {
-            Before::Unsigned => None,
-            Before::Broken(why) => Some(why),
-            Before::Intact(found) => {
-                let is_ours = found.fingerprint == ours && ours.is_some();
-                let made = Made::of(&found);
-                match (is_ours, self.lacks_timestamp(&found)) {
-                    (false, _) => return Ok(Outcome::Foreign(made.signer)),
-                    (true, false) => return Ok(Outcome::Already(made)),
-                    (true, true) => Some("it had no timestamp".to_owned()),
-                }
-            }
+        let before = Before::of(file).with_context(|| name.clone())?;
+        if self.must_be_asked(&before)? {
+            self.certificate(hands)?;
+        }
+        let replaced = match self.judge(file, before)? {
+            Judgement::Sign(replaced) => replaced,
+            Judgement::Ours(made) => return Ok(Outcome::Already(made)),
+            Judgement::Theirs(made) => match self.doubt(hands, file)? {
+                Some(why) => Some(format!("that of {} is not valid: {why}", made.signer)),
+                None => return Ok(Outcome::Foreign(made)),
+            },
         };
         let patience = Patience::new(hands, self.config.patience);
         let made = self.make(hands, file, patience)?;
@@ -181,27 +184,31 @@ impl Signer {
         self.make(hands, file, patience)
     }
 
-    /// What [`Self::sign`] would do. Changes nothing and asks nobody.
+    /// Whether the key has to be used before anything can be said of the file. Of a file with a key it
+    /// always is: a wrong password is to show at once.
+    fn must_be_asked(&self, before: &Before) -> Result<bool> {
+        Ok(match before {
+            _ if matches!(self.key, Key::File(_)) => true,
+            Before::Intact(found) => self.is_ours(found)?.is_none(),
+            _ => false,
+        })
+    }
+
+    /// What [`Self::sign`] would do. Changes nothing and asks nobody; so Microsoft's tool has no say.
     ///
     /// # Errors
     /// The file cannot be read, or is of another kind.
     pub fn intent(&self, file: &Path) -> Result<Intent> {
-        let (signs, why) = match Before::of(file)? {
-            Before::Unsigned => (true, "it has no signature".to_owned()),
-            Before::Broken(why) => (true, format!("its signature is replaced: {why}")),
-            Before::Intact(found) => {
-                let signer = found.signer.clone().unwrap_or_default();
-                let known = self.known()?.map(|it| &*it.fingerprint);
-                match known.is_some() && found.fingerprint.as_deref() == known {
-                    false => (false, format!("it carries the signature of {signer}")),
-                    true if self.lacks_timestamp(&found) => {
-                        (true, "its signature has no timestamp".to_owned())
-                    }
-                    true => (false, "it carries this signature already".to_owned()),
-                }
+        let (keeps, why) = match self.judge(file, Before::of(file)?)? {
+            Judgement::Sign(None) => (None, "it has no signature".to_owned()),
+            Judgement::Sign(Some(why)) => (None, format!("its signature is replaced: {why}")),
+            Judgement::Ours(made) => (Some(made), "it carries this signature already".to_owned()),
+            Judgement::Theirs(made) => {
+                let why = format!("it carries a valid signature of {}", made.signer);
+                (Some(made), why)
             }
         };
-        Ok(Intent { signs, why })
+        Ok(Intent { keeps, why })
     }
 
     /// What a file carries, if that is just what signing it would give but for the time. Somebody who
@@ -213,12 +220,12 @@ impl Signer {
         let Ok(found) = found::read(file, &found::trust(&self.config)?) else {
             return Ok(None);
         };
-        let ours = self.known()?.map(|it| &*it.fingerprint);
-        let first = found.first().filter(|it| {
-            let is_ours = it.fingerprint.is_some() && it.fingerprint.as_deref() == ours;
-            is_ours && it.problems.is_empty() && !self.lacks_timestamp(it)
-        });
-        Ok(first.map(Made::of))
+        let Some(first) = found.first() else {
+            return Ok(None);
+        };
+        let is_good = first.problems.is_empty() && !self.lacks_timestamp(first);
+        let is_ours = self.is_ours(first)? == Some(true);
+        Ok((is_good && is_ours).then(|| Made::of(first)))
     }
 
     fn lacks_timestamp(&self, found: &xtask_signed::Signed) -> bool {
@@ -324,6 +331,11 @@ impl Signer {
 }
 
 impl Made {
+    /// For people: whose it is.
+    pub fn shown(&self) -> String {
+        format!("{} (certificate {})", self.signer, self.fingerprint)
+    }
+
     fn of(found: &xtask_signed::Signed) -> Self {
         Self {
             signer: found.signer.clone().unwrap_or_default(),

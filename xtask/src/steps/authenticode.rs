@@ -3,7 +3,7 @@
 
 mod kept;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
 use serde::Serialize;
@@ -35,6 +35,9 @@ pub(super) struct Policy {
     timestamp: Timestamping,
     description: Option<String>,
     url: Option<String>,
+    /// Whose signatures stay.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    leave: Vec<String>,
 }
 
 impl Policy {
@@ -46,6 +49,7 @@ impl Policy {
             timestamp: signer.timestamping(),
             description: label.description,
             url: label.url,
+            leave: release.config.sign.windows.leave_signed_by.clone(),
         })
     }
 }
@@ -79,10 +83,8 @@ pub(super) fn sign_all(
     let programs = programs(out.path())?;
     for (number, path) in programs.iter().enumerate() {
         let file = out.file(path)?;
-        let name = kept.as_ref().map(|it| it.name(&file)).transpose()?;
-        if let (Some(kept), Some(name)) = (&mut kept, &name)
-            && let Some(made) = kept.take(name, signer, &file)?
-        {
+        let name = kept.name(&file)?;
+        if let Some(made) = kept.take(&name, signer, &file)? {
             said.kept += 1;
             said.signed.push(made);
             continue;
@@ -93,14 +95,12 @@ pub(super) fn sign_all(
             programs.len()
         ))?;
         let outcome = signer.sign(cx, &file)?;
-        if let (Outcome::Signed(_), Some(kept), Some(name)) = (&outcome, &kept, &name) {
-            kept.add(name, &file)?;
+        if let Outcome::Signed(_) = &outcome {
+            kept.add(&name, &file)?;
         }
         said.add(path, outcome);
     }
-    if let Some(kept) = kept {
-        kept.clear()?;
-    }
+    kept.clear()?;
     said.record(cx);
     Ok(())
 }
@@ -174,7 +174,8 @@ fn programs(folder: &Path) -> Result<Vec<String>> {
 struct Said {
     signed: Vec<Made>,
     already: Vec<String>,
-    foreign: Vec<String>,
+    /// By whose they are.
+    foreign: BTreeMap<String, Vec<String>>,
     /// How many of the signed ones are so since an earlier run.
     kept: usize,
 }
@@ -184,7 +185,10 @@ impl Said {
         match outcome {
             Outcome::Signed(made) => self.signed.push(made),
             Outcome::Already(_) => self.already.push(path.to_owned()),
-            Outcome::Foreign(signer) => self.foreign.push(format!("{path} ({signer})")),
+            Outcome::Foreign(made) => {
+                let files = self.foreign.entry(made.shown()).or_default();
+                files.push(path.to_owned());
+            }
         }
     }
 
@@ -218,7 +222,11 @@ impl Said {
             cx.fact("signed before", self.already.join(", "));
         }
         if !self.foreign.is_empty() {
-            cx.fact("left alone, signed by others", self.foreign.join(", "));
+            let each = |(signer, files): (&String, &Vec<String>)| {
+                format!("{signer}: {}", files.join(", "))
+            };
+            let all: Vec<_> = self.foreign.iter().map(each).collect();
+            cx.fact("left alone, signed by others", all.join("; "));
         }
     }
 }

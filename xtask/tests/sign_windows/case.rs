@@ -152,7 +152,7 @@ impl Case {
                 let time = time.map_or("no timestamp".to_owned(), |it| format!("time by {it}"));
                 format!("signed by {}, {time}\n", made.signer)
             }
-            Ok(Outcome::Foreign(signer)) => format!("keeps the signature of {signer}\n"),
+            Ok(Outcome::Foreign(made)) => format!("keeps the signature of {}\n", made.signer),
             Ok(Outcome::Already(made)) => format!("is signed by {} already\n", made.signer),
             Err(error) => format!("error: {error:#}\n"),
         };

@@ -1,6 +1,6 @@
 //! Which files are signed, how, and which are left alone.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::{os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
 
 use expect_test::{Expect, expect};
 use fs_err as fs;
@@ -97,36 +97,166 @@ fn a_signature_is_not_made_twice() {
     assert_eq!(case.server.requests().unwrap(), 1);
 }
 
+/// Signs with one of the practice PKI's, without a word of this program; `more` is what osslsigncode
+/// is told besides.
+pub fn signed_by(case: &Case, name: &str, more: &[&str]) -> PathBuf {
+    let (unsigned, signed) = (case.pe("unsigned.dll"), case.root().join("library.dll"));
+    fs::remove_file(&signed).ok();
+    let p12 = case.pki.identity(name).p12_with_chain;
+    let mut sign = std::process::Command::new("osslsigncode");
+    sign.args(["sign", "-h", "sha256", "-pkcs12"]).arg(p12);
+    sign.arg("-readpass")
+        .arg(case.pki.password_file())
+        .args(more);
+    sign.arg("-in").arg(unsigned).arg("-out").arg(&signed);
+    tools::run(&mut sign).unwrap();
+    signed
+}
+
 #[test]
-fn signatures_of_others_are_left_alone() {
-    let Some(mut case) = Case::new() else { return };
-    // Also of one whom nobody trusts here, and of one whose certificate has expired since.
-    for name in ["other", "stranger"] {
-        let file = case.pe("library.dll");
-        case.config.sign.windows.trust = None;
-        case.sign(&case.signer(name), &file);
-        case.config.sign.windows.trust = Some(case.pki.root());
+fn valid_signatures_of_others_are_left_alone() {
+    let Some(case) = Case::new() else { return };
+    let tsa = case.pki.identity("tsa");
+    let long_ago = format!("{}", now() - 400 * 24 * 60 * 60);
+    let then = [
+        "-TSA-certs",
+        tsa.chain.to_str().unwrap(),
+        "-TSA-key",
+        tsa.key.to_str().unwrap(),
+        "-TSA-time",
+        &long_ago,
+    ];
+    let check = |name: &str, more: &[&str], expected: Expect| {
+        let file = signed_by(&case, name, more);
         let before = fs::read(&file).unwrap();
         let said = case.sign(&case.signer("leaf"), &file);
-        assert!(
-            said.starts_with("keeps the signature of Practice "),
-            "{said}"
-        );
-        assert!(fs::read(&file).unwrap() == before);
-    }
-    let file = case.pe("old.dll");
-    let p12 = case.pki.identity("expired").p12_with_chain;
-    let mut sign = std::process::Command::new("osslsigncode");
-    sign.args(["sign", "-h", "sha256", "-pkcs12"])
-        .arg(p12)
-        .arg("-readpass");
-    sign.arg(case.pki.password_file()).arg("-in").arg(&file);
-    let signed = case.root().join("signed.dll");
-    tools::run(sign.arg("-out").arg(&signed)).unwrap();
-    expect![[r#"
+        expected.assert_eq(&said);
+        let is_same = fs::read(&file).unwrap() == before;
+        assert_eq!(is_same, said.starts_with("keeps"), "{name}");
+    };
+    check(
+        "other",
+        &[],
+        expect![[r#"
+        keeps the signature of Practice Other Publisher
+    "#]],
+    );
+    check(
+        "expired",
+        &[],
+        expect![[r#"
+        library.dll: the signature in it was replaced: that of Practice Expired is not valid: the certificate of Practice Expired had expired
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]],
+    );
+    check(
+        "expired",
+        &then,
+        expect![[r#"
         keeps the signature of Practice Expired
+    "#]],
+    );
+    check(
+        "early",
+        &[],
+        expect![[r#"
+        library.dll: the signature in it was replaced: that of Practice Early is not valid: the certificate of Practice Early was not valid yet
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]],
+    );
+    check(
+        "server",
+        &[],
+        expect![[r#"
+        library.dll: the signature in it was replaced: that of Practice TLS Server is not valid: the certificate of Practice TLS Server is not made for code signing
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]],
+    );
+    check(
+        "stranger",
+        &[],
+        expect![[r#"
+        library.dll: the signature in it was replaced: that of Practice Stranger is not valid: nobody but itself vouches for the certificate
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]],
+    );
+    // Whom the configuration trusts matters for its own signatures alone.
+    let theirs = of_another_root(&case);
+    expect![[r#"
+        keeps the signature of Practice Other Publisher
     "#]]
-    .assert_eq(&case.sign(&case.signer("leaf"), &signed));
+    .assert_eq(&case.sign(&case.signer("leaf"), &theirs));
+}
+
+/// Signed by somebody who leads to a root that Windows does not know.
+pub fn of_another_root(case: &Case) -> PathBuf {
+    let (root, other) = (case.pki.file("tls-root.pem"), case.pki.identity("other"));
+    let at = |name: &str| case.root().join(name).display().to_string();
+    fs::write(at("extensions"), "extendedKeyUsage=codeSigning\n").unwrap();
+    let run = |program: &str, words: &str| {
+        let mut command = Command::new(program);
+        tools::run(command.args(words.split(' '))).unwrap();
+    };
+    let request = case.pki.file("other.csr").display().to_string();
+    let (root, key) = (root.display(), case.pki.file("tls-root.key"));
+    run(
+        "openssl",
+        &format!(
+            "x509 -req -in {request} -CA {root} -CAkey {} -set_serial 9 -days 3 -extfile {} -out {}",
+            key.display(),
+            at("extensions"),
+            at("leaf.pem")
+        ),
+    );
+    let chain = [at("leaf.pem"), root.to_string()].map(|it| fs::read(it).unwrap());
+    fs::write(at("chain.pem"), chain.concat()).unwrap();
+    case.pe("unsigned.dll");
+    run(
+        "osslsigncode",
+        &format!(
+            "sign -h sha256 -certs {} -key {} -in {} -out {}",
+            at("chain.pem"),
+            other.key.display(),
+            at("unsigned.dll"),
+            at("doubted.dll")
+        ),
+    );
+    at("doubted.dll").into()
+}
+
+#[test]
+fn only_the_signatures_of_those_who_are_named_are_left_alone() {
+    let Some(mut case) = Case::new() else { return };
+    let mut check = |names: &[&str], expected: Expect| {
+        let file = signed_by(&case, "other", &[]);
+        let names = names.iter().map(|it| (*it).to_owned());
+        case.config.sign.windows.leave_signed_by = names.collect();
+        expected.assert_eq(&case.sign(&case.signer("leaf"), &file));
+    };
+    check(
+        &["Practice Other Publisher"],
+        expect![[r#"
+        keeps the signature of Practice Other Publisher
+    "#]],
+    );
+    check(
+        &["Somebody", "Practice"],
+        expect![[r#"
+        keeps the signature of Practice Other Publisher
+    "#]],
+    );
+    check(
+        &["Somebody"],
+        expect![[r#"
+        library.dll: the signature in it was replaced: `sign.windows.leave-signed-by` does not name Practice Other Publisher
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]],
+    );
+}
+
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap().as_secs()
 }
 
 #[test]

@@ -155,15 +155,16 @@ fn every_program_of_the_stage_is_signed() {
     let (code, out, said) = case.step(&step);
     assert_eq!(code.sidecars[0].executable, "sidecars/x/x.exe");
     assert_eq!(code.left_alone, ["sidecars/x/lib/python3.dll"]);
-    let certificate = &case.read(&out.path().join("small.exe"))[0]
-        .fingerprint
-        .clone()
-        .unwrap();
+    let of = |name: &str| {
+        let read = case.read(&out.path().join(name));
+        read[0].fingerprint.clone().unwrap()
+    };
+    let (certificate, theirs) = (&of("small.exe"), of("sidecars/x/lib/python3.dll"));
     expect![[r#"
         signature: Authenticode by Practice Publisher (certificate [HASH]), timestamp by Practice Timestamps, 5 files
-        left alone, signed by others: sidecars/x/lib/python3.dll (Practice Other Publisher)
+        left alone, signed by others: Practice Other Publisher (certificate [THEIRS]): sidecars/x/lib/python3.dll
     "#]]
-    .assert_eq(&said.replace(certificate, "[HASH]"));
+    .assert_eq(&said.replace(certificate, "[HASH]").replace(&theirs, "[THEIRS]"));
     for (name, signer) in [
         ("small.exe", "Practice Publisher"),
         ("helper.exe", "Practice Publisher"),
@@ -392,6 +393,7 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     };
     let theirs = case.pe("theirs.dll");
     case.sign(&case.signer("other"), &theirs);
+    let other = case.read(&theirs)[0].fingerprint.clone().unwrap();
     fs::remove_dir_all(case.state()).unwrap();
     let files = [
         file("app.exe", Some(case.pe("app.exe")), Format::Pe),
@@ -405,13 +407,13 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
         let rows = plan::cells(&rows)
             .into_iter()
             .map(|it| it.join(" | ") + "\n");
-        rows.collect::<String>()
+        rows.collect::<String>().replace(&other[..16], "[HASH]")
     };
     let release = case.signed_release(&variables);
     let before = fs::read(case.root().join("app.exe")).unwrap();
     expect![[r#"
         1 | sign | app.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it has no signature
-        2 | sign | theirs.dll | PE | leave alone |  |  |  | it carries the signature of Practice Other Publisher
+        2 | sign | theirs.dll | PE | leave alone | Practice Other Publisher ([HASH]…) |  |  | it carries a valid signature of Practice Other Publisher
         3 | bundle | setup.exe: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
         4 | bundle | setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the bundler has it signed while it works
         5 | sign-installers | setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
@@ -422,12 +424,12 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     assert!(fs::read(case.root().join("app.exe")).unwrap() == before);
     // Only what signing leaves behind tells whose certificate it is.
     let signer = release.windows.as_ref().unwrap();
-    let fingerprint = signer.certificate(&case).unwrap().unwrap();
+    let fingerprint = signer.certificate(&case).unwrap();
     let identity = format!("Practice Publisher ({}…)", &fingerprint[..16]);
     assert!(shown(&case.signed_release(&variables)).contains(&identity));
     expect![[r#"
         1 | sign | app.exe | PE | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
-        2 | sign | theirs.dll | PE | leave alone |  |  |  | it carries the signature of Practice Other Publisher
+        2 | sign | theirs.dll | PE | leave alone | Practice Other Publisher ([HASH]…) |  |  | it carries a valid signature of Practice Other Publisher
         3 | sign-installers | setup.exe | PE | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
         4 | sign-installers | setup.msi | MSI | NOT signed |  |  |  | not signed for Windows (Authenticode): no certificate is set
     "#]]

@@ -123,6 +123,14 @@ pub(crate) struct Windows {
     /// With `trust` but without these, a timestamp does not make up for a certificate that has expired since.
     #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none: the chain's end is not looked at")))]
     pub timestamp_trust: Option<String>,
+    /// By what the certificates that `azure` or `command` signs with are known: their common name, or
+    /// the whole subject. They may be others every day.
+    #[cfg_attr(test, schemars(extend("x-form" = "text", "x-default" = "learned from the first signature")))]
+    pub publisher: Option<String>,
+    /// Whose signatures on files that others made stay as they are, by common name or organization.
+    /// All others are replaced. Without this, every one that is valid stays.
+    #[cfg_attr(test, schemars(extend("x-form" = "text")))]
+    pub leave_signed_by: Vec<String>,
 }
 
 impl Default for Windows {
@@ -147,6 +155,8 @@ impl Default for Windows {
             url: None,
             trust: None,
             timestamp_trust: None,
+            publisher: None,
+            leave_signed_by: Vec::new(),
         }
     }
 }

@@ -239,6 +239,17 @@ fn sections_contradict_each_other() {
               |        ^^^^^^^^^ what decides an output is written down
         "#]],
     );
+    check(
+        "[sign.windows]\npublisher = 'Example GmbH'\n",
+        expect![[r#"
+        the configuration has a problem
+
+        packaging/dist.toml:2:13: only the certificates of `azure` and `command` are known by their publisher
+          |
+        2 | publisher = 'Example GmbH'
+          |             ^^^^^^^^^^^^^^ leave it out
+    "#]],
+    );
 }
 
 #[test]

@@ -120,6 +120,10 @@ pub struct WindowsSigning {
     pub trust: Option<PathBuf>,
     /// PEM: one of these every timestamp must lead to.
     pub timestamp_trust: Option<PathBuf>,
+    /// The name in the certificates of Azure or of a command; `None` learns it from a signature.
+    pub publisher: Option<String>,
+    /// By common name or organization, whose valid signatures stay as they are; empty is everybody's.
+    pub leave_signed_by: Vec<String>,
 }
 
 /// Whose key signs for Windows.

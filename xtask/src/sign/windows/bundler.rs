@@ -40,6 +40,9 @@ impl Signer {
     pub fn call_for_bundler(&self, config: &Config, target: &Target, work: &Path) -> Result<Call> {
         let mut args = vec!["sign".to_owned(), "--for-bundler".to_owned()];
         args.extend(["--target".to_owned(), target.name.clone()]);
+        if self.allow_secret_in_args {
+            args.push("--allow-secret-in-args".to_owned());
+        }
         if let Some(file) = &config.file {
             args.extend(["--config".to_owned(), file.to_string_lossy().into_owned()]);
         }
@@ -107,6 +110,7 @@ pub fn sign_for_bundler(
     state: &Path,
     hands: &impl Hands,
     file: &Path,
+    allow_secret_in_args: bool,
 ) -> Result<()> {
     let name = file.display();
     if !Format::of(file)?.is_windows() {
@@ -127,14 +131,14 @@ pub fn sign_for_bundler(
     let wish = Wish {
         // Whether it is to be used was decided by who started the bundler.
         publisher: true,
-        allow_secret_in_args: false,
+        allow_secret_in_args,
     };
     let signer = Signer::new(config, secrets, state, wish)?;
     let signer = signer.context("no certificate was handed on to sign it with")?;
     let text = match signer.sign(hands, file)? {
         Outcome::Signed(made) => format!("{name} is signed by {}", made.signer),
         Outcome::Already(_) => format!("{name} is signed already"),
-        Outcome::Foreign(signer) => format!("{name} keeps the signature of {signer}"),
+        Outcome::Foreign(made) => format!("{name} keeps the signature of {}", made.shown()),
     };
     hands.note(Level::Info, text);
     Ok(())

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use xtask_signed::{Signed, Timestamp};
 
-use super::{Made, Signer, found};
+use super::{Made, Signer, found, identity::Known};
 use crate::{config::Timestamping, sign::hands::Hands};
 
 /// How far a timestamp may be from our own clock: more than clocks differ and networks wait.
@@ -28,16 +28,17 @@ pub(super) fn signature(signer: &Signer, file: &Path, timestamping: Timestamping
     let found = found::read(file, &found::trust(&signer.config)?)?;
     let first = found.first().context("it carries no signature")?;
     let made = accept(first, timestamping, SystemTime::now())?;
-    let expected = match signer.known()? {
-        Some(known) => &*known.fingerprint,
-        None => signer.learn(&made),
-    };
+    let certificate = first.certificate.as_ref();
+    let certificate = certificate.context("its certificate is missing")?;
     ensure!(
-        made.fingerprint == expected,
-        "it is signed by another certificate, {} ({}), than the one expected ({expected})",
+        signer.recognizes(certificate)?.unwrap_or(true),
+        "it is signed by another certificate, {} ({}), than the one expected ({})",
         made.signer,
-        made.fingerprint
+        made.fingerprint,
+        signer.expected()?
     );
+    // Of identities that only their signature tells, the first one counts for all files.
+    signer.remember(&Known::of(certificate))?;
     Ok(made)
 }
 
@@ -83,6 +84,7 @@ mod tests {
                 format: Format::Pe,
                 signer: Some("Somebody".to_owned()),
                 fingerprint: None,
+                certificate: None,
                 timestamp: offset.map(|it| Timestamp {
                     seconds: seconds(it),
                     authority: "Server".to_owned(),

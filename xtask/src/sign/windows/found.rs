@@ -59,7 +59,7 @@ pub enum Before {
     /// No signature.
     Unsigned,
     /// A signature over just these bytes.
-    Intact(Signed),
+    Intact(Box<Signed>),
     /// Something that is no good signature, and why.
     Broken(String),
 }
@@ -86,7 +86,7 @@ impl Before {
             return Ok(Self::Unsigned);
         };
         if first.intact {
-            return Ok(Self::Intact(first));
+            return Ok(Self::Intact(Box::new(first)));
         }
         let why = first.problems.into_iter().next().unwrap_or_default();
         Ok(Self::Broken(why))

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use xtask_signed::Certificate;
 
-use super::{Made, Signer, found};
+use super::{Signer, found};
 use crate::{
     config::{Azure, Pkcs11, WindowsIdentity},
     engine::{
@@ -32,12 +32,42 @@ pub struct Wish {
 }
 
 /// What is known of a certificate.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
     /// SHA-256, in hex.
     pub(super) fingerprint: String,
     /// The common name.
     pub(super) name: String,
+    /// What stays when it is renewed.
+    pub(super) publisher: Publisher,
+}
+
+/// Whom a certificate names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Publisher {
+    /// The whole subject.
+    subject: String,
+    /// What Azure calls somebody for good: numbers below [`FOR_GOOD`]. Empty for others.
+    ids: Vec<String>,
+}
+
+/// Extended key usages by which Azure knows whom it has once identified, however the subject changes
+/// and although each certificate lasts three days.
+const FOR_GOOD: &str = "1.3.6.1.4.1.311.97.";
+
+impl Known {
+    pub(super) fn of(certificate: &Certificate) -> Self {
+        let mut ids = certificate.purposes();
+        ids.retain(|it| it.starts_with(FOR_GOOD));
+        Self {
+            fingerprint: certificate.fingerprint(),
+            name: certificate.name(),
+            publisher: Publisher {
+                subject: certificate.subject(),
+                ids,
+            },
+        }
+    }
 }
 
 /// The key that signs.
@@ -59,8 +89,8 @@ pub(super) const FOR_SERVICES: [&str; 6] = [
     "CSC_KEY_PASSWORD",
 ];
 
-/// Which certificate a PKCS#12 file holds, by the SHA-256 of the file.
-const KNOWN: &str = "cache/windows-certificates.v1.json";
+/// Whose certificate it is, by [`Signer::source`].
+const KNOWN: &str = "cache/windows-certificates.v2.json";
 
 impl Key {
     /// None if there is none.
@@ -87,6 +117,11 @@ impl Key {
             WindowsIdentity::Azure(account) => Self::Azure(account),
             WindowsIdentity::Command(words) => Self::Command(words),
         }))
+    }
+
+    /// Whether somebody else keeps the certificate, and may renew it any day.
+    pub(super) fn is_a_service(&self) -> bool {
+        matches!(self, Self::Azure(_) | Self::Command(_))
     }
 
     /// What to look at when it does not sign.
@@ -151,9 +186,7 @@ impl Signer {
     /// The key's file cannot be opened, or a file that is named cannot be read.
     pub fn identity_input(&self, hands: &impl Hands) -> Result<String> {
         Ok(match &self.key {
-            Key::File(..) | Key::Pkcs11(_) => self
-                .certificate(hands)?
-                .context("the certificate is not known")?,
+            Key::File(..) | Key::Pkcs11(_) => self.certificate(hands)?,
             Key::Store(thumbprint) => format!("store {thumbprint}"),
             Key::Azure(account) => {
                 let metadata = fs::read(&account.metadata)?;
@@ -163,63 +196,75 @@ impl Signer {
         })
     }
 
-    /// SHA-256 of the certificate that signs; none if only its signature will tell. A file is opened
-    /// for this once, by signing something small: it shows a wrong password before anything is built.
+    /// SHA-256 of the certificate that signs, in hex. The key is used for this once in a process, to sign
+    /// something small: it shows a wrong password before anything is built, whatever is remembered of
+    /// the file.
     ///
     /// # Errors
     /// The password is wrong, the tool is missing, or the disk's.
-    pub fn certificate(&self, hands: &impl Hands) -> Result<Option<String>> {
-        if let Some(known) = self.known()? {
-            return Ok(Some(known.fingerprint.clone()));
+    pub fn certificate(&self, hands: &impl Hands) -> Result<String> {
+        if let Key::Pkcs11(token) = &self.key {
+            let chain = Certificate::read_all(&token.certificate)?;
+            let first = chain.first().context("a file without a certificate")?;
+            return Ok(first.fingerprint());
         }
-        let Key::File(file) = &self.key else {
-            return Ok(None);
-        };
+        if let Some(known) = self.certificate.get() {
+            return Ok(known.fingerprint.clone());
+        }
         let folder = self.folder()?;
         let (sample, signed) = (folder.join("sample.dll"), folder.join("signed/sample.dll"));
         fs::write(&sample, sample_library())?;
         self.sign_sample(hands, &sample, &signed)?;
         let found = found::read(&signed, &found::trust(&self.config)?)?;
         fs::remove_dir_all(folder)?;
-        let known = found.into_iter().next().and_then(|it| {
-            Some(Known {
-                fingerprint: it.fingerprint?,
-                name: it.signer?,
-            })
-        });
-        let known = known.context("a signature without a certificate")?;
-        self.remember(&file.bytes, &known)?;
-        Ok(Some(
-            self.certificate.get_or_init(|| known).fingerprint.clone(),
+        let found = found.into_iter().next().and_then(|it| it.certificate);
+        let known = Known::of(&found.context("a signature without a certificate")?);
+        self.remember(&known)?;
+        Ok(known.fingerprint)
+    }
+
+    /// What is known of the certificate without using the key; of services, of the one that they used
+    /// last.
+    pub(super) fn known(&self) -> Result<Option<Known>> {
+        if let Some(known) = self.certificate.get() {
+            return Ok(Some(known.clone()));
+        }
+        if let Key::Pkcs11(token) = &self.key {
+            let chain = Certificate::read_all(&token.certificate)?;
+            return Ok(chain.first().map(Known::of));
+        }
+        Ok(self.remembered().remove(&self.source()?))
+    }
+
+    /// For people: by what a signature is known to be this key's.
+    pub(super) fn expected(&self) -> Result<String> {
+        if let Key::Store(thumbprint) = &self.key {
+            return Ok(format!("SHA-1 {thumbprint}"));
+        }
+        let known = self.known()?;
+        if !self.key.is_a_service() {
+            return Ok(known.map_or_else(String::new, |it| it.fingerprint));
+        }
+        let subject = known.map(|it| it.publisher.subject);
+        let publisher = self.config.publisher.clone().or(subject);
+        Ok(format!(
+            "{}; if that has changed, state it as `sign.windows.publisher`",
+            publisher.unwrap_or_default()
         ))
     }
 
-    /// What is known of the certificate without using the key.
-    pub(super) fn known(&self) -> Result<Option<&Known>> {
-        if let Some(known) = self.certificate.get() {
-            return Ok(Some(known));
+    /// Keeps whose certificate it is, for this process and all later ones.
+    pub(super) fn remember(&self, found: &Known) -> Result<()> {
+        if self.certificate.set(found.clone()).is_err() {
+            return Ok(());
         }
-        let known = match &self.key {
-            Key::File(file) => self.remembered().remove(&digest(&file.bytes)),
-            Key::Pkcs11(token) => {
-                let chain = Certificate::read_all(&token.certificate)?;
-                chain.first().map(|it| Known {
-                    fingerprint: it.fingerprint(),
-                    name: it.name(),
-                })
-            }
-            _ => None,
-        };
-        Ok(known.map(|it| self.certificate.get_or_init(|| it)))
-    }
-
-    /// Of identities that only their signature tells, the first one counts for all files of a run.
-    pub(super) fn learn(&self, made: &Made) -> &str {
-        let known = || Known {
-            fingerprint: made.fingerprint.clone(),
-            name: made.signer.clone(),
-        };
-        &self.certificate.get_or_init(known).fingerprint
+        let (mut all, source) = (self.remembered(), self.source()?);
+        if all.get(&source) == Some(found) {
+            return Ok(());
+        }
+        all.insert(source, found.clone());
+        let path = self.state.join(KNOWN);
+        write_atomically(&path, &serde_json::to_vec_pretty(&all)?)
     }
 
     fn remembered(&self) -> BTreeMap<String, Known> {
@@ -227,11 +272,20 @@ impl Signer {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    fn remember(&self, file: &[u8], found: &Known) -> Result<()> {
-        let mut known = self.remembered();
-        known.insert(digest(file), found.clone());
-        let path = self.state.join(KNOWN);
-        write_atomically(&path, &serde_json::to_vec_pretty(&known)?)
+    /// SHA-256 of what leads to the key, in hex. Passwords have no part in it.
+    fn source(&self) -> Result<String> {
+        let mut hash = Sha256::new();
+        match &self.key {
+            Key::File(file) => hash.update(&file.bytes),
+            Key::Store(thumbprint) => hash.update(format!("store {thumbprint}")),
+            Key::Pkcs11(token) => hash.update(format!("token {}", token.key)),
+            Key::Azure(account) => {
+                hash.update("azure ");
+                hash.update(fs::read(&account.metadata)?);
+            }
+            Key::Command(words) => hash.update(format!("command {}", words.join("\0"))),
+        }
+        Ok(hex(&hash.finalize()))
     }
 
     /// The PKCS#12 file as a file, for tools; only while this runs.
@@ -242,10 +296,6 @@ impl Signer {
             false => self.private()?.file("identity.p12", bytes),
         }
     }
-}
-
-fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
 }
 
 /// The smallest library that can be signed: headers, and no sections.

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Signer, found::Before};
+use super::{Made, Signer, found::Before, judge::objection};
 use crate::{
     release::Release,
     sign::{
@@ -28,12 +28,15 @@ pub fn plan(release: &Release, files: &[File]) -> Result<Vec<Row>> {
 
 /// Where nobody signs, others may have.
 fn unsigned(release: &Release, file: &File) -> Result<Row> {
+    let leave = &release.config.sign.windows.leave_signed_by;
     let before = file.path.as_deref().map(Before::of).transpose()?;
     Ok(match before {
-        Some(Before::Intact(found)) => {
-            let signer = found.signer.unwrap_or_default();
-            let why = format!("it carries the signature of {signer}");
-            Row::leave(step(file), file, Action::LeaveAlone, &why)
+        Some(Before::Intact(found)) if objection(&found, leave).is_none() => {
+            let why = format!(
+                "it carries a valid signature of {}",
+                Made::of(&found).signer
+            );
+            kept(file, &Made::of(&found), &why)
         }
         _ => {
             let why = release.not_signed_for_windows();
@@ -74,16 +77,16 @@ impl Signer {
         let intent = match &file.path {
             Some(path) => self.intent(path)?,
             None => super::Intent {
-                signs: true,
+                keeps: None,
                 why: "it is not built yet".to_owned(),
             },
         };
-        Ok(match intent.signs {
-            true => {
+        Ok(match intent.keeps {
+            None => {
                 let identity = self.identity()?;
                 Row::sign(step(file), file, identity, self.tool_name(), &intent.why)
             }
-            false => Row::leave(step(file), file, Action::LeaveAlone, &intent.why),
+            Some(made) => kept(file, &made, &intent.why),
         })
     }
 
@@ -94,15 +97,31 @@ impl Signer {
     pub fn identity(&self) -> Result<Identity> {
         let known = self.known()?;
         Ok(match known {
+            // Tomorrow it may have another certificate.
+            Some(known) if self.key.is_a_service() => Identity {
+                name: known.name,
+                fingerprint: String::new(),
+            },
             Some(known) => Identity {
-                name: known.name.clone(),
-                fingerprint: known.fingerprint.clone(),
+                name: known.name,
+                fingerprint: known.fingerprint,
             },
             None => Identity {
                 name: self.identity_text(),
                 fingerprint: String::new(),
             },
         })
+    }
+}
+
+/// A file that keeps the signature that it has; the identity is whose that is.
+fn kept(file: &File, made: &Made, why: &str) -> Row {
+    Row {
+        identity: Some(Identity {
+            name: made.signer.clone(),
+            fingerprint: made.fingerprint.clone(),
+        }),
+        ..Row::leave(step(file), file, Action::LeaveAlone, why)
     }
 }
 

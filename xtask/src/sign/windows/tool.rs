@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow, bail};
 use fs_err as fs;
 
 use super::{
-    Signer, Wish,
+    Signer, TOUCH, Wish,
     attempts::{Meaning, Trouble, meaning},
     identity::{Key, for_services},
 };
@@ -191,7 +191,7 @@ impl Signer {
 
     /// Signs something small, to see whose certificate it is.
     pub(super) fn sign_sample(&self, hands: &impl Hands, file: &Path, into: &Path) -> Result<()> {
-        match self.sign_into(hands, file, into, LOOK) {
+        match self.sign_into(hands, file, into, TOUCH) {
             Ok(()) => Ok(()),
             Err(Trouble::Lasting(error)) => Err(self.explained(error, "a signature for practice")),
             Err(Trouble::Passing(why) | Trouble::Here(why)) => bail!("{}: {why}", self.tool.name()),
@@ -231,6 +231,24 @@ impl Signer {
         Ok(())
     }
 
+    /// What Microsoft's tool objects to in somebody else's signature, where there is one; none if
+    /// nothing. It knows the authorities that Windows trusts.
+    ///
+    /// # Errors
+    /// It could not be asked.
+    pub(super) fn doubt(&self, hands: &impl Hands, file: &Path) -> Result<Option<String>> {
+        let found = match &self.tool {
+            Tool::Signtool(program) => Some(program.clone()),
+            _ if cfg!(windows) => signtool::find(),
+            _ => None,
+        };
+        let Some(program) = found else {
+            return Ok(None);
+        };
+        let objection = ask_signtool(hands, &program, file)?;
+        Ok(objection.map(|it| format!("signtool: {it}")))
+    }
+
     /// What the tool's own check objects to; none if nothing.
     ///
     /// # Errors
@@ -252,16 +270,18 @@ impl Signer {
                 let is_stamped = self.config.timestamp == crate::config::Timestamping::Rfc3161;
                 Ok(osslsigncode::objection(&finished.printed, is_stamped))
             }
-            Tool::Signtool(program) => {
-                let command = signtool::verify(program, file);
-                let finished = hands.exec(command).timeout(LOOK).output()?;
-                let last = finished.tail.iter().rev().find(|it| !it.trim().is_empty());
-                let last = last.map_or("it failed", |it| it.trim()).to_owned();
-                Ok((!finished.status.success()).then_some(last))
-            }
+            Tool::Signtool(program) => ask_signtool(hands, program, file),
             Tool::Command(_) => Ok(None),
         }
     }
+}
+
+fn ask_signtool(hands: &impl Hands, program: &Path, file: &Path) -> Result<Option<String>> {
+    let command = signtool::verify(program, file);
+    let finished = hands.exec(command).timeout(LOOK).output()?;
+    let last = finished.tail.iter().rev().find(|it| !it.trim().is_empty());
+    let last = last.map_or("it failed", |it| it.trim()).to_owned();
+    Ok((!finished.status.success()).then_some(last))
 }
 
 /// The words of `sign.windows.command`, with the file in the place of `%1`.

@@ -27,20 +27,14 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// None if nobody can say beforehand whose signature it will be.
-    pub(super) fn of(
-        signer: &Signer,
-        policy: Option<&Policy>,
-        cx: &Context,
-    ) -> Result<Option<Self>> {
-        let Some(certificate) = signer.certificate(cx)? else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
+    /// What this key signed in this way.
+    pub(super) fn of(signer: &Signer, policy: Option<&Policy>, cx: &Context) -> Result<Self> {
+        let key = signer.identity_input(cx)?;
+        Ok(Self {
             folder: cx.cache("signed-for-windows")?,
-            how: format!("{certificate} {}", serde_json::to_string(&policy)?),
+            how: format!("{key} {}", serde_json::to_string(&policy)?),
             used: BTreeSet::new(),
-        }))
+        })
     }
 
     /// The name under which a file is kept, by its bytes before they are signed.
