@@ -364,6 +364,9 @@ impl ApiKey {
             Some(text) => content(&text).context("APPLE_API_KEY_PATH")?,
             None => usual(&id)?,
         };
+        // So far only the path is masked; and rcodesign gets all lines as one.
+        let pem = secrets.keep(pem).expose().to_owned();
+        secrets.keep(without_armor(&pem));
         ensure!(
             pem.trim_start().starts_with("-----BEGIN PRIVATE KEY-----"),
             "the API key is no .p8 file as App Store Connect hands it out"
@@ -373,16 +376,16 @@ impl ApiKey {
 
     /// Without its armor.
     fn der_base64(&self) -> Result<String> {
-        let lines = self
-            .pem
-            .trim()
-            .lines()
-            .filter(|it| !it.starts_with("-----"));
-        let body: String = lines.flat_map(|it| it.trim().chars()).collect();
+        let body = without_armor(&self.pem);
         let der = Base64::decode_to_vec(&body, None);
         ensure!(der.is_ok_and(|it| !it.is_empty()), "the API key is damaged");
         Ok(body)
     }
+}
+
+fn without_armor(pem: &str) -> String {
+    let lines = pem.trim().lines().filter(|it| !it.starts_with("-----"));
+    lines.flat_map(|it| it.trim().chars()).collect()
 }
 
 /// What a variable names or holds: a path, the text of the file, or that in base64.
@@ -423,4 +426,36 @@ fn usual(id: &str) -> Result<String> {
         )
     })?;
     Ok(fs_err::read_to_string(found)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::secret::Redactor;
+
+    #[test]
+    fn the_content_of_a_key_is_masked_wherever_it_comes_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let lines = ["MIGTAgEAMBMGByqGSM49AgEGCCqGSM49", "AwEHBHkwdwIBAQQgPracticeKeyOnly0"];
+        let pem = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            lines.join("\n")
+        );
+        let file = folder.path().join("key.p8");
+        fs_err::write(&file, &pem).unwrap();
+        let base64 = <Base64 as ct_codecs::Encoder>::encode_to_string(&pem).unwrap();
+        for path in [file.to_str().unwrap(), &pem, &base64] {
+            let redactor = Redactor::default();
+            let variables = [
+                ("APPLE_API_KEY", "PRACTICE42"),
+                ("APPLE_API_ISSUER", "0c0ffee0-1234"),
+                ("APPLE_API_KEY_PATH", path),
+            ];
+            let key = ApiKey::find(&Secrets::of(redactor.clone(), &variables));
+            let body = key.unwrap().unwrap().der_base64().unwrap();
+            for text in [lines[0], lines[1], &body, &base64] {
+                assert_eq!(redactor.redact(&format!("it is {text}!")), "it is ***!");
+            }
+        }
+    }
 }
