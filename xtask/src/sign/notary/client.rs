@@ -21,7 +21,7 @@ use crate::{
         private::Private,
         secrets::Secrets,
     },
-    tools::{notarytool, rcodesign},
+    tools::{network, notarytool, rcodesign},
 };
 
 /// How long one question may take.
@@ -273,7 +273,7 @@ impl Client {
                 .iter()
                 .any(|line| words.iter().any(|it| line.contains(it)))
         };
-        let passing = has(&NO_TICKET) || has(&TRANSIENT) || notarytool::is_transient(&ran.printed);
+        let passing = has(&NO_TICKET) || self.is_transient(&ran.printed);
         let error = failed(ran).into();
         Err(if passing {
             Trouble::Passing(error)
@@ -282,16 +282,21 @@ impl Client {
         })
     }
 
+    fn is_transient(&self, printed: &[String]) -> bool {
+        let words = |line: &String| TRANSIENT.iter().any(|it| line.contains(it));
+        match self {
+            Self::Rcodesign(_) => printed.iter().any(words) || network::failed(printed),
+            Self::Notarytool(_) => notarytool::is_transient(printed),
+        }
+    }
+
     fn trouble(&self, ran: Finished) -> Trouble {
         let has = |words: &[&str]| {
             ran.printed
                 .iter()
                 .any(|line| words.iter().any(|it| line.contains(it)))
         };
-        let transient = match self {
-            Self::Rcodesign(_) => has(&TRANSIENT),
-            Self::Notarytool(_) => notarytool::is_transient(&ran.printed),
-        };
+        let transient = self.is_transient(&ran.printed);
         if has(&FINAL) {
             let denied = !has(&["NOT_FOUND", "\"404\"", "code: 404", "does not belong"]);
             let error = anyhow::Error::from(failed(ran));
