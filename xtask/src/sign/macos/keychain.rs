@@ -11,7 +11,11 @@ use fs_err as fs;
 
 use crate::{
     engine::{files, processes, secret::Secret},
-    sign::{hands::Hands, private::Private, secrets::{Pkcs12, Secrets}},
+    sign::{
+        hands::Hands,
+        private::Private,
+        secrets::{Pkcs12, Secrets},
+    },
     tools::security,
 };
 

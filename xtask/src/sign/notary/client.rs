@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     config::{AppleSigning, AppleTool},
-    engine::exec::{CommandFailed, Finished},
+    engine::exec::{CommandFailed, Finished, Run},
     sign::{
         hands::Hands,
         macos::{failed, identity},
@@ -26,20 +26,22 @@ use crate::{
 
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(120);
-/// Words for what nobody can mend by asking again: who asks is not let in, or asks for something
-/// that is not there.
-const FINAL: [&str; 11] = [
+/// Words for what nobody can mend by asking again: who asks is not let in,
+const DENIED: [&str; 8] = [
     "NOT_AUTHORIZED",
     "Unauthenticated",
     "Unauthorized",
     "\"status\": \"401\"",
     "\"status\": \"403\"",
-    "\"status\": \"404\"",
     "HTTP status code: 401",
     "HTTP status code: 403",
+    "Invalid credentials",
+];
+/// or asks for something that is not there.
+const MISSING: [&str; 3] = [
+    "\"status\": \"404\"",
     "HTTP status code: 404",
     "does not exist or does not belong to your team",
-    "Invalid credentials",
 ];
 /// What `rcodesign` says when the network or Apple's servers failed.
 const TRANSIENT: [&str; 5] = [
@@ -85,6 +87,8 @@ pub enum Trouble {
     Passing(anyhow::Error),
     /// It will not.
     Final(anyhow::Error),
+    /// Apple does not let in who asks: nothing was done.
+    Denied(anyhow::Error),
 }
 
 /// What came of an upload.
@@ -154,7 +158,7 @@ impl Client {
     /// Uploads a file.
     ///
     /// # Errors
-    /// A [`Trouble`]: then Apple has not got it. Another error leaves that open.
+    /// A [`Trouble`]. Only after [`Trouble::Denied`] is it sure that Apple has not got it.
     pub fn submit(
         &self,
         hands: &dyn Hands,
@@ -224,17 +228,19 @@ impl Client {
     ///
     /// # Errors
     /// Apple cannot be asked.
-    pub fn find_by_name(&self, hands: &dyn Hands, name: &str) -> Result<Option<String>> {
+    pub fn find_by_name(
+        &self,
+        hands: &dyn Hands,
+        name: &str,
+    ) -> std::result::Result<Option<String>, Trouble> {
         let command = match self {
             Self::Rcodesign(key) => rcodesign::list_cmd(key),
             Self::Notarytool(login) => notarytool::history_cmd(login),
         };
-        let ran = hands
-            .exec(command)
-            .stdout_is_data()
-            .timeout(ANSWER)
-            .checked();
-        let ran = ran.context("Apple's list of submissions")?;
+        let ran = ended(hands.exec(command).stdout_is_data())?;
+        if !ran.status.success() {
+            return Err(self.trouble(ran));
+        }
         Ok(match self {
             Self::Rcodesign(_) => {
                 let text = String::from_utf8_lossy(&ran.stdout);
@@ -297,21 +303,17 @@ impl Client {
                 .any(|line| words.iter().any(|it| line.contains(it)))
         };
         let transient = self.is_transient(&ran.printed);
-        if has(&FINAL) {
-            let denied = !has(&["NOT_FOUND", "\"404\"", "code: 404", "does not belong"]);
-            let error = anyhow::Error::from(failed(ran));
-            return Trouble::Final(match denied {
-                true => error.context(format!("Apple refuses the login\nhint: {API_KEY_HINT}")),
-                false => {
-                    error.context("Apple knows no such submission: it belongs to another team")
-                }
-            });
-        }
-        let error = failed(ran).into();
-        if transient {
-            Trouble::Passing(error)
-        } else {
-            Trouble::Final(error)
+        let (missing, denied) = (has(&MISSING), has(&DENIED));
+        let error = anyhow::Error::from(failed(ran));
+        match () {
+            () if missing => Trouble::Final(
+                error.context("Apple knows no such submission: it belongs to another team"),
+            ),
+            () if denied => Trouble::Denied(
+                error.context(format!("Apple refuses the login\nhint: {API_KEY_HINT}")),
+            ),
+            () if transient => Trouble::Passing(error),
+            () => Trouble::Final(error),
         }
     }
 }
@@ -320,22 +322,30 @@ const API_KEY_HINT: &str = "make an API key in App Store Connect (Users and Acce
                             export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path \
                             of its .p8 file as APPLE_API_KEY_PATH";
 
+impl From<Trouble> for anyhow::Error {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Passing(error) | Trouble::Final(error) | Trouble::Denied(error) => error,
+        }
+    }
+}
+
 /// What takes too long may be quicker the next time.
 fn run(hands: &dyn Hands, command: Command) -> std::result::Result<Finished, Trouble> {
-    hands
-        .exec(command)
-        .timeout(ANSWER)
-        .output()
-        .map_err(|error| {
-            let slow = error
-                .downcast_ref::<CommandFailed>()
-                .is_some_and(CommandFailed::timed_out);
-            if slow {
-                Trouble::Passing(error)
-            } else {
-                Trouble::Final(error)
-            }
-        })
+    ended(hands.exec(command))
+}
+
+fn ended(run: Run<'_>) -> std::result::Result<Finished, Trouble> {
+    run.timeout(ANSWER).output().map_err(|error| {
+        let slow = error
+            .downcast_ref::<CommandFailed>()
+            .is_some_and(CommandFailed::timed_out);
+        if slow {
+            Trouble::Passing(error)
+        } else {
+            Trouble::Final(error)
+        }
+    })
 }
 
 /// A key of App Store Connect.
@@ -441,7 +451,10 @@ mod tests {
     #[test]
     fn the_content_of_a_key_is_masked_wherever_it_comes_from() {
         let folder = tempfile::tempdir().unwrap();
-        let lines = ["MIGTAgEAMBMGByqGSM49AgEGCCqGSM49", "AwEHBHkwdwIBAQQgPracticeKeyOnly0"];
+        let lines = [
+            "MIGTAgEAMBMGByqGSM49AgEGCCqGSM49",
+            "AwEHBHkwdwIBAQQgPracticeKeyOnly0",
+        ];
         let pem = format!(
             "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
             lines.join("\n")
