@@ -17,6 +17,8 @@ mod answers;
 mod going_on;
 #[path = "notary/login.rs"]
 mod login;
+#[path = "notary/status.rs"]
+mod status;
 #[path = "notary/uploads.rs"]
 mod uploads;
 

@@ -1,6 +1,8 @@
 //! `notarize`: what Apple is asked to check, outside of the pipeline: submitted from any system,
 //! followed from any run.
 
+mod status;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -24,11 +26,10 @@ use crate::{
         step::Context,
     },
     release::Release,
-    report,
     sign::{
         hands::Loose,
         notary::{
-            Notarized, Notary,
+            self, Notarized, Notary,
             checkpoint::{Checkpoint, Status},
             client::Client,
             log,
@@ -43,7 +44,7 @@ use crate::{
 pub(super) fn notarize(world: &World, options: &Notarize) -> Result<ExitCode> {
     match options {
         Notarize::Submit(options) => submit(world, options),
-        Notarize::Status(of) => status(world, &of.target.parse()?),
+        Notarize::Status(options) => status::status(world, options),
         Notarize::Log(options) => show_log(world, options),
         Notarize::Resume(options) => resume(world, options),
     }
@@ -129,20 +130,26 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
             checkpoint.id = notary.client.find_by_name(notary.hands, &checkpoint.file)?;
             checkpoint.id().with_context(|| {
                 format!(
-                    "Apple knows no {}: submit it again with `cargo xtask notarize submit`",
-                    checkpoint.file
+                    "Apple knows no {}: its upload did not begin, or was broken off\n\
+                     hint: {}",
+                    checkpoint.file,
+                    notary::submit_again(&checkpoint, notary.state)
                 )
             })?;
+            checkpoint.status = Status::Submitted;
+            checkpoint.save(notary.state)?;
         }
         notary.answered(&mut checkpoint)?;
         let Some(product) = file.clone().or_else(|| checkpoint.product.clone()) else {
             return Ok("accepted; `cargo xtask dist` attaches the ticket".to_owned());
         };
         let shown = product.display().to_string();
+        let name = PathBuf::from(product.file_name().unwrap_or_default());
         let product = notary.root.join(product);
         if !product.exists() {
             return Ok(format!(
-                "accepted, but {shown} is not here: attach the ticket with `cargo xtask notarize resume FILE`"
+                "accepted, but {shown} is not here: where it lies, attach the ticket with `{}`",
+                notary::command(&["resume"], notary.state, &name)
             ));
         }
         if checkpoint.status == Status::Stapled {
@@ -349,31 +356,6 @@ fn shown(file: &Path) -> String {
         .into_owned()
 }
 
-fn status(world: &World, target: &Target) -> Result<ExitCode> {
-    let all = Checkpoint::all(&world.state(target))?;
-    if world.is_json() {
-        return print(&format!("{}\n", serde_json::to_string(&all)?));
-    }
-    if all.is_empty() {
-        return print("nothing was submitted to Apple from here\n");
-    }
-    let row = |it: &Checkpoint| {
-        let id = it.id.clone().unwrap_or_else(|| "-".to_owned());
-        vec![
-            it.file.clone(),
-            it.submitted.clone(),
-            it.status.to_string(),
-            id,
-        ]
-    };
-    let rows: Vec<_> = all.iter().map(row).collect();
-    let mut text = report::table(&["file", "submitted", "status", "submission"], &rows);
-    if all.iter().any(|it| it.status.is_open()) {
-        text += "\nnext: cargo xtask notarize resume\n";
-    }
-    print(&text)
-}
-
 fn show_log(world: &World, options: &NotaryLog) -> Result<ExitCode> {
     let target = options.of.target.parse()?;
     let state = world.state(&target);
@@ -403,11 +385,26 @@ fn show_log(world: &World, options: &NotaryLog) -> Result<ExitCode> {
 }
 
 fn ask_for_log(world: &World, state: &Path, id: &str) -> Result<serde_json::Value> {
-    let config = world.config()?;
-    let exec = world.exec(state, Events::default(), Release::withheld(&config));
     let private = Private::new(state)?;
-    let secrets = Secrets::new(exec.redactor.clone());
-    let client = Client::find(&config.sign.macos, &secrets, &private)?;
-    let log = Log::at(state.join("logs/notarize-log.log"));
-    client.with_context(no_login)?.log(&Loose { exec, log }, id)
+    let asking = Asking::new(world, state, &private)?;
+    asking.client.with_context(no_login)?.log(&asking.hands, id)
+}
+
+/// Who asks Apple outside of a run, and says nothing of it.
+struct Asking {
+    /// None without a login.
+    client: Option<Client>,
+    hands: Loose,
+}
+
+impl Asking {
+    fn new(world: &World, state: &Path, private: &Private) -> Result<Self> {
+        let config = world.config()?;
+        let exec = world.exec(state, Events::default(), Release::withheld(&config));
+        let secrets = Secrets::new(exec.redactor.clone());
+        let client = Client::find(&config.sign.macos, &secrets, private)?;
+        let log = Log::at(state.join("logs/notarize-ask.log"));
+        let hands = Loose { exec, log };
+        Ok(Self { client, hands })
+    }
 }

@@ -19,6 +19,7 @@ mod upload;
 
 use std::{
     path::Path,
+    process::Command,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -31,7 +32,7 @@ use self::{
     package::Package,
 };
 use super::hands::Hands;
-use crate::engine::{exec::Interrupted, session::EndsWith};
+use crate::engine::{exec::Interrupted, paste::pasteable, session::EndsWith};
 
 /// The exit status of a run that ends before Apple has answered: try again later (`EX_TEMPFAIL` of
 /// `sysexits.h`).
@@ -139,9 +140,27 @@ impl Notary<'_> {
                 "Apple has not answered within {waited}: {last}\n\
                  submission {id} of {}, submitted at {}, is remembered: nothing is submitted again\n\
                  hint: go on waiting with `{}`\n\
-                 hint: it has been hours, and Apple's system status shows no trouble? Then submit again \
-                 with `cargo xtask notarize submit --resubmit FILE`",
-                checkpoint.file, checkpoint.submitted, self.resume
+                 hint: it has been hours, and Apple's system status shows no trouble? Then submit again: {}",
+                checkpoint.file,
+                checkpoint.submitted,
+                self.resume,
+                self.again(checkpoint)
+            ),
+        }
+    }
+
+    /// How the same bytes are submitted again.
+    fn again(&self, checkpoint: &Checkpoint) -> String {
+        match &checkpoint.product {
+            Some(product) => {
+                let command = command(&["submit", "--resubmit"], self.state, product);
+                format!("`{command}`")
+            }
+            // Only the step has the file.
+            None => format!(
+                "remove {}, then `{}`",
+                checkpoint.path(self.state).display(),
+                self.resume
             ),
         }
     }
@@ -202,6 +221,25 @@ impl Notary<'_> {
             product.display()
         );
         self.now(checkpoint, Status::Stapled)
+    }
+}
+
+/// What to type to have `cargo xtask notarize` do this to a file, with the state that is used here.
+pub fn command(words: &[&str], state: &Path, file: &Path) -> String {
+    let mut command = Command::new("cargo");
+    command.args(["xtask", "notarize"]).args(words);
+    let target = state.file_name().filter(|it| *it != "macos");
+    if let Some(target) = target {
+        command.arg("--target").arg(target);
+    }
+    pasteable(command.arg(file), Path::new(""))
+}
+
+/// What to type to have what Apple never got submitted.
+pub fn submit_again(checkpoint: &Checkpoint, state: &Path) -> String {
+    match &checkpoint.product {
+        Some(product) => command(&["submit"], state, product),
+        None => "cargo xtask dist, with the same options".to_owned(),
     }
 }
 

@@ -161,22 +161,22 @@ fn slow_no_answer_in_time_has_an_exit_status_of_its_own() {
         check(
             &said,
             expect![[r#"
-            cargo xtask notarize submit --timeout [TIME] Practice.dmg for macos: 1 step, [JOBS] at a time
-            notarize:Practice.dmg  runs: it was asked for
-            notarize:Practice.dmg  failed after [TIME]: Apple has not answered within [TIME]: Apple has not decided submission [ID 1] of Practice-[SHA].dmg, submitted at [NOW], is remembered: nothing is submitted again
+                cargo xtask notarize submit --timeout [TIME] Practice.dmg for macos: 1 step, [JOBS] at a time
+                notarize:Practice.dmg  runs: it was asked for
+                notarize:Practice.dmg  failed after [TIME]: Apple has not answered within [TIME]: Apple has not decided submission [ID 1] of Practice-[SHA].dmg, submitted at [NOW], is remembered: nothing is submitted again
 
-            step  status  why  time
-            notarize:Practice.dmg  failed  it was asked for  [TIME]
-            1 failed in [TIME]
+                step  status  why  time
+                notarize:Practice.dmg  failed  it was asked for  [TIME]
+                1 failed in [TIME]
 
-            notarize:Practice.dmg failed: Apple has not answered within [TIME]: Apple has not decided
-              submission [ID 1] of Practice-[SHA].dmg, submitted at [NOW], is remembered: nothing is submitted again
-              log: [ROOT]/target/dist/macos/logs/notarize-Practice.dmg.log
-              hint: go on waiting with `cargo xtask notarize submit --timeout [TIME] Practice.dmg`
-              hint: it has been hours, and Apple's system status shows no trouble? Then submit again with `cargo xtask notarize submit --resubmit FILE`
-              resume: cargo xtask notarize submit --timeout [TIME] Practice.dmg
-            exit 75
-        "#]],
+                notarize:Practice.dmg failed: Apple has not answered within [TIME]: Apple has not decided
+                  submission [ID 1] of Practice-[SHA].dmg, submitted at [NOW], is remembered: nothing is submitted again
+                  log: [ROOT]/target/dist/macos/logs/notarize-Practice.dmg.log
+                  hint: go on waiting with `cargo xtask notarize submit --timeout [TIME] Practice.dmg`
+                  hint: it has been hours, and Apple's system status shows no trouble? Then submit again: `cargo xtask notarize submit --resubmit Practice.dmg`
+                  resume: cargo xtask notarize submit --timeout [TIME] Practice.dmg
+                exit 75
+            "#]],
         );
         assert!(mac.checkpoints()[0].contains("timed-out"));
         let said = mac.said("notarize resume --timeout 1s");

@@ -18,12 +18,12 @@ fn slow_a_killed_run_is_gone_on_with() {
         check(
             &mac.said("notarize status"),
             expect![[r#"
-            file  submitted  status  submission
-            Practice-[SHA].zip  [NOW]  submitted  [ID 1]
+                file  submitted  status  Apple says  submission
+                Practice-[SHA].zip  [NOW]  submitted  accepted  [ID 1]
 
-            next: cargo xtask notarize resume
-            exit 0
-        "#]],
+                next: cargo xtask notarize resume
+                exit 0
+            "#]],
         );
         check(
             &mac.said("notarize resume"),
@@ -92,15 +92,15 @@ fn another_machine_goes_on() {
     check(
         &mac.shown(&ran),
         expect![[r#"
-        cargo xtask notarize resume for macos: 1 step, [JOBS] at a time
-        notarize:Practice-[SHA].zip  runs: submitted, not answered in time at [NOW]
-        notarize:Practice-[SHA].zip  passed in [TIME]: accepted, but Practice.app is not here: attach the ticket with `cargo xtask notarize resume FILE`
+            cargo xtask notarize resume for macos: 1 step, [JOBS] at a time
+            notarize:Practice-[SHA].zip  runs: submitted, not answered in time at [NOW]
+            notarize:Practice-[SHA].zip  passed in [TIME]: accepted, but Practice.app is not here: where it lies, attach the ticket with `cargo xtask notarize resume Practice.app`
 
-        step  status  why  time
-        notarize:Practice-[SHA].zip  passed  accepted, but Practice.app is not here: attach the ticket with `cargo xtask notarize resume FILE`  [TIME]
-        1 passed in [TIME]
-        exit 0
-    "#]],
+            step  status  why  time
+            notarize:Practice-[SHA].zip  passed  accepted, but Practice.app is not here: where it lies, attach the ticket with `cargo xtask notarize resume Practice.app`  [TIME]
+            1 passed in [TIME]
+            exit 0
+        "#]],
     );
     let ran = here.project.run("notarize resume unpacked/Practice.app");
     check(

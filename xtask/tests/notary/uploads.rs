@@ -95,7 +95,8 @@ fn a_run_killed_while_it_uploads_finds_its_submission() {
     // Nobody can know whether all of it arrived: it is waited for, until somebody says otherwise.
     let said = mac.said("notarize submit Practice.dmg --timeout 1s");
     assert!(
-        said.contains("--resubmit") && said.ends_with("exit 75\n"),
+        said.contains("`cargo xtask notarize submit --resubmit Practice.dmg`")
+            && said.ends_with("exit 75\n"),
         "{said}"
     );
     submissions_are(&mac, 1);
