@@ -274,12 +274,17 @@ pub enum Notarize {
     Resume(Resume),
 }
 
-/// Whose submissions.
+/// Whose submissions, and who asks.
 #[derive(Args, Clone, Debug)]
 pub struct Notarized {
     /// macos, or a Rust target triple
     #[arg(long, value_name = "TARGET", default_value = "macos")]
     pub target: String,
+
+    /// Let notarytool have the password of an Apple ID as an argument: every user of the machine can
+    /// read it then
+    #[arg(long)]
+    pub allow_secret_in_args: bool,
 }
 
 /// Options of `notarize status`.

@@ -19,6 +19,8 @@ mod going_on;
 mod login;
 #[path = "notary/status.rs"]
 mod status;
+#[path = "notary/step.rs"]
+mod step;
 #[path = "notary/uploads.rs"]
 mod uploads;
 

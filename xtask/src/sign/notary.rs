@@ -9,11 +9,13 @@
 //! | [`package`] | the file that is uploaded |
 //! | [`upload`] | how it gets to Apple, once |
 //! | [`client`] | who asks Apple |
+//! | [`login`] | who may ask |
 //! | [`log`] | what Apple found |
 
 pub mod checkpoint;
 pub mod client;
 pub mod log;
+mod login;
 pub mod package;
 mod upload;
 

@@ -67,6 +67,12 @@ pub fn profile(name: &str, keychain: Option<&str>) -> Vec<OsString> {
     words
 }
 
+/// The arguments that log in by an Apple ID. Every process on the machine can read the password.
+pub fn apple_id(id: &str, password: &str, team: &str) -> Vec<OsString> {
+    let words = ["--apple-id", id, "--password", password, "--team-id", team];
+    words.map(OsString::from).into()
+}
+
 /// Uploads a file and does not wait.
 pub fn submit_cmd(login: &[OsString], file: &Path) -> Command {
     let mut command = command("submit", login);

@@ -7,7 +7,7 @@ use xtask_practice::{
     stand_ins::APPLE_PASSWORD,
 };
 
-use super::{both, check, mac::Mac, submissions_are};
+use super::{both, check, mac::Mac, project, submissions_are};
 
 #[test]
 fn slow_who_is_not_let_in_does_not_ask_again() {
@@ -110,4 +110,118 @@ fn ways_to_log_in() {
     mac.project.set("APPLE_API_ISSUER", key.issuer);
     mac.project.succeed("notarize submit Practice.app");
     submissions_are(&mac, 2);
+}
+
+/// Without the API key that others log in with.
+fn without_a_key(mac: Mac) -> Mac {
+    let mut mac = mac.with_apples_tools();
+    mac.project
+        .variables
+        .retain(|it| !it.0.starts_with("APPLE_API_"));
+    mac
+}
+
+/// All that the stand-in for xcrun was called with.
+fn logins(mac: &Mac) -> String {
+    let calls = mac.stand_ins.calls().unwrap();
+    let all = calls.iter().filter(|it| it.tool == "xcrun");
+    let lines: Vec<_> = all.map(|it| it.arguments.join(" ")).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn slow_an_apple_id_takes_a_word_of_consent() {
+    let Some(mac) = Mac::new() else { return };
+    let mut mac = without_a_key(mac);
+    mac.signed_image();
+    mac.project.set("APPLE_ID", "somebody@example.org");
+    let errors = |mac: &Mac, line: &str| {
+        let said = mac.said(line);
+        let lines = said.lines().skip_while(|it| !it.starts_with("error"));
+        lines.map(|it| format!("{it}\n")).collect::<String>()
+    };
+    check(
+        &errors(&mac, "notarize submit Practice.dmg"),
+        expect![[r#"
+            error: notarytool takes the password of an Apple ID only as an argument, which every process on the machine can read
+              hint: make an API key in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
+              hint: or keep the password in the keychain with `xcrun notarytool store-credentials NAME`, and export APPLE_KEYCHAIN_PROFILE=NAME (on macOS)
+              hint: or accept it with --allow-secret-in-args
+            exit 1
+        "#]],
+    );
+    let line = "notarize submit --allow-secret-in-args Practice.dmg";
+    check(&errors(&mac, line), expect![[r#"
+        error: APPLE_ID is set, but APPLE_PASSWORD is not
+          hint: make an app-specific password at https://account.apple.com
+        exit 1
+    "#]]);
+    // As electron-builder calls it.
+    mac.project
+        .set("APPLE_APP_SPECIFIC_PASSWORD", APPLE_PASSWORD);
+    check(&errors(&mac, line), expect![[r#"
+        error: APPLE_ID is set, but APPLE_TEAM_ID is not
+          hint: it is the ten letters and digits in your certificate's name
+        exit 1
+    "#]]);
+    mac.project.set("APPLE_TEAM_ID", "TEAM");
+    assert_eq!(mac.stand_ins.violations(), Vec::<String>::new());
+    mac.notary
+        .set(&Behaviour::accepting().after(u32::MAX))
+        .unwrap();
+    let said = mac.said(&line.replace("submit", "submit --timeout 1s"));
+    assert!(
+        said.contains(
+            "resume: cargo xtask notarize submit --allow-secret-in-args --timeout [TIME] Practice.dmg"
+        ) && said.ends_with("exit 75\n"),
+        "{said}"
+    );
+    mac.notary.set(&Behaviour::accepting()).unwrap();
+    let status = mac.said("notarize status --allow-secret-in-args");
+    assert!(status.contains("  accepted  "), "{status}");
+    // Tauri's name goes first.
+    mac.project.set("APPLE_PASSWORD", APPLE_PASSWORD);
+    mac.project.set("APPLE_APP_SPECIFIC_PASSWORD", "another");
+    mac.project
+        .succeed("notarize resume --allow-secret-in-args");
+    submissions_are(&mac, 1);
+    let login = "--apple-id somebody@example.org --password prac-tice-pass-word --team-id TEAM";
+    assert!(logins(&mac).contains(&format!("notarytool submit {login}")));
+    // The tool was told; nobody else is.
+    let logs = project::files_below(&mac.state());
+    let told = logs
+        .iter()
+        .filter(|it| project::holds(&fs::read(it).unwrap(), APPLE_PASSWORD));
+    assert_eq!(told.count(), 0);
+    assert!(!format!("{said}{status}").contains(APPLE_PASSWORD));
+}
+
+#[test]
+fn slow_a_profile_in_the_keychain_is_a_login() {
+    let Some(mac) = Mac::new() else { return };
+    let mut mac = without_a_key(mac);
+    mac.signed_image();
+    let key = mac.pki.api_key();
+    let mut store = std::process::Command::new(mac.stand_ins.bin().join("xcrun"));
+    store.args(["notarytool", "store-credentials", "practice"]);
+    store.args(["--key-id", key.id, "--issuer", key.issuer, "--key"]);
+    project::read({
+        store.arg(&key.file);
+        store
+    });
+    mac.project.set("APPLE_KEYCHAIN_PROFILE", "practise");
+    let said = mac.said("notarize submit Practice.dmg");
+    assert!(
+        said.contains("No Keychain password item found for profile: practise"),
+        "{said}"
+    );
+    // It goes before an Apple ID, which would take consent.
+    mac.project.set("APPLE_ID", "somebody@example.org");
+    mac.project.set("APPLE_KEYCHAIN_PROFILE", "practice");
+    mac.project.set("APPLE_KEYCHAIN", "/b c.keychain");
+    mac.project.succeed("notarize submit Practice.dmg");
+    submissions_are(&mac, 1);
+    let login = "--keychain-profile practice --keychain /b c.keychain";
+    assert!(logins(&mac).contains(&format!("notarytool submit {login}")));
+    mac.stand_ins.check().unwrap();
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Asking, print};
 use crate::{
-    cli::NotaryStatus,
+    cli::{Notarized, NotaryStatus},
     commands::World,
     report,
     sign::{
@@ -58,14 +58,14 @@ pub(super) fn status(world: &World, options: &NotaryStatus) -> Result<ExitCode> 
             true => Some("Apple was not asked: --offline".to_owned()),
             false => {
                 let private = Private::new(&state)?;
-                let asking = Asking::new(world, &state, &private);
+                let asking = Asking::new(world, &options.of, &private);
                 asking.map_or_else(|error| Some(not_asked(&error)), |it| found.ask(&it))
             }
         };
     }
     print(&match world.is_json() {
         true => format!("{}\n", serde_json::to_string(&found)?),
-        false => found.text(&options.of.target, &state),
+        false => found.text(&options.of, &state),
     })
 }
 
@@ -106,7 +106,7 @@ impl Found {
         None
     }
 
-    fn text(&self, target: &str, state: &Path) -> String {
+    fn text(&self, of: &Notarized, state: &Path) -> String {
         if self.submissions.is_empty() {
             return "nothing was submitted to Apple from here\n".to_owned();
         }
@@ -142,7 +142,7 @@ impl Found {
             .map(|it| notary::submit_again(&it.checkpoint, state))
             .collect();
         if !waits.is_empty() {
-            next.insert(0, super::command("resume", target, &[], None));
+            next.insert(0, super::command("resume", of, &[], None));
         }
         next.dedup();
         text += if next.is_empty() { "" } else { "\n" };
