@@ -5,8 +5,10 @@ use std::{ffi::OsString, path::Path, process::Command};
 
 use serde::Deserialize;
 
+use super::network;
+
 /// How it calls what may pass: the system's name for network errors, and the server's own.
-const TRANSIENT: [&str; 8] = [
+const TRANSIENT: [&str; 7] = [
     "NSURLErrorDomain",
     "appears to be offline",
     "network connection was lost",
@@ -14,7 +16,6 @@ const TRANSIENT: [&str; 8] = [
     "HTTP status code: 429",
     "HTTP status code: 5",
     "deadlineExceeded",
-    "connection refused",
 ];
 
 /// What it prints of a submission.
@@ -66,6 +67,12 @@ pub fn profile(name: &str, keychain: Option<&str>) -> Vec<OsString> {
     words
 }
 
+/// The arguments that log in by an Apple ID. Every process on the machine can read the password.
+pub fn apple_id(id: &str, password: &str, team: &str) -> Vec<OsString> {
+    let words = ["--apple-id", id, "--password", password, "--team-id", team];
+    words.map(OsString::from).into()
+}
+
 /// Uploads a file and does not wait.
 pub fn submit_cmd(login: &[OsString], file: &Path) -> Command {
     let mut command = command("submit", login);
@@ -113,7 +120,6 @@ pub fn history(stdout: &[u8]) -> Vec<Submission> {
 
 /// Whether what it printed speaks of something that may pass.
 pub fn is_transient(printed: &[String]) -> bool {
-    printed
-        .iter()
-        .any(|line| TRANSIENT.iter().any(|it| line.contains(it)))
+    let transient = |line: &String| TRANSIENT.iter().any(|it| line.contains(it));
+    printed.iter().any(transient) || network::failed(printed)
 }

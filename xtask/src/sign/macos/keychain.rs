@@ -11,7 +11,11 @@ use fs_err as fs;
 
 use crate::{
     engine::{files, processes, secret::Secret},
-    sign::{hands::Hands, private::Private, secrets::Pkcs12},
+    sign::{
+        hands::Hands,
+        private::Private,
+        secrets::{Pkcs12, Secrets},
+    },
     tools::security,
 };
 
@@ -41,6 +45,7 @@ impl<'h> Keychain<'h> {
         hands: &'h dyn Hands,
         state: &Path,
         private: &Private,
+        secrets: &Secrets,
         key: &Pkcs12,
     ) -> Result<Self> {
         sweep(hands, state)?;
@@ -54,7 +59,7 @@ impl<'h> Keychain<'h> {
             path,
             record,
         };
-        keychain.fill(private, key)?;
+        keychain.fill(private, &password(secrets)?, key)?;
         Ok(keychain)
     }
 
@@ -63,8 +68,7 @@ impl<'h> Keychain<'h> {
         &self.path
     }
 
-    fn fill(&self, private: &Private, key: &Pkcs12) -> Result<()> {
-        let password = password()?;
+    fn fill(&self, private: &Private, password: &Secret, key: &Pkcs12) -> Result<()> {
         let (password, path) = (password.expose(), &*self.path.to_string_lossy());
         self.ask(&["create-keychain", "-p", password, path])?;
         self.ask(&["set-keychain-settings", "-lut", LOCKS_AFTER, path])?;
@@ -190,9 +194,29 @@ fn searched(hands: &dyn Hands) -> Result<Vec<String>> {
     Ok(security::listed(&hands.exec(security::list_cmd()).read()?))
 }
 
-fn password() -> Result<Secret> {
+/// Masked from now on: `security` may say what it was asked.
+fn password(secrets: &Secrets) -> Result<Secret> {
     let mut bytes = [0; PASSWORD];
     let source = fs::File::open("/dev/urandom").context("no source of random numbers")?;
     source.take(PASSWORD as u64).read_exact(&mut bytes)?;
-    Ok(Secret::new(files::hex(&bytes)))
+    Ok(secrets.keep(files::hex(&bytes)))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::engine::secret::Redactor;
+
+    #[test]
+    fn its_password_is_masked_and_no_two_are_the_same() {
+        let redactor = Redactor::default();
+        let secrets = Secrets::of(redactor.clone(), &[]);
+        let all = [(); 2].map(|()| password(&secrets).unwrap());
+        assert_ne!(all[0].expose(), all[1].expose());
+        for it in &all {
+            assert_eq!(it.expose().len(), 2 * PASSWORD);
+            let said = format!("create-keychain -p {}", it.expose());
+            assert_eq!(redactor.redact(&said), "create-keychain -p ***");
+        }
+    }
 }

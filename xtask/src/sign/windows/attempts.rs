@@ -240,6 +240,11 @@ const PASSING: &[(&str, &str)] = &[
     ("name or service not known", "its name cannot be resolved"),
     ("network is unreachable", "the network is unreachable"),
     ("no route to host", "the network is unreachable"),
+    // curl's and hyper's, of which older releases of osslsigncode and commands of one's own are made.
+    ("could not resolve host", "its name cannot be resolved"),
+    ("dns error", "its name cannot be resolved"),
+    ("couldn't connect to server", "no connection"),
+    ("error trying to connect", "no connection"),
     ("connect error", "no connection"),
     ("timed out", "no answer in time"),
     ("timeout", "no answer in time"),
