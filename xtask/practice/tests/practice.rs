@@ -7,6 +7,8 @@
 mod apple;
 #[path = "practice/notary.rs"]
 mod notary;
+#[path = "practice/stand_ins_documented.rs"]
+mod stand_ins_documented;
 #[path = "practice/windows.rs"]
 mod windows;
 

@@ -215,6 +215,38 @@ fn liar() {
     );
 }
 
+/// What is wrong is told, not the count that signtool ends with.
+#[test]
+fn what_signtool_objects_to() {
+    let fine = BadDay::grumbles("");
+    let days = [
+        fine.clone(),
+        fine,
+        BadDay::fails(
+            1,
+            "SignTool Error: WinVerifyTrust returned error: 0x800B0101\n\nNumber of errors: 1",
+        ),
+    ];
+    with_signtool("objection", &days);
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn objection() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(
+        &case,
+        expect![[r#"
+            timestamp on app.exe: [SERVER]: signtool does not accept it: SignTool Error: WinVerifyTrust returned error: 0x800B0101
+            error: no timestamp, and a signature without one ends with its certificate
+            hint: run the same command again later, name other servers in `sign.windows.timestamp-servers`, raise `sign.windows.patience`, or accept it with `timestamp = "none"`: timestamp on app.exe failed:
+              [SERVER]: signtool does not accept it: SignTool Error: WinVerifyTrust returned error: 0x800B0101
+        "#]],
+    );
+}
+
 #[test]
 fn a_password_is_no_argument() {
     if let Some(calls) = with_signtool("password", &[]) {

@@ -125,6 +125,11 @@ fn signtool_signs_and_verifies() {
         "signtool verify /pa app.exe",
         expect![[r#"
             status 1
+            File: app.exe
+            Index  Algorithm  Timestamp
+            ========================================
+
+            Number of errors: 1
             SignTool Error: No signature found.
         "#]],
     );
@@ -140,6 +145,11 @@ fn signtool_signs_and_verifies() {
         "signtool verify /pa /tw app.exe",
         expect![[r#"
             status 0
+            File: app.exe
+            Index  Algorithm  Timestamp
+            ========================================
+            0      sha256     RFC3161
+
             Successfully verified: app.exe
         "#]],
     );
@@ -147,6 +157,11 @@ fn signtool_signs_and_verifies() {
         "signtool verify app.exe",
         expect![[r#"
             status 1
+            File: app.exe
+            Index  Algorithm  Timestamp
+            ========================================
+
+            Number of errors: 1
             SignTool Error: A certificate chain processed, but terminated in a root
             	certificate which is not trusted by the trust provider.
         "#]],
@@ -157,6 +172,14 @@ fn signtool_signs_and_verifies() {
             status 2
             Done Adding Additional Store
             Successfully signed: app.exe
+            File: app.exe
+            Index  Algorithm  Timestamp
+            ========================================
+            0      sha256     None
+
+            Successfully verified: app.exe
+
+            Number of warnings: 1
             SignTool Warning: File is not timestamped: app.exe
         "#]],
     );
@@ -164,7 +187,7 @@ fn signtool_signs_and_verifies() {
         "signtool sign /sha1 $leaf app.exe",
         expect![[r#"
             status 1
-            SignTool Error: No file digest algorithm specified. Please specify the digest algorithm with the /fd flag.
+            SignTool Error: No file digest algorithm specified. Please specify the digest algorithm with the /fd flag. Using /fd SHA256 is recommended and more secure than SHA1. Calling signtool with /fd sha1 is equivalent to the previous behavior. In order to select the hash algorithm used in the signing certificate's signature, use the /fd certHash option.
         "#]],
     );
     check(
@@ -184,10 +207,14 @@ fn signtool_signs_and_verifies() {
     check(
         "signtool sign /fd sha256 /tr http://127.0.0.1:9 /td sha256 /sha1 $leaf app.exe",
         expect![[r#"
-            status 1
+            status 2
+            Done Adding Additional Store
+
+            Number of warnings: 1
             SignTool Error: The specified timestamp server either could not be reached or
             returned an invalid response.
-            SignTool Error: An error occurred while attempting to sign: app.exe
+            SignTool Warning: Signing succeeded, but an error occurred while attempting to
+            	timestamp: app.exe
         "#]],
     );
     desk.timestamps
@@ -197,10 +224,14 @@ fn signtool_signs_and_verifies() {
     check(
         sign,
         expect![[r#"
-            status 1
+            status 2
+            Done Adding Additional Store
+
+            Number of warnings: 1
             SignTool Error: The specified timestamp server either could not be reached or
             returned an invalid response.
-            SignTool Error: An error occurred while attempting to sign: app.exe
+            SignTool Warning: Signing succeeded, but an error occurred while attempting to
+            	timestamp: app.exe
         "#]],
     );
     check(
@@ -269,6 +300,11 @@ fn a_stand_in_has_bad_days() {
         "signtool verify /pa app.exe",
         &expect![[r#"
             status 1
+            File: app.exe
+            Index  Algorithm  Timestamp
+            ========================================
+
+            Number of errors: 1
             a remark
             SignTool Error: No signature found.
         "#]],
@@ -283,6 +319,11 @@ fn a_stand_in_has_bad_days() {
         "signtool verify /pa app.exe",
         &expect![[r#"
             status 1
+            File: app.exe
+            Index  Algorithm  Timestamp
+            ========================================
+
+            Number of errors: 1
             SignTool Error: No signature found.
         "#]],
     );

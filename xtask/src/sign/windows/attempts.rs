@@ -299,7 +299,9 @@ pub fn meaning(printed: &[String]) -> Meaning {
     if let Some(why) = find(REFUSED) {
         return Meaning::Refused(why.to_owned());
     }
-    let last = printed.iter().rev().find(|it| !it.trim().is_empty());
+    // signtool counts at the end.
+    let says = |it: &&String| !it.trim().is_empty() && !it.starts_with("Number of ");
+    let last = printed.iter().rfind(says);
     Meaning::Unknown(last.map_or("it printed nothing", |it| it.trim()).to_owned())
 }
 

@@ -279,7 +279,9 @@ impl Signer {
 fn ask_signtool(hands: &impl Hands, program: &Path, file: &Path) -> Result<Option<String>> {
     let command = signtool::verify(program, file);
     let finished = hands.exec(command).timeout(LOOK).output()?;
-    let last = finished.tail.iter().rev().find(|it| !it.trim().is_empty());
+    // The last line is a count, such as `Number of errors: 1`.
+    let said = |it: &&String| it.starts_with("SignTool ");
+    let last = finished.tail.iter().rfind(said);
     let last = last.map_or("it failed", |it| it.trim()).to_owned();
     Ok((!finished.status.success()).then_some(last))
 }

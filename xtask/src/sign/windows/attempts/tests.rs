@@ -282,5 +282,9 @@ fn what_programs_print() {
         r#"Lasting("there is no such certificate with a private key in the store")"#,
     );
     check("a\nsomething else\n", r#"Unknown("something else")"#);
+    check(
+        "SignTool Error: An unexpected internal error has occurred.\n\nNumber of errors: 1\n",
+        r#"Unknown("SignTool Error: An unexpected internal error has occurred.")"#,
+    );
     check("", r#"Unknown("it printed nothing")"#);
 }
