@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod dmg;
+mod entitlements;
 pub mod macho;
 
 use anyhow::{Context as _, Result, ensure};
@@ -64,6 +65,8 @@ pub struct Inspected {
     pub cdhash: Vec<u8>,
     /// The name that the signature gives the code.
     pub identifier: String,
+    /// What it may do under the hardened runtime; none if the signature has no such list.
+    pub entitlements: Option<plist::Dictionary>,
 }
 
 /// What the signature says of the image, which is everything before the signature.
@@ -125,11 +128,16 @@ fn inspect(
                 .push("the attached ticket is for other code".to_owned());
         }
     }
+    let entitlements = entitlements::read(&blobs).unwrap_or_else(|error| {
+        signed.problems.push(format!("{error:#}"));
+        None
+    });
     let identifier = String::from_utf8_lossy(directory.ident()?).into_owned();
     Ok(Inspected {
         signed,
         cdhash,
         identifier,
+        entitlements,
     })
 }
 

@@ -28,6 +28,7 @@ use crate::{
     release::Release,
     sign::{
         hands::Loose,
+        leftovers,
         notary::{
             self, Notarized, Notary,
             checkpoint::{Checkpoint, Status},
@@ -187,6 +188,8 @@ fn run(world: &World, wish: &Wish, jobs: Vec<Job>) -> Result<ExitCode> {
     let events = world.events();
     let redactor = Redactor::default();
     let session = open(world, target, &redactor, resume, &events, &jobs)?;
+    let withheld = Release::withheld(&config);
+    leftovers::sweep(&world.loose(&state, &events, withheld), &state);
     let ask = Ask {
         session: &session,
         state: &state,

@@ -49,6 +49,7 @@ impl<'h> Keychain<'h> {
         key: &Pkcs12,
     ) -> Result<Self> {
         sweep(hands, state)?;
+        forget_those_of_others(hands, state)?;
         let folder = state.join(FOLDER);
         let pid = std::process::id();
         let record = folder.join(pid.to_string());
@@ -154,7 +155,7 @@ impl Drop for Keychain<'_> {
     }
 }
 
-/// Removes the keychains of processes that are gone.
+/// Removes the keychains of processes that are gone. Nobody is asked where there never was one.
 ///
 /// # Errors
 /// What `security` said.
@@ -162,32 +163,66 @@ pub fn sweep(hands: &dyn Hands, state: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(state.join(FOLDER)) else {
         return Ok(());
     };
+    let mut found = false;
     for entry in entries {
         let record = entry?.path();
-        let pid = record
-            .file_name()
-            .and_then(|it| it.to_str()?.parse::<u32>().ok());
-        let gone = pid.is_some_and(|it| it == std::process::id() || !processes::is_alive(it));
-        if gone {
+        let pid = record.file_name().and_then(|it| it.to_str()?.parse().ok());
+        if pid.is_some_and(is_gone) {
+            found = true;
             let path = PathBuf::from(fs::read_to_string(&record)?);
             remove(hands, &path, &record).context("a killed run left a keychain")?;
         }
     }
-    Ok(())
+    match found {
+        true => forget_those_of_others(hands, state),
+        false => Ok(()),
+    }
+}
+
+/// Those that are gone with their records, as after `cargo xtask clean`, may still be searched.
+fn forget_those_of_others(hands: &dyn Hands, state: &Path) -> Result<()> {
+    let folder = real(&state.join(FOLDER));
+    let is_left = |name: &String| {
+        let path = real(Path::new(name));
+        let stem = path.file_stem().and_then(|it| it.to_str()?.parse().ok());
+        path.parent() == Some(&*folder) && stem.is_some_and(is_gone)
+    };
+    search_without(hands, is_left)
+}
+
+/// A process of the same id as ours was another one.
+fn is_gone(pid: u32) -> bool {
+    pid == std::process::id() || !processes::is_alive(pid)
 }
 
 /// In an order that can be broken off anywhere: the record goes last.
 fn remove(hands: &dyn Hands, path: &Path, record: &Path) -> Result<()> {
-    let all = searched(hands)?;
-    let ours = path.to_string_lossy();
-    let rest: Vec<String> = all.iter().filter(|it| **it != ours).cloned().collect();
-    if rest.len() != all.len() {
-        hands.exec(security::search_cmd(&rest)).run()?;
-    }
+    let ours = real(path);
+    search_without(hands, |name| real(Path::new(name)) == ours)?;
     if path.exists() {
         hands.exec(security::delete_cmd(path)).run()?;
     }
     Ok(fs::remove_file(record)?)
+}
+
+/// Takes keychains out of the search list.
+fn search_without(hands: &dyn Hands, unwanted: impl Fn(&String) -> bool) -> Result<()> {
+    let mut all = searched(hands)?;
+    let before = all.len();
+    all.retain(|it| !unwanted(it));
+    match all.len() == before {
+        true => Ok(()),
+        false => hands.exec(security::search_cmd(&all)).run(),
+    }
+}
+
+/// As `security` prints it: without links, as `/tmp` is one on macOS. The file itself may be gone.
+fn real(path: &Path) -> PathBuf {
+    let folder = path.parent().and_then(|it| it.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 fn searched(hands: &dyn Hands) -> Result<Vec<String>> {
