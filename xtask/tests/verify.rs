@@ -5,10 +5,16 @@
 mod archived;
 #[path = "verify/code.rs"]
 mod code;
+#[cfg(target_os = "linux")]
+#[path = "../signed/tests/tampering/compound.rs"]
+mod compound;
 #[path = "verify/fake.rs"]
 mod fake;
 #[path = "verify/loose.rs"]
 mod loose;
+#[cfg(target_os = "linux")]
+#[path = "verify/tampering.rs"]
+mod tampering;
 #[path = "verify/trust.rs"]
 mod trust;
 

@@ -161,8 +161,8 @@ fn inner(name: &[u8]) -> Result<Option<PathBuf>> {
 }
 
 fn of_tar(file: &Path, out: &mut Out<'_>) -> Result<()> {
-    let archive = MultiGzDecoder::new(fs::File::open(file)?);
-    for entry in tar::Archive::new(archive).entries()? {
+    let mut archive = tar::Archive::new(MultiGzDecoder::new(fs::File::open(file)?));
+    for entry in archive.entries()? {
         let entry = entry?;
         let kind = entry.header().entry_type();
         let Some(path) = inner(&entry.path_bytes())? else {
@@ -180,6 +180,9 @@ fn of_tar(file: &Path, out: &mut Out<'_>) -> Result<()> {
             bail!("{} is no file, folder or symbolic link", path.display());
         }
     }
+    // gzip's own checksum comes after the last entry.
+    let rest = io::copy(&mut archive.into_inner().take(out.left), &mut io::sink());
+    rest.context("its end is damaged")?;
     Ok(())
 }
 
