@@ -8,8 +8,14 @@ use serde::Deserialize;
 use super::network;
 
 /// How it calls what may pass: the system's name for network errors, and the server's own.
-const TRANSIENT: [&str; 7] = [
+const TRANSIENT: [&str; 11] = [
     "NSURLErrorDomain",
+    // A page instead of an answer, as logs have it.
+    "invalidJSONResponse(statusCode: Optional(429)",
+    "invalidJSONResponse(statusCode: Optional(5",
+    // The upload, which a library does that has words of its own.
+    "abortedUpload",
+    "HTTPClientError",
     "appears to be offline",
     "network connection was lost",
     "request timed out",
@@ -122,4 +128,42 @@ pub fn history(stdout: &[u8]) -> Vec<Submission> {
 pub fn is_transient(printed: &[String]) -> bool {
     let transient = |line: &String| TRANSIENT.iter().any(|it| line.contains(it));
     printed.iter().any(transient) || network::failed(printed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines of logs that people published.
+    #[test]
+    fn what_may_pass() {
+        let check = |line: &str, expected: bool| {
+            assert_eq!(is_transient(&[line.to_owned()]), expected, "{line}");
+        };
+        check(
+            "Error: HTTPError(statusCode: nil, error: Error Domain=NSURLErrorDomain Code=-1001 \"The request timed out.\"",
+            true,
+        );
+        check(
+            "Error: invalidJSONResponse(statusCode: Optional(504), data: \"\\n<!DOCTYPE html>\\n\")",
+            true,
+        );
+        check(
+            "Error: abortedUpload(resumeRequest: SotoS3.S3.ResumeMultipartUploadRequest(",
+            true,
+        );
+        check("Error: HTTPClientError.connectTimeout", true);
+        check(
+            "Error: HTTP status code: 403. A required agreement is missing or has expired.",
+            false,
+        );
+        check(
+            "{\"message\":\"Submission does not exist or does not belong to your team.\",\"id\":\"0\"}",
+            false,
+        );
+        check(
+            "Error: invalidJSONResponse(statusCode: Optional(403), data: \"\")",
+            false,
+        );
+    }
 }

@@ -16,15 +16,15 @@ fn notarytool_and_stapler_work_with_the_notary() {
     let login = "k=\"--key $PKI/AuthKey_PRACTICE42.p8 --key-id PRACTICE42 --issuer 0c0ffee0-1234-4567-89ab-practice0000\"; \
         sign=\"$RCODESIGN sign --timestamp-url none --pem-file $PKI/leaf.key --pem-file $PKI/leaf-chain.pem\"; id=$(cat id 2>/dev/null);";
     let check = |script: &str, expect: Expect| {
-        desk.check(&format!("{login} {{ {script}; }} 2>&1 | sed -E 's/[0-9a-f]{{8}}-[0-9a-f-]{{27}}/(id)/g; s/20[0-9]{{2}}-[0-9T:.-]+Z/(time)/g; s/[0-9a-f]{{64}}/(sha256)/g'"), &expect);
+        desk.check(&format!("{login} {{ {script}; }} 2>&1 | sed -E 's/[0-9a-f]{{8}}-[0-9a-f-]{{27}}/(id)/g; s/20[0-9]{{2}}-[0-9T:.-]+Z/(time)/g; s/[0-9a-f]{{64}}/(sha256)/g; s/[0-9a-f]{{40}}/(hash)/g'"), &expect);
     };
     let behave = |it: &notary::Behaviour| desk.notary.set(it).unwrap();
     check(
         "$sign app.dmg >/dev/null 2>&1; xcrun notarytool submit $k --output-format json app.dmg | tee out; \
-        sed 's/.*\"id\": \"//; s/\".*//' out > id",
+        sed 's/.*\"id\":\"//; s/\".*//' out > id",
         expect![[r#"
             status 0
-            {"id": "(id)", "message": "Successfully uploaded file", "path": "…/app.dmg"}
+            {"id":"(id)","message":"Successfully uploaded file","path":"…/app.dmg"}
         "#]],
     );
     check(
@@ -40,14 +40,14 @@ fn notarytool_and_stapler_work_with_the_notary() {
         "xcrun notarytool info $id $k --output-format json",
         expect![[r#"
             status 0
-            {"id": "(id)", "createdDate": "(time)", "name": "app.dmg", "status": "In Progress", "message": "Successfully received submission info"}
+            {"id":"(id)","createdDate":"(time)","name":"app.dmg","status":"In Progress","message":"Successfully received submission info"}
         "#]],
     );
     check(
         "xcrun notarytool wait $id $k --output-format json",
         expect![[r#"
             status 0
-            {"id": "(id)", "status": "Accepted", "message": "Processing complete"}
+            {"id":"(id)","status":"Accepted","message":"Processing complete"}
         "#]],
     );
     behave(&notary::Behaviour::accepting().without_ticket());
@@ -56,8 +56,8 @@ fn notarytool_and_stapler_work_with_the_notary() {
         expect![[r#"
             status 0
             Processing: …/app.dmg
-            CloudKit query for app.dmg failed due to "Record not found".
-            Could not find base64 encoded ticket in response
+            CloudKit query for app.dmg (2/(hash)) failed due to "Record not found".
+            Could not find base64 encoded ticket in response for 2/(hash)
             The staple and validate action failed! Error 65.
         "#]],
     );
@@ -80,7 +80,7 @@ fn notarytool_and_stapler_work_with_the_notary() {
         "xcrun notarytool info $id $k --output-format json; xcrun notarytool log $id $k",
         expect![[r#"
             status 0
-            {"id": "(id)", "createdDate": "(time)", "name": "app.dmg", "status": "Invalid", "message": "Successfully received submission info"}
+            {"id":"(id)","createdDate":"(time)","name":"app.dmg","status":"Invalid","message":"Successfully received submission info"}
             {
               "logFormatVersion": 1,
               "jobId": "(id)",
@@ -108,32 +108,31 @@ fn notarytool_and_stapler_work_with_the_notary() {
             Trouble::Unauthorized,
             expect![[r#"
                 status 0
-                Error: HTTP status code: 401. Unauthenticated. Unable to authenticate. Invalid session. Ensure that all authentication arguments are correct.
-                status 69
+                Error: HTTP status code: 401. Unauthenticated. Ensure that all authentication arguments are correct.
+                status 1
             "#]],
         ),
         (
             Trouble::TooManyRequests,
             expect![[r#"
                 status 0
-                Error: HTTP status code: 429. Too Many Requests
-                status 69
+                Error: invalidJSONResponse(statusCode: Optional(429), data: "{\"errors\": [{\"status\": \"429\", \"title\": \"slow down\"}]}")
+                status 1
             "#]],
         ),
         (
             Trouble::Unavailable,
             expect![[r#"
                 status 0
-                Error: HTTP status code: 503. Service Unavailable
-                status 69
+                Error: invalidJSONResponse(statusCode: Optional(503), data: "{\"errors\": [{\"status\": \"503\", \"code\": \"UNEXPECTED_ERROR\", \"title\": \"UNEXPECTED_ERROR\"}]}")
+                status 1
             "#]],
         ),
         (
             Trouble::Reset,
             expect![[r#"
                 status 0
-                Error: Error Domain=NSURLErrorDomain Code=-1009 "The Internet connection appears to be offline."
-                [Errno 104] Connection reset by peer
+                Error: HTTPError(statusCode: nil, error: Error Domain=NSURLErrorDomain Code=-1005 "The network connection was lost." UserInfo={NSLocalizedDescription=The network connection was lost.})
                 status 69
             "#]],
         ),
@@ -141,8 +140,7 @@ fn notarytool_and_stapler_work_with_the_notary() {
             Trouble::Drop,
             expect![[r#"
                 status 0
-                Error: Error Domain=NSURLErrorDomain Code=-1009 "The Internet connection appears to be offline."
-                Remote end closed connection without response
+                Error: HTTPError(statusCode: nil, error: Error Domain=NSURLErrorDomain Code=-1005 "The network connection was lost." UserInfo={NSLocalizedDescription=The network connection was lost.})
                 status 69
             "#]],
         ),
@@ -150,8 +148,7 @@ fn notarytool_and_stapler_work_with_the_notary() {
             Trouble::Hang,
             expect![[r#"
                 status 0
-                Error: Error Domain=NSURLErrorDomain Code=-1009 "The Internet connection appears to be offline."
-                timed out
+                Error: HTTPError(statusCode: nil, error: Error Domain=NSURLErrorDomain Code=-1001 "The request timed out." UserInfo={NSLocalizedDescription=The request timed out.})
                 status 69
             "#]],
         ),
@@ -168,15 +165,15 @@ fn notarytool_and_stapler_work_with_the_notary() {
         "xcrun notarytool submit app.dmg --wait --timeout 1s $k --output-format json",
         expect![[r#"
             status 0
-            {"id": "(id)", "status": "In Progress", "message": "Timeout of 1 second(s) was reached before processing completed. The submission is still in progress."}
+            {"message":"Timeout of 1 second(s) was reached before processing completed.","id":"(id)"}
         "#]],
     );
     check(
         "xcrun notarytool history $k --key-id OTHER; echo status $?",
         expect![[r#"
             status 0
-            Error: HTTP status code: 401. Unauthenticated. Unable to authenticate. Invalid session. Ensure that all authentication arguments are correct.
-            status 69
+            Error: HTTP status code: 401. Unauthenticated. Ensure that all authentication arguments are correct.
+            status 1
         "#]],
     );
     check(

@@ -7,6 +7,11 @@ use xtask_practice::tools;
 
 use super::Desk;
 
+#[path = "stand_ins_documented/mac.rs"]
+mod mac;
+#[path = "stand_ins_documented/notary.rs"]
+mod notary;
+
 /// A call, its exit code, and words that must be on standard output (`>`) or standard error (`!`).
 /// Empty: both streams are.
 type Row = (&'static str, i32, &'static str);
