@@ -48,37 +48,37 @@ fn of_a_release_for_linux() {
         &Project::new(),
         "sign plan",
         expect![[r#"
-        #  step  file  format  action  identity  tool  entitlements  why
-        1  sign-code  small  ELF  leave alone  ELF files carry no signature: what packs them is signed
-        2  sign-installers  the deb  deb  leave alone  `sign.linux.deb` is not set: the signature lies beside it
-        3  sign-installers  the rpm  rpm  leave alone  `sign.linux.rpm` is not set: the signature lies beside it
-        4  sign-installers  the deb  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
-        5  sign-installers  the deb  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        6  sign-installers  the rpm  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
-        7  sign-installers  the rpm  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        8  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
-        9  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
-        10  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
-        exit code 0
-    "#]],
+            #  step  file  format  action  identity  tool  entitlements  why
+            1  sign-code  small  ELF  leave alone  ELF files carry no signature: what packs them is signed
+            2  sign-installers  the deb  deb  leave alone  `sign.linux.deb` is not set: the signature lies beside it
+            3  sign-installers  the deb  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+            4  sign-installers  the deb  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            5  sign-installers  the rpm  rpm  leave alone  `sign.linux.rpm` is not set: the signature lies beside it
+            6  sign-installers  the rpm  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+            7  sign-installers  the rpm  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            8  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
+            9  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+            10  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+            exit code 0
+        "#]],
     );
     check(
         &Project::built(),
         "sign plan",
         expect![[r#"
-        #  step  file  format  action  identity  tool  entitlements  why
-        1  sign-code  small  ELF  leave alone  ELF files carry no signature: what packs them is signed
-        2  sign-installers  small-0.1.0-1.[ARCH].rpm  rpm  leave alone  `sign.linux.rpm` is not set: the signature lies beside it
-        3  sign-installers  small_0.1.0_[ARCH].deb  deb  leave alone  `sign.linux.deb` is not set: the signature lies beside it
-        4  sign-installers  small-0.1.0-1.[ARCH].rpm  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people; it covers the signatures inside
-        5  sign-installers  small-0.1.0-1.[ARCH].rpm  tauri-updater  sign  development key, made on this machine ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        6  sign-installers  small_0.1.0_[ARCH].deb  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people; it covers the signatures inside
-        7  sign-installers  small_0.1.0_[ARCH].deb  tauri-updater  sign  development key, made on this machine ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        8  archive  small-0.1.0-[TRIPLE].tar.gz  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people
-        9  seal  manifest.json  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  it names the hashes of all else
-        10  seal  SHA256SUMS  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  it names the hashes of all else
-        exit code 0
-    "#]],
+            #  step  file  format  action  identity  tool  entitlements  why
+            1  sign-code  small  ELF  leave alone  ELF files carry no signature: what packs them is signed
+            2  sign-installers  small_0.1.0_[ARCH].deb  deb  leave alone  `sign.linux.deb` is not set: the signature lies beside it
+            3  sign-installers  small_0.1.0_[ARCH].deb  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people; it covers the signatures inside
+            4  sign-installers  small_0.1.0_[ARCH].deb  tauri-updater  sign  development key, made on this machine ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            5  sign-installers  small-0.1.0-1.[ARCH].rpm  rpm  leave alone  `sign.linux.rpm` is not set: the signature lies beside it
+            6  sign-installers  small-0.1.0-1.[ARCH].rpm  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people; it covers the signatures inside
+            7  sign-installers  small-0.1.0-1.[ARCH].rpm  tauri-updater  sign  development key, made on this machine ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            8  archive  small-0.1.0-[TRIPLE].tar.gz  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  for people
+            9  seal  manifest.json  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  it names the hashes of all else
+            10  seal  SHA256SUMS  minisign  sign  development key, made on this machine ([KEY])  minisign, in process  it names the hashes of all else
+            exit code 0
+        "#]],
     );
     let mut project = Project::built();
     project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
@@ -86,9 +86,20 @@ fn of_a_release_for_linux() {
         "[sign.gpg]\nkey = \"3467213FD25B40F29EDFFF151508F1EF36640D26\"\n\
          [sign.linux]\ndeb = true\nrpm = true\n",
     );
-    let empty = project.beside().join("gpg");
-    fs::create_dir(&empty).unwrap();
-    project.set("GNUPGHOME", empty.to_str().unwrap());
+    // It would make a key ring, and start its agent.
+    let (tools, started) = (
+        project.beside().join("tools"),
+        project.beside().join("started"),
+    );
+    fs::create_dir(&tools).unwrap();
+    for tool in ["gpg", "gpg2", "gpgv", "rpmsign"] {
+        let script = format!("#!/bin/sh\necho {tool} >> {}\n", started.display());
+        fs::write(tools.join(tool), script).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(tools.join(tool), mode).unwrap();
+    }
+    let path = std::env::var("PATH").unwrap();
+    project.set("PATH", format!("{}:{path}", tools.display()));
     // The password is missing: nobody is asked for it.
     let encrypted = project.run("sign plan").shown();
     let note = encrypted.lines().find(|it| it.starts_with("note:"));
@@ -97,18 +108,23 @@ fn of_a_release_for_linux() {
     expect![[r#"
         #  step  file  format  action  identity  tool  entitlements  why
         1  sign-code  small  ELF  leave alone  ELF files carry no signature: what packs them is signed
-        2  sign-installers  small-0.1.0-1.[ARCH].rpm  rpm  sign  a key that is not in the key ring ([KEY]…)  rpmsign, gpg  `sign.linux.rpm`: package managers check it
-        3  sign-installers  small_0.1.0_[ARCH].deb  deb  sign  a key that is not in the key ring ([KEY]…)  gpg  `sign.linux.deb`: package managers check it
-        4  sign-installers  small-0.1.0-1.[ARCH].rpm  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
-        5  sign-installers  small-0.1.0-1.[ARCH].rpm  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        6  sign-installers  small_0.1.0_[ARCH].deb  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
-        7  sign-installers  small_0.1.0_[ARCH].deb  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        2  sign-installers  small_0.1.0_[ARCH].deb  deb  sign  OpenPGP key ([KEY]…)  gpg  `sign.linux.deb`: package managers check it
+        3  sign-installers  small_0.1.0_[ARCH].deb  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+        4  sign-installers  small_0.1.0_[ARCH].deb  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+        5  sign-installers  small-0.1.0-1.[ARCH].rpm  rpm  sign  OpenPGP key ([KEY]…)  rpmsign, gpg  `sign.linux.rpm`: package managers check it
+        6  sign-installers  small-0.1.0-1.[ARCH].rpm  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+        7  sign-installers  small-0.1.0-1.[ARCH].rpm  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
         8  archive  small-0.1.0-[TRIPLE].tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people
         9  seal  manifest.json  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
         10  seal  SHA256SUMS  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
-        11  seal  SHA256SUMS  gpg  sign  a key that is not in the key ring ([KEY]…)  gpg  for people without minisign
+        11  seal  SHA256SUMS  gpg  sign  OpenPGP key ([KEY]…)  gpg  for people without minisign
         exit code 0
     "#]].assert_eq(&project.run("sign plan").shown());
+    assert!(
+        !started.exists(),
+        "{}",
+        fs::read_to_string(started).unwrap()
+    );
 }
 
 #[test]
@@ -141,24 +157,27 @@ fn of_a_release_for_windows() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     };
-    write("app/small.exe", &specimens::pe());
+    let host = [&*specimens::pe(), b"__TAURI_BUNDLE_TYPE_VAR_UNK\0"].concat();
+    write("app/small.exe", &host);
     write("bundle/small_0.1.0_x64-setup.exe", &specimens::pe());
     check(
         &project,
         "sign plan --target windows",
         expect![[r#"
-        #  step  file  format  action  identity  tool  entitlements  why
-        1  sign-code  small.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
-        2  bundle  small_0.1.0_x64-setup.exe: the host  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the kind of installer is written into it
-        3  bundle  small_0.1.0_x64-setup.exe: the uninstaller  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the bundler has it signed while it works
-        4  sign-installers  small_0.1.0_x64-setup.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
-        5  sign-installers  small_0.1.0_x64-setup.exe  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
-        6  sign-installers  small_0.1.0_x64-setup.exe  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        7  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
-        8  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
-        9  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
-        exit code 0
-    "#]],
+            #  step  file  format  action  identity  tool  entitlements  why
+            1  sign-code  small.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  it has no signature
+            2  bundle  small_0.1.0_x64-setup.exe: the host  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the kind of installer is written into it
+            3  bundle  small_0.1.0_x64-setup.exe: NSIS' plug-ins  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the bundler packs it, and has it signed before
+            4  bundle  small_0.1.0_x64-setup.exe: the uninstaller  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the bundler packs it, and has it signed before
+            5  bundle  small_0.1.0_x64-setup.exe  PE  sign  certificate in WIN_CSC_LINK  osslsigncode  the bundler has it signed when it is made
+            6  sign-installers  small_0.1.0_x64-setup.exe  PE  leave alone  the bundler had it signed; what it left unsigned is signed here
+            7  sign-installers  small_0.1.0_x64-setup.exe  minisign  sign  development key, made on this machine  minisign, in process  for people; it covers the signatures inside
+            8  sign-installers  small_0.1.0_x64-setup.exe  tauri-updater  sign  development key, made on this machine  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            9  archive  the archive  minisign  sign  development key, made on this machine  minisign, in process  for people
+            10  seal  manifest.json  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+            11  seal  SHA256SUMS  minisign  sign  development key, made on this machine  minisign, in process  it names the hashes of all else
+            exit code 0
+        "#]],
     );
 }
 
@@ -184,6 +203,8 @@ fn of_a_release_for_macos() {
     "#]],
     );
     project.set("APPLE_CERTIFICATE", "AAAA");
+    let development = project.run("sign plan --target macos").shown();
+    assert!(!development.contains("notariz"), "{development}");
     let stage = project.root.join("target/dist/macos/stages/bundle");
     fs::create_dir_all(&stage).unwrap();
     specimens::app(&stage).unwrap();
@@ -227,10 +248,10 @@ fn for_programs() {
     let all: Vec<String> = rows.iter().map(of).collect();
     expect![[r#"
         "sign-code" "ELF" "leave-alone"
-        "sign-installers" "rpm" "leave-alone"
         "sign-installers" "deb" "leave-alone"
         "sign-installers" "minisign" "sign"
         "sign-installers" "tauri-updater" "sign"
+        "sign-installers" "rpm" "leave-alone"
         "sign-installers" "minisign" "sign"
         "sign-installers" "tauri-updater" "sign"
         "archive" "minisign" "sign"

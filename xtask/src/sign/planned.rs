@@ -32,12 +32,12 @@ pub fn rows(release: &Release, state: &Path) -> Result<Vec<Row>> {
     let stages = state.join("stages");
     let (code, installers) = (code(release, &stages)?, installers(release, &stages)?);
     let mut rows = inside(release, &code)?;
-    rows.extend(inside(release, &installers)?);
-    if release.target.os == Os::Macos {
-        rows.extend(notarization(release, &installers));
-    }
+    rows.extend(in_bundle(release, &code, &installers)?);
     let minisign = minisign(release);
     for file in &installers {
+        if release.target.os != Os::Macos {
+            rows.extend(inside(release, std::slice::from_ref(file))?);
+        }
         let file = &packed(file);
         for kind in ["minisign", "tauri-updater"] {
             rows.push(beside(&minisign, "sign-installers", file, kind));
@@ -48,6 +48,23 @@ pub fn rows(release: &Release, state: &Path) -> Result<Vec<Row>> {
     }
     rows.extend(descriptions(release, &minisign));
     Ok(rows)
+}
+
+/// What the step signs that makes the installers; on macOS all of it, and what Apple then sees.
+fn in_bundle(release: &Release, code: &[File], installers: &[File]) -> Result<Vec<Row>> {
+    Ok(match release.target.os {
+        Os::Linux => Vec::new(),
+        Os::Windows => {
+            let host = code.iter().find(|it| it.role == Role::Host);
+            let host = host.and_then(|it| it.path.as_deref());
+            windows::plan_bundle(release, host, installers)?
+        }
+        Os::Macos => {
+            let mut rows = apple(release, installers)?;
+            rows.extend(notarization(release, installers));
+            rows
+        }
+    })
 }
 
 /// An app is a folder: what is released of it by itself is an archive.
@@ -218,35 +235,50 @@ fn code(release: &Release, stages: &Path) -> Result<Vec<File>> {
         }
     }
     files.extend(host);
+    // As the step goes through them.
+    match release.target.os {
+        Os::Macos => {
+            let depth = |it: &File| it.name.split('/').count();
+            files.sort_by(|a, b| depth(b).cmp(&depth(a)).then_with(|| a.name.cmp(&b.name)));
+        }
+        _ => files.sort_by(|a, b| a.name.cmp(&b.name)),
+    }
     Ok(files)
 }
 
 fn installers(release: &Release, stages: &Path) -> Result<Vec<File>> {
-    let found = below(&stages.join("bundle"), Role::Installer)?;
-    if !found.is_empty() {
-        return Ok(found);
-    }
     let bundle = &release.config.bundle;
     let kinds = match release.target.os {
         Os::Linux => &bundle.linux,
         Os::Windows => &bundle.windows,
         Os::Macos => &bundle.macos,
     };
+    let mut found = below(&stages.join("bundle"), Role::Installer)?;
+    if !found.is_empty() {
+        // One after the other, as they are configured.
+        let is_first = |file: &File| kinds.iter().position(|it| format_of(*it) == file.format);
+        found.sort_by_key(|it| is_first(it).unwrap_or(kinds.len()));
+        return Ok(found);
+    }
     let planned = |kind: &BundleKind| File {
         name: format!("the {}", tauri::kind_name(*kind)),
         path: None,
         role: Role::Installer,
-        format: match kind {
-            BundleKind::Deb => Format::Deb,
-            BundleKind::Rpm => Format::Rpm,
-            BundleKind::Appimage => Format::Elf,
-            BundleKind::Nsis => Format::Pe,
-            BundleKind::Msi => Format::Msi,
-            BundleKind::App => Format::App,
-            BundleKind::Dmg => Format::Dmg,
-        },
+        format: format_of(*kind),
     };
     Ok(kinds.iter().map(planned).collect())
+}
+
+fn format_of(kind: BundleKind) -> Format {
+    match kind {
+        BundleKind::Deb => Format::Deb,
+        BundleKind::Rpm => Format::Rpm,
+        BundleKind::Appimage => Format::Elf,
+        BundleKind::Nsis => Format::Pe,
+        BundleKind::Msi => Format::Msi,
+        BundleKind::App => Format::App,
+        BundleKind::Dmg => Format::Dmg,
+    }
 }
 
 fn archives(release: &Release, stages: &Path) -> Result<Vec<File>> {

@@ -43,7 +43,7 @@ use crate::{
 
 pub use bundler::{Call, sign_for_bundler};
 pub use identity::Wish;
-pub use plan::plan;
+pub use plan::{plan, plan_bundle};
 
 /// How long a signature may take: a token waits for a finger, a service for an approval.
 const TOUCH: Duration = Duration::from_secs(300);

@@ -66,22 +66,6 @@ pub fn export_cmd(key: &str) -> Command {
     command
 }
 
-/// Lists what the public half of a key says of itself; [`user_id`] reads it.
-pub fn list_cmd(key: &str) -> Command {
-    let mut command = Command::new("gpg");
-    let options = ["--batch", "--no-tty", "--no-auto-check-trustdb"];
-    command
-        .args(options)
-        .args(["--with-colons", "--list-keys", key]);
-    command
-}
-
-/// Whose key it is, in the answer to [`list_cmd`] (GnuPG's doc/DETAILS).
-pub fn user_id(listed: &str) -> Option<String> {
-    let line = listed.lines().find(|it| it.starts_with("uid:"))?;
-    line.split(':').nth(9).map(str::to_owned)
-}
-
 /// Checks `signature` over `file` with the keys in `keyring`, a file that holds [`keyring`]'s
 /// bytes. Its path needs a `/`, or gpgv looks in its home. What it prints on stdout is for
 /// [`signed_by`].

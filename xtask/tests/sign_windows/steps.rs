@@ -403,7 +403,8 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
         file("notes.txt", None, Format::Other),
     ];
     let shown = |release: &Release| {
-        let rows = windows::plan(release, &files).unwrap();
+        let mut rows = windows::plan_bundle(release, None, &files[2..4]).unwrap();
+        rows.extend(windows::plan(release, &files).unwrap());
         let rows = plan::cells(&rows)
             .into_iter()
             .map(|it| it.join(" | ") + "\n");
@@ -412,13 +413,16 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     let release = case.signed_release(&variables);
     let before = fs::read(case.root().join("app.exe")).unwrap();
     expect![[r#"
-        1 | sign | app.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it has no signature
-        2 | sign | theirs.dll | PE | leave alone | Practice Other Publisher ([HASH]…) |  |  | it carries a valid signature of Practice Other Publisher
-        3 | bundle | setup.exe: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
-        4 | bundle | setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the bundler has it signed while it works
-        5 | sign-installers | setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
-        6 | bundle | setup.msi: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
-        7 | sign-installers | setup.msi | MSI | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+        1 | bundle | setup.exe: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
+        2 | bundle | setup.exe: NSIS' plug-ins | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the bundler packs it, and has it signed before
+        3 | bundle | setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the bundler packs it, and has it signed before
+        4 | bundle | setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the bundler has it signed when it is made
+        5 | bundle | setup.msi: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
+        6 | bundle | setup.msi | MSI | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the bundler has it signed when it is made
+        7 | sign | app.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it has no signature
+        8 | sign | theirs.dll | PE | leave alone | Practice Other Publisher ([HASH]…) |  |  | it carries a valid signature of Practice Other Publisher
+        9 | sign-installers | setup.exe | PE | leave alone |  |  |  | the bundler had it signed; what it left unsigned is signed here
+        10 | sign-installers | setup.msi | MSI | leave alone |  |  |  | the bundler had it signed; what it left unsigned is signed here
     "#]]
     .assert_eq(&shown(&release));
     assert!(fs::read(case.root().join("app.exe")).unwrap() == before);

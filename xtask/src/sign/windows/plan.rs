@@ -1,14 +1,18 @@
 //! What would be signed for Windows, without opening a key.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::{Made, Signer, found::Before, judge::objection};
 use crate::{
+    config::BundleKind,
     release::Release,
     sign::{
         format::Format,
         plan::{Action, File, Identity, Role, Row},
     },
+    tools::tauri,
 };
 
 /// A line for each file that carries such a signature; the others have none.
@@ -18,12 +22,46 @@ use crate::{
 pub fn plan(release: &Release, files: &[File]) -> Result<Vec<Row>> {
     let files = files.iter().filter(|it| it.format.is_windows());
     match &release.windows {
-        Some(signer) => {
-            let rows: Result<Vec<_>> = files.map(|it| signer.rows(it)).collect();
-            Ok(rows?.concat())
-        }
+        Some(signer) => files.map(|it| signer.row(it)).collect(),
         None => files.map(|it| unsigned(release, it)).collect(),
     }
+}
+
+/// What is signed while the bundler works, for each installer. `host` is the main executable, if it is
+/// built.
+///
+/// # Errors
+/// It cannot be read.
+pub fn plan_bundle(
+    release: &Release,
+    host: Option<&Path>,
+    installers: &[File],
+) -> Result<Vec<Row>> {
+    let Some(signer) = &release.windows else {
+        return Ok(Vec::new());
+    };
+    let host = host.map(fs_err::read).transpose()?;
+    let mut rows = Vec::new();
+    for installer in installers {
+        let kind = match installer.format {
+            Format::Msi => BundleKind::Msi,
+            _ => BundleKind::Nsis,
+        };
+        let is_stamped = |host: &Vec<u8>| tauri::stamped(host, kind).is_some();
+        if host.as_ref().is_none_or(is_stamped) {
+            let why = "the kind of installer is written into it";
+            rows.push(signer.in_bundle(installer, ": the host", why)?);
+        }
+        if kind == BundleKind::Nsis {
+            for what in [": NSIS' plug-ins", ": the uninstaller"] {
+                let why = "the bundler packs it, and has it signed before";
+                rows.push(signer.in_bundle(installer, what, why)?);
+            }
+        }
+        let why = "the bundler has it signed when it is made";
+        rows.push(signer.in_bundle(installer, "", why)?);
+    }
+    Ok(rows)
 }
 
 /// Where nobody signs, others may have.
@@ -46,34 +84,26 @@ fn unsigned(release: &Release, file: &File) -> Result<Row> {
 }
 
 impl Signer {
-    /// Before an installer is signed, what goes into it is.
-    fn rows(&self, file: &File) -> Result<Vec<Row>> {
-        let mut rows = Vec::new();
-        if file.role == Role::Installer {
-            let mut inside = |what: &str, why: &str| -> Result<()> {
-                let file = File {
-                    name: format!("{}: {what}", file.name),
-                    path: None,
-                    role: file.role,
-                    format: Format::Pe,
-                };
-                let (identity, tool) = (self.identity()?, self.tool_name());
-                rows.push(Row::sign("bundle", &file, identity, tool, why));
-                Ok(())
-            };
-            inside("the host", "the kind of installer is written into it")?;
-            if file.format == Format::Pe {
-                inside(
-                    "the uninstaller",
-                    "the bundler has it signed while it works",
-                )?;
-            }
-        }
-        rows.push(self.row(file)?);
-        Ok(rows)
+    /// A part of an installer, or the whole of it.
+    fn in_bundle(&self, installer: &File, part: &str, why: &str) -> Result<Row> {
+        let file = File {
+            name: format!("{}{part}", installer.name),
+            path: None,
+            role: installer.role,
+            format: match part {
+                "" => installer.format,
+                _ => Format::Pe,
+            },
+        };
+        let identity = self.identity()?;
+        Ok(Row::sign("bundle", &file, identity, self.tool_name(), why))
     }
 
     fn row(&self, file: &File) -> Result<Row> {
+        if file.role == Role::Installer {
+            let why = "the bundler had it signed; what it left unsigned is signed here";
+            return Ok(Row::leave(step(file), file, Action::LeaveAlone, why));
+        }
         let intent = match &file.path {
             Some(path) => self.intent(path)?,
             None => super::Intent {
