@@ -257,7 +257,7 @@ fn certificates_that_rcodesign_trips_over() {
         "wrong",
         expect![[r#"
         error: the password does not fit the certificate in APPLE_CERTIFICATE
-          hint: correct the variable with the password
+          hint: the certificate comes from APPLE_CERTIFICATE, its password from APPLE_CERTIFICATE_PASSWORD
         exit 1
     "#]],
     );

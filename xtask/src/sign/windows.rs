@@ -117,7 +117,7 @@ impl Signer {
         let Some(key) = Key::find(&signing.identity, &secrets, wish)? else {
             return Ok(None);
         };
-        let tool = Tool::choose(&signing, &key, wish)?;
+        let tool = Tool::choose(&signing, &key, &secrets, wish)?;
         let description = signing.description.clone();
         Ok(Some(Self {
             label: Label {
