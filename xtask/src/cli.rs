@@ -265,8 +265,8 @@ pub enum Notarize {
     /// Submit apps and disk images, wait for the answer, and attach the ticket. What was submitted
     /// already is only waited for. Exits with 75 if Apple has not answered in time
     Submit(Submit),
-    /// Show what was submitted, and how it stands
-    Status(Notarized),
+    /// Show what was submitted, and how it stands: as remembered, and as Apple says now
+    Status(NotaryStatus),
     /// Show what Apple found
     Log(NotaryLog),
     /// Go on waiting for all that has no answer, or for these files. Exits with 75 if Apple has not
@@ -274,12 +274,29 @@ pub enum Notarize {
     Resume(Resume),
 }
 
-/// Whose submissions.
+/// Whose submissions, and who asks.
 #[derive(Args, Clone, Debug)]
 pub struct Notarized {
     /// macos, or a Rust target triple
     #[arg(long, value_name = "TARGET", default_value = "macos")]
     pub target: String,
+
+    /// Let notarytool have the password of an Apple ID as an argument: every user of the machine can
+    /// read it then
+    #[arg(long)]
+    pub allow_secret_in_args: bool,
+}
+
+/// Options of `notarize status`.
+#[derive(Args, Clone, Debug)]
+pub struct NotaryStatus {
+    /// Whose submissions.
+    #[command(flatten)]
+    pub of: Notarized,
+
+    /// Do not ask Apple: show what is remembered
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// Options of `notarize submit`.

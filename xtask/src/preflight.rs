@@ -9,10 +9,12 @@
 //! | `needs` | what the configuration asks of the machine |
 //! | `toolchain` | what builds the frontend and the app |
 //! | `python` | what freezes a sidecar |
+//! | `signing` | what signs |
 
 mod doctor;
 mod needs;
 mod python;
+mod signing;
 mod toolchain;
 
 use std::{fmt, path::Path};
@@ -20,7 +22,7 @@ use std::{fmt, path::Path};
 use semver::Version;
 
 use crate::{
-    config::{Freezer, LinuxSigning},
+    config::Freezer,
     engine::probe::Probes,
     target::{Os, Target},
     tools::{
@@ -32,6 +34,7 @@ use crate::{
 
 pub use doctor::{Doctor, Report, table};
 pub use needs::{Needs, PythonNeed};
+pub use signing::CodeTool;
 
 /// The oldest Python that the pinned freezers run on.
 const OLDEST_PYTHON: Version = Version::new(3, 9, 0);
@@ -83,14 +86,17 @@ impl fmt::Display for Fix {
 /// Everything that is needed, in the order of the steps; look at `problem`.
 pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
     let host = Target::host();
-    if needs.target.os != host.os {
-        return vec![wrong_host(&needs.target, &host)];
-    }
     let look = Look {
         needs,
         system,
         probes,
     };
+    if needs.target.os != host.os {
+        // What was built there can be signed here.
+        let mut findings = vec![wrong_host(&needs.target, &host)];
+        findings.extend(look.code_signing());
+        return findings;
+    }
     let mut findings = Vec::new();
     findings.extend(toolchain::frontend(&look));
     findings.extend(toolchain::app(&look));
@@ -100,14 +106,8 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
     findings.extend(look.sidecar_tools());
     findings.extend(look.ccache());
     findings.extend(look.unpackers());
-    if needs.gpg {
-        findings.push(look.program("gpg", "sign", Need::Gpg));
-    }
-    let LinuxSigning { deb, rpm } = needs.signed_packages;
-    if needs.gpg && host.os == Os::Linux && (deb || rpm) {
-        findings.push(look.program("gpgv", "sign", Need::Gpgv));
-        findings.extend(rpm.then(|| look.program("rpmsign", "sign", Need::Rpmsign)));
-    }
+    findings.extend(look.code_signing());
+    findings.extend(look.openpgp());
     findings.push(look.program("git", "seal", Need::Git));
     findings.extend(needs.disk.as_deref().and_then(|it| look.disk(it)));
     if needs.for_tests && host.os == Os::Linux {

@@ -30,7 +30,7 @@ use crate::{
 
 /// Variables that hold secrets, under the names that the tools of this field use. No process
 /// inherits one: the step that needs a secret hands it over.
-pub const SECRET_VARIABLES: [&str; 20] = [
+pub const SECRET_VARIABLES: [&str; 21] = [
     "TAURI_SIGNING_PRIVATE_KEY",
     "TAURI_SIGNING_PRIVATE_KEY_PASSWORD",
     "TAURI_SIGNING_PRIVATE_KEY_PATH",
@@ -39,6 +39,7 @@ pub const SECRET_VARIABLES: [&str; 20] = [
     "APPLE_CERTIFICATE",
     "APPLE_CERTIFICATE_PASSWORD",
     "APPLE_PASSWORD",
+    "APPLE_APP_SPECIFIC_PASSWORD",
     "APPLE_API_KEY",
     "APPLE_API_ISSUER",
     "APPLE_API_KEY_PATH",
@@ -89,6 +90,8 @@ pub struct Release {
     pub secrets: Secrets,
     /// Which freezers will do.
     pub freezing: Policy,
+    /// Whether tools may have a secret as an argument.
+    pub allow_secret_in_args: bool,
 }
 
 /// 1980-01-01T00:00:00Z.
@@ -145,6 +148,7 @@ impl Release {
             windows: None,
             secrets,
             freezing: Policy::default(),
+            allow_secret_in_args: false,
         })
     }
 
@@ -159,6 +163,7 @@ impl Release {
         secrets: Secrets,
         allow_secret_in_args: bool,
     ) -> Result<()> {
+        self.allow_secret_in_args = allow_secret_in_args;
         if self.target.os != Os::Windows || self.identity == Identity::Unsigned {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 
 pub mod format;
 pub mod hands;
+pub mod leftovers;
 pub mod linux;
 pub mod macos;
 pub mod notary;

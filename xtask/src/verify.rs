@@ -259,8 +259,7 @@ fn check_inside(release: &Release<'_>, artifact: &Artifact) -> Result<Report> {
     signatures::of_artifact(release, artifact, &mut report)?;
     if release.has(&artifact.path) {
         contents::check(release.folder, artifact, &mut report);
-        let file = release.folder.join(&artifact.path);
-        archived::note(&file, &artifact.path, &mut report);
+        archived::of_release(release, artifact, &mut report)?;
     }
     Ok(report)
 }

@@ -6,6 +6,8 @@
 mod fix;
 #[path = "doctor/machine.rs"]
 mod machine;
+#[path = "doctor/signing.rs"]
+mod signing;
 
 use std::fs;
 

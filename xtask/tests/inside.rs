@@ -178,6 +178,7 @@ impl Case {
             step: "sign-code".to_owned(),
             artifacts: collect(&folder, &cache).unwrap(),
             output: Code {
+                left_alone: Vec::new(),
                 host: format!("small{}", self.exe),
                 others: Vec::new(),
                 sidecars: vec![Program {

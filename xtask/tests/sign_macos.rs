@@ -11,6 +11,10 @@ mod mac;
 #[path = "support/project.rs"]
 mod project;
 
+#[path = "sign_macos/entitled.rs"]
+mod entitled;
+#[path = "sign_macos/leftovers.rs"]
+mod leftovers;
 #[path = "sign_macos/pipeline.rs"]
 mod pipeline;
 

@@ -1,12 +1,20 @@
 //! `verify` against a small release with real signatures, damaged in every way that came to mind.
 //! Rows are shown as `file | check | expected | actual`; hashes and key ids are masked.
 
+#[path = "verify/archived.rs"]
+mod archived;
 #[path = "verify/code.rs"]
 mod code;
+#[cfg(target_os = "linux")]
+#[path = "../signed/tests/tampering/compound.rs"]
+mod compound;
 #[path = "verify/fake.rs"]
 mod fake;
 #[path = "verify/loose.rs"]
 mod loose;
+#[cfg(target_os = "linux")]
+#[path = "verify/tampering.rs"]
+mod tampering;
 #[path = "verify/trust.rs"]
 mod trust;
 

@@ -78,3 +78,11 @@ def identities(folder):
             names = [it.split("=", 1)[1].strip() for it in subject.stdout.splitlines() if "commonName" in it]
             sha1 = hashlib.sha1(ssl.PEM_cert_to_DER_cert(leaf)).hexdigest().upper()
             yield sha1, names[-1] if names else "", file
+
+
+def is_valid(file):
+    """Whether the certificate is valid now, and for signing code."""
+    leaf = blocks(practice.read(file, "r"), "CERTIFICATE")[0]
+    date = practice.run("openssl", "x509", "-noout", "-checkend", "0", stdin=leaf)
+    purpose = practice.run("openssl", "x509", "-noout", "-text", stdin=leaf)
+    return date.returncode == 0 and "Code Signing" in purpose.stdout

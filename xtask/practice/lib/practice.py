@@ -54,6 +54,12 @@ def unknown(status, text):
     fail(status, text)
 
 
+def unplayed(status, text):
+    """Something that the real one documents and this one cannot do: nobody is to believe it done."""
+    violation(f"not played: {text}")
+    fail(status, f"{TOOL} stand-in: {text} is not played")
+
+
 def begin(arguments):
     """Notes the call; runs into the trouble that is due."""
     append("calls.jsonl", json.dumps({"tool": TOOL, "arguments": arguments, "time": time.time()}))

@@ -120,6 +120,8 @@ class Notary(common.Handler):
             return self.answer(403, b"<Error><Code>AccessDenied</Code></Error>", "application/xml")
         submission["uploaded"] = hashlib.sha256(body).hexdigest()
         self.state.record(what="upload", id=object_id, sha256=submission["uploaded"], size=len(body))
+        if self.run_into("uploaded"):
+            return
         self.answer(200, b"", "application/xml", ETag='"0"')
 
     def do_GET(self):
@@ -130,6 +132,7 @@ class Notary(common.Handler):
             return self.not_found()
         if rest == [""]:
             if not self.run_into("list") and self.trusted():
+                self.state.record(what="list")
                 self.answer(200, {"data": [self.shown(it) for it in self.submissions], "meta": {}})
         elif rest[1:] == ["logs"]:
             if not self.run_into("logs") and self.trusted():

@@ -30,6 +30,10 @@ pub enum Request {
     Submitted,
     /// Uploading it.
     Upload,
+    /// The same, after the store has all bytes: only its answer is lost.
+    Uploaded,
+    /// Asking for the list of submissions.
+    List,
     /// Asking how it stands.
     Status,
     /// Asking where the log is.
@@ -122,6 +126,8 @@ impl Behaviour {
             Request::Submit => "submit",
             Request::Submitted => "submitted",
             Request::Upload => "upload",
+            Request::Uploaded => "uploaded",
+            Request::List => "list",
             Request::Status => "status",
             Request::Logs => "logs",
             Request::Log => "log",
@@ -216,7 +222,7 @@ impl Notary {
         Ok(all.iter().filter(|it| it.sha256 == sha256).count())
     }
 
-    /// What was asked, in order: `submit`, `upload`, `status`, `logs`, `log`, `ticket`,
+    /// What was asked, in order: `submit`, `upload`, `list`, `status`, `logs`, `log`, `ticket`,
     /// `unauthorized`, with the trouble that the request ran into.
     ///
     /// # Errors

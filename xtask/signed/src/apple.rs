@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod dmg;
+mod entitlements;
 pub mod macho;
 
 use anyhow::{Context as _, Result, ensure};
@@ -41,6 +42,21 @@ pub struct Seals<'a> {
     pub ticket: Option<&'a [u8]>,
 }
 
+/// Code without any signature.
+#[derive(Debug)]
+pub struct NotSigned;
+
+impl std::fmt::Display for NotSigned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not signed")
+    }
+}
+
+impl std::error::Error for NotSigned {}
+
+/// Why a signature that a linker made must not be believed.
+pub const AD_HOC: &str = "ad-hoc: nobody vouches for it";
+
 /// Code, and what its signature says.
 pub struct Inspected {
     /// What the signature says.
@@ -49,6 +65,8 @@ pub struct Inspected {
     pub cdhash: Vec<u8>,
     /// The name that the signature gives the code.
     pub identifier: String,
+    /// What it may do under the hardened runtime; none if the signature has no such list.
+    pub entitlements: Option<plist::Dictionary>,
 }
 
 /// What the signature says of the image, which is everything before the signature.
@@ -89,9 +107,7 @@ fn inspect(
         .get(raw::CSSLOT_SIGNATURESLOT)
         .filter(|it| !it.contents().is_empty())
     {
-        None => signed
-            .problems
-            .push("ad-hoc: nobody vouches for it".to_owned()),
+        None => signed.problems.push(AD_HOC.to_owned()),
         Some(message) if message.magic() != raw::CSMAGIC_BLOBWRAPPER => {
             signed.problems.push("the signature is damaged".to_owned());
         }
@@ -112,11 +128,16 @@ fn inspect(
                 .push("the attached ticket is for other code".to_owned());
         }
     }
+    let entitlements = entitlements::read(&blobs).unwrap_or_else(|error| {
+        signed.problems.push(format!("{error:#}"));
+        None
+    });
     let identifier = String::from_utf8_lossy(directory.ident()?).into_owned();
     Ok(Inspected {
         signed,
         cdhash,
         identifier,
+        entitlements,
     })
 }
 

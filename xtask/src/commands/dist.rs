@@ -24,7 +24,7 @@ use crate::{
     pipeline,
     release::{Release, SigningWish},
     report,
-    sign::secrets::Secrets,
+    sign::{leftovers, secrets::Secrets},
     steps::seal::Sealed,
     target::Target,
 };
@@ -326,6 +326,8 @@ fn open(
             jobs,
             logs: state.join("logs"),
         });
+        let withheld = Release::withheld(&release.config);
+        leftovers::sweep(&world.loose(&state, &events, withheld), &state);
     }
     for text in warnings {
         events.emit(Event::Note {

@@ -28,7 +28,7 @@ use crate::{
     config::{self, Config},
     engine::{
         event::{Event, Events},
-        exec::{self, Exec},
+        exec::{self, Exec, Log},
         orphans::Orphans,
         probe::Probes,
         secret::Redactor,
@@ -38,6 +38,7 @@ use crate::{
     manifest, pipeline,
     release::{Release, SECRET_VARIABLES},
     report,
+    sign::hands::Loose,
     target::Target,
 };
 
@@ -136,6 +137,14 @@ impl World {
             withheld,
             orphans: Orphans::new(state.join("running")),
             timeout: SETUP_TIMEOUT,
+        }
+    }
+
+    /// What runs programs outside of any step.
+    fn loose(&self, state: &Path, events: &Events, withheld: Vec<String>) -> Loose {
+        Loose {
+            exec: self.exec(state, events.clone(), withheld),
+            log: Log::at(state.join("logs/leftovers.log")),
         }
     }
 

@@ -1,6 +1,8 @@
 //! `notarize`: what Apple is asked to check, outside of the pipeline: submitted from any system,
 //! followed from any run.
 
+mod status;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -11,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{INTERRUPTED, World, dist::status_of, print};
 use crate::{
-    cli::{Notarize, NotaryLog, Resume, Submit},
+    cli::{Notarize, Notarized as Of, NotaryLog, Resume, Submit},
     config::AppleSigning,
     engine::{
         event::{Event, Events},
@@ -24,11 +26,11 @@ use crate::{
         step::Context,
     },
     release::Release,
-    report,
     sign::{
         hands::Loose,
+        leftovers,
         notary::{
-            Notarized, Notary,
+            self, Notarized, Notary,
             checkpoint::{Checkpoint, Status},
             client::Client,
             log,
@@ -43,7 +45,7 @@ use crate::{
 pub(super) fn notarize(world: &World, options: &Notarize) -> Result<ExitCode> {
     match options {
         Notarize::Submit(options) => submit(world, options),
-        Notarize::Status(of) => status(world, &of.target.parse()?),
+        Notarize::Status(options) => status::status(world, options),
         Notarize::Log(options) => show_log(world, options),
         Notarize::Resume(options) => resume(world, options),
     }
@@ -78,13 +80,14 @@ fn submit(world: &World, options: &Submit) -> Result<ExitCode> {
     };
     let jobs = files.into_iter().map(work).collect();
     // What was submitted is not submitted again, so the same words go on.
-    let again = command(
-        "submit",
-        &options.of.target,
-        &options.files,
-        options.timeout,
-    );
-    run(world, &target, options.timeout, &again, jobs)
+    let again = command("submit", &options.of, &options.files, options.timeout);
+    let wish = Wish {
+        target,
+        timeout: options.timeout,
+        allow_secret_in_args: options.of.allow_secret_in_args,
+        resume: again,
+    };
+    run(world, &wish, jobs)
 }
 
 fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
@@ -110,13 +113,14 @@ fn resume(world: &World, options: &Resume) -> Result<ExitCode> {
     if jobs.is_empty() {
         return print("nothing waits for an answer of Apple's\n");
     }
-    let again = command(
-        "resume",
-        &options.of.target,
-        &options.files,
-        options.timeout,
-    );
-    run(world, &target, options.timeout, &again, jobs)
+    let again = command("resume", &options.of, &options.files, options.timeout);
+    let wish = Wish {
+        target,
+        timeout: options.timeout,
+        allow_secret_in_args: options.of.allow_secret_in_args,
+        resume: again,
+    };
+    run(world, &wish, jobs)
 }
 
 /// Waits for one submission, and attaches the ticket to what was submitted, if that is there.
@@ -129,20 +133,26 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
             checkpoint.id = notary.client.find_by_name(notary.hands, &checkpoint.file)?;
             checkpoint.id().with_context(|| {
                 format!(
-                    "Apple knows no {}: submit it again with `cargo xtask notarize submit`",
-                    checkpoint.file
+                    "Apple knows no {}: its upload did not begin, or was broken off\n\
+                     hint: {}",
+                    checkpoint.file,
+                    notary::submit_again(&checkpoint, notary.state)
                 )
             })?;
+            checkpoint.status = Status::Submitted;
+            checkpoint.save(notary.state)?;
         }
         notary.answered(&mut checkpoint)?;
         let Some(product) = file.clone().or_else(|| checkpoint.product.clone()) else {
             return Ok("accepted; `cargo xtask dist` attaches the ticket".to_owned());
         };
         let shown = product.display().to_string();
+        let name = PathBuf::from(product.file_name().unwrap_or_default());
         let product = notary.root.join(product);
         if !product.exists() {
             return Ok(format!(
-                "accepted, but {shown} is not here: attach the ticket with `cargo xtask notarize resume FILE`"
+                "accepted, but {shown} is not here: where it lies, attach the ticket with `{}`",
+                notary::command(&["resume"], notary.state, &name)
             ));
         }
         if checkpoint.status == Status::Stapled {
@@ -170,24 +180,22 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
 }
 
 /// Does one after the other, also where one fails.
-fn run(
-    world: &World,
-    target: &Target,
-    timeout: Option<Duration>,
-    resume: &str,
-    jobs: Vec<Job>,
-) -> Result<ExitCode> {
+fn run(world: &World, wish: &Wish, jobs: Vec<Job>) -> Result<ExitCode> {
     let started = Instant::now();
     let config = world.config()?;
+    let (target, resume) = (&wish.target, &*wish.resume);
     let state = world.state(target);
     let events = world.events();
     let redactor = Redactor::default();
     let session = open(world, target, &redactor, resume, &events, &jobs)?;
+    let withheld = Release::withheld(&config);
+    leftovers::sweep(&world.loose(&state, &events, withheld), &state);
     let ask = Ask {
         session: &session,
         state: &state,
         root: &world.root,
-        timeout: timeout.unwrap_or(config.sign.macos.notarize_timeout),
+        timeout: wish.timeout.unwrap_or(config.sign.macos.notarize_timeout),
+        allow_secret_in_args: wish.allow_secret_in_args,
         resume,
     };
     let worst = ask
@@ -211,12 +219,22 @@ fn run(
     })
 }
 
+/// What the command line says besides what is to be done.
+struct Wish {
+    target: Target,
+    timeout: Option<Duration>,
+    allow_secret_in_args: bool,
+    /// What to type to go on.
+    resume: String,
+}
+
 /// What asking for all of it has in common.
 struct Ask<'a> {
     session: &'a Session,
     state: &'a Path,
     root: &'a Path,
     timeout: Duration,
+    allow_secret_in_args: bool,
     resume: &'a str,
 }
 
@@ -229,7 +247,8 @@ impl Ask<'_> {
         jobs: &[Job],
     ) -> Result<Option<anyhow::Error>> {
         let private = Private::new(self.state)?;
-        let client = Client::find(config, &Secrets::new(redactor), &private)?;
+        let secrets = Secrets::new(redactor);
+        let client = Client::find(config, &secrets, &private, self.allow_secret_in_args)?;
         let client = client.with_context(no_login)?;
         let mut worst: Option<anyhow::Error> = None;
         for job in jobs {
@@ -322,11 +341,14 @@ fn open(
 }
 
 /// What to type to go on. `--resubmit` has done its work then.
-fn command(verb: &str, target: &str, files: &[PathBuf], timeout: Option<Duration>) -> String {
+fn command(verb: &str, of: &Of, files: &[PathBuf], timeout: Option<Duration>) -> String {
     let mut command = Command::new("cargo");
     command.args(["xtask", "notarize", verb]);
-    if target != "macos" {
-        command.args(["--target", target]);
+    if of.target != "macos" {
+        command.args(["--target", &of.target]);
+    }
+    if of.allow_secret_in_args {
+        command.arg("--allow-secret-in-args");
     }
     if let Some(timeout) = timeout {
         let time = humantime::format_duration(timeout).to_string();
@@ -349,31 +371,6 @@ fn shown(file: &Path) -> String {
         .into_owned()
 }
 
-fn status(world: &World, target: &Target) -> Result<ExitCode> {
-    let all = Checkpoint::all(&world.state(target))?;
-    if world.is_json() {
-        return print(&format!("{}\n", serde_json::to_string(&all)?));
-    }
-    if all.is_empty() {
-        return print("nothing was submitted to Apple from here\n");
-    }
-    let row = |it: &Checkpoint| {
-        let id = it.id.clone().unwrap_or_else(|| "-".to_owned());
-        vec![
-            it.file.clone(),
-            it.submitted.clone(),
-            it.status.to_string(),
-            id,
-        ]
-    };
-    let rows: Vec<_> = all.iter().map(row).collect();
-    let mut text = report::table(&["file", "submitted", "status", "submission"], &rows);
-    if all.iter().any(|it| it.status.is_open()) {
-        text += "\nnext: cargo xtask notarize resume\n";
-    }
-    print(&text)
-}
-
 fn show_log(world: &World, options: &NotaryLog) -> Result<ExitCode> {
     let target = options.of.target.parse()?;
     let state = world.state(&target);
@@ -393,7 +390,7 @@ fn show_log(world: &World, options: &NotaryLog) -> Result<ExitCode> {
                 // Also one that was submitted elsewhere.
                 None => wanted.context("nothing that was submitted from here is decided yet")?,
             };
-            ask_for_log(world, &state, id)?
+            ask_for_log(world, &options.of, id)?
         }
     };
     print(&match world.is_json() {
@@ -402,12 +399,29 @@ fn show_log(world: &World, options: &NotaryLog) -> Result<ExitCode> {
     })
 }
 
-fn ask_for_log(world: &World, state: &Path, id: &str) -> Result<serde_json::Value> {
-    let config = world.config()?;
-    let exec = world.exec(state, Events::default(), Release::withheld(&config));
-    let private = Private::new(state)?;
-    let secrets = Secrets::new(exec.redactor.clone());
-    let client = Client::find(&config.sign.macos, &secrets, &private)?;
-    let log = Log::at(state.join("logs/notarize-log.log"));
-    client.with_context(no_login)?.log(&Loose { exec, log }, id)
+fn ask_for_log(world: &World, of: &Of, id: &str) -> Result<serde_json::Value> {
+    let private = Private::new(&world.state(&of.target.parse()?))?;
+    let asking = Asking::new(world, of, &private)?;
+    asking.client.with_context(no_login)?.log(&asking.hands, id)
+}
+
+/// Who asks Apple outside of a run, and says nothing of it.
+struct Asking {
+    /// None without a login.
+    client: Option<Client>,
+    hands: Loose,
+}
+
+impl Asking {
+    fn new(world: &World, of: &Of, private: &Private) -> Result<Self> {
+        let config = world.config()?;
+        let state = world.state(&of.target.parse()?);
+        let exec = world.exec(&state, Events::default(), Release::withheld(&config));
+        let secrets = Secrets::new(exec.redactor.clone());
+        let allow = of.allow_secret_in_args;
+        let client = Client::find(&config.sign.macos, &secrets, private, allow)?;
+        let log = Log::at(state.join("logs/notarize-ask.log"));
+        let hands = Loose { exec, log };
+        Ok(Self { client, hands })
+    }
 }

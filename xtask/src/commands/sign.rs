@@ -23,7 +23,7 @@ use crate::{
     sign::{
         format::Format,
         hands::{Hands as _, Loose},
-        linux, macos,
+        leftovers, linux, macos,
         plan::{COLUMNS, cells},
         planned,
         secrets::Secrets,
@@ -206,8 +206,10 @@ impl Signing {
             .files
             .iter()
             .any(|it| Format::of(it).is_ok_and(Format::is_windows));
+        let hands = hands(world, &config, &redactor, &state, "sign.log")?;
+        leftovers::sweep(&hands, &state);
         Ok(Self {
-            hands: hands(world, &config, &redactor, &state, "sign.log")?,
+            hands,
             windows: if needed { windows? } else { None },
             release,
             state,

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use semver::Version;
 
-use super::toolchain;
+use super::{
+    signing::{self, CodeTool},
+    toolchain,
+};
 use crate::{
     config::{BundleKind, Config, Freezer, LinuxSigning, PackageManager, PythonVersion, TauriCli},
     target::{Os, Target},
@@ -33,6 +36,11 @@ pub struct Needs {
     pub bundle: Vec<BundleKind>,
     /// Whether something is signed with OpenPGP.
     pub gpg: bool,
+    /// What signs the target's code; none if nothing does.
+    pub code: Option<CodeTool>,
+    /// Whether a key that the configuration names signs in this run; else what signs is only
+    /// recommended.
+    pub publisher: bool,
     /// Whether packages of Linux are signed inside.
     pub signed_packages: LinuxSigning,
     /// Whether the tests of the release are to run too, such as the start of the app.
@@ -91,6 +99,8 @@ impl Needs {
                 Os::Macos => config.bundle.macos.clone(),
             },
             gpg: config.sign.gpg.is_some(),
+            code: CodeTool::of(config, target),
+            publisher: signing::is_publisher(config),
             signed_packages: config.sign.linux,
             for_tests: false,
             disk: None,

@@ -98,15 +98,18 @@ impl Format {
         }
     }
 
-    /// Whether a file that begins so is a program or library for Windows or macOS. Of one for
-    /// Windows the beginning must reach to where its own header is.
-    pub fn is_code(head: &[u8]) -> bool {
+    /// Whether a file that begins so may be code, an installer or a cabinet, as far as this much of
+    /// it tells: the header of a program for Windows may come later.
+    pub fn may_be_code(head: &[u8]) -> bool {
         match Self::by_head(head) {
-            Self::MachO => true,
+            Self::MachO | Self::Msi | Self::Cab => true,
             Self::Pe => {
                 let at = head.get(60..64).and_then(|it| it.try_into().ok());
-                let at = at.map_or(usize::MAX, |it| u32::from_le_bytes(it) as usize);
-                head.get(at..).is_some_and(|it| it.starts_with(b"PE\0\0"))
+                at.is_some_and(|it| {
+                    let at = u32::from_le_bytes(it) as usize;
+                    head.get(at..at.saturating_add(4))
+                        .is_none_or(|it| it == b"PE\0\0")
+                })
             }
             _ => false,
         }

@@ -9,10 +9,12 @@
 //! | [`onefile`] | a program that unpacks its libraries |
 //! | [`identity`] | whose key signs |
 //! | [`keychain`] | the keychain that `codesign` takes it from |
+//! | [`entitled`] | what the signature lets code do |
 //! | [`check`] | what came of it |
 
 pub mod check;
 pub mod discover;
+mod entitled;
 pub mod identity;
 pub mod keychain;
 pub mod links;
@@ -230,13 +232,14 @@ impl One<'_, '_> {
     }
 
     fn has_entitlements(&self, item: &Item) -> Result<bool> {
-        let file = match (self.identity, item.kind) {
-            (Identity::Codesign(..), _) | (_, Kind::Image | Kind::Framework) => return Ok(false),
-            (_, Kind::Code) => item.path.clone(),
-            (_, Kind::Bundle) => discover::main_executable(&item.path)?,
-        };
-        let data = fs_err::read(file)?;
-        Ok(data.windows(EMBEDDED.len()).any(|it| it == EMBEDDED))
+        let code = discover::executable(&item.path, item.kind);
+        match (self.identity, code) {
+            (Identity::Codesign(..), _) | (_, None) => Ok(false),
+            (_, Some(code)) => {
+                let data = fs_err::read(code)?;
+                Ok(data.windows(EMBEDDED.len()).any(|it| it == EMBEDDED))
+            }
+        }
     }
 
     /// Runs it, again if the timestamp server failed.

@@ -7,16 +7,21 @@
 //! |---|---|
 //! | [`checkpoint`] | what is known of a submission |
 //! | [`package`] | the file that is uploaded |
+//! | [`upload`] | how it gets to Apple, once |
 //! | [`client`] | who asks Apple |
+//! | [`login`] | who may ask |
 //! | [`log`] | what Apple found |
 
 pub mod checkpoint;
 pub mod client;
 pub mod log;
+mod login;
 pub mod package;
+mod upload;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
+    process::Command,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -29,16 +34,14 @@ use self::{
     package::Package,
 };
 use super::hands::Hands;
-use crate::engine::{event::Level, exec::Interrupted, session::EndsWith};
+use crate::engine::{exec::Interrupted, paste::pasteable, session::EndsWith};
 
 /// The exit status of a run that ends before Apple has answered: try again later (`EX_TEMPFAIL` of
 /// `sysexits.h`).
 pub const NOT_ANSWERED: u8 = 75;
 /// Waits between two questions; the last one is kept.
 const POLLS: [u64; 6] = [2, 4, 8, 15, 20, 30];
-/// Waits before an upload that broke off is tried again, and before a ticket is asked for again that is
-/// not to be had yet.
-const UPLOADS: [u64; 3] = [2, 10, 30];
+/// Waits before a ticket is asked for again that is not to be had yet.
 const TICKETS: [u64; 6] = [2, 5, 10, 20, 40, 60];
 
 /// What asking the notary needs.
@@ -86,76 +89,6 @@ impl Notary<'_> {
         Ok(Notarized::Now(checkpoint.id()?.to_owned()))
     }
 
-    /// The submission of these bytes: the one that there is, or a new one.
-    fn submitted(
-        &self,
-        product: &Path,
-        package: &Package,
-        kept: bool,
-        again: bool,
-    ) -> Result<Checkpoint> {
-        let known = Checkpoint::read(self.state, &package.sha256)?.filter(|_| !again);
-        if let Some(mut known) = known {
-            if known.status == Status::Rejected {
-                bail!(self.rejection(&known)?);
-            }
-            if known.id.is_none() {
-                known.id = self.client.find_by_name(self.hands, &known.file)?;
-                known.status = Status::Submitted;
-            }
-            if let Some(id) = &known.id {
-                let text = format!(
-                    "these bytes were submitted at {} as {id}: going on with that",
-                    known.submitted
-                );
-                self.hands.note(Level::Info, text);
-                known.save(self.state)?;
-                return Ok(known);
-            }
-        }
-        let product = kept.then(|| self.remembered(product)).transpose()?;
-        let tool = self.client.name();
-        let mut checkpoint = Checkpoint::new(&package.name, &package.sha256, tool, product);
-        checkpoint.save(self.state)?;
-        checkpoint.id = Some(self.upload(&checkpoint, package)?);
-        checkpoint.status = Status::Submitted;
-        checkpoint.save(self.state)?;
-        Ok(checkpoint)
-    }
-
-    fn remembered(&self, product: &Path) -> Result<PathBuf> {
-        let full = fs_err::canonicalize(product)?;
-        let root = fs_err::canonicalize(self.root)?;
-        Ok(full
-            .strip_prefix(&root)
-            .map_or(full.clone(), Path::to_owned))
-    }
-
-    /// Uploads; again if that broke off. Whoever is killed here leaves a checkpoint without an id.
-    fn upload(&self, checkpoint: &Checkpoint, package: &Package) -> Result<String> {
-        let mut waits = UPLOADS.iter();
-        loop {
-            match self.client.submit(self.hands, &package.path)? {
-                Ok(uploaded) => return Ok(uploaded.id),
-                Err(Trouble::Passing(error)) => match waits.next() {
-                    Some(wait) => {
-                        let text = format!("the upload broke off; it is tried again in {wait} s");
-                        self.hands.note(Level::Warning, text);
-                        self.hands.pause(Duration::from_secs(*wait))?;
-                    }
-                    None => {
-                        checkpoint.forget(self.state)?;
-                        return Err(error.context(format!("{} cannot be uploaded", package.name)));
-                    }
-                },
-                Err(Trouble::Final(error)) => {
-                    checkpoint.forget(self.state)?;
-                    return Err(error.context(format!("{} cannot be submitted", package.name)));
-                }
-            }
-        }
-    }
-
     /// Waits for Apple's answer to a submission.
     ///
     /// # Errors
@@ -178,7 +111,7 @@ impl Notary<'_> {
                 }
                 Ok(Answer::Waits) => "Apple has not decided",
                 Err(Trouble::Final(error)) if error.is::<Interrupted>() => return Err(error),
-                Err(Trouble::Final(error)) => {
+                Err(Trouble::Final(error) | Trouble::Denied(error)) => {
                     return Err(error.context(format!("submission {id} of {}", checkpoint.file)));
                 }
                 Err(Trouble::Passing(_)) => {
@@ -209,9 +142,27 @@ impl Notary<'_> {
                 "Apple has not answered within {waited}: {last}\n\
                  submission {id} of {}, submitted at {}, is remembered: nothing is submitted again\n\
                  hint: go on waiting with `{}`\n\
-                 hint: it has been hours, and Apple's system status shows no trouble? Then submit again \
-                 with `cargo xtask notarize submit --resubmit FILE`",
-                checkpoint.file, checkpoint.submitted, self.resume
+                 hint: it has been hours, and Apple's system status shows no trouble? Then submit again: {}",
+                checkpoint.file,
+                checkpoint.submitted,
+                self.resume,
+                self.again(checkpoint)
+            ),
+        }
+    }
+
+    /// How the same bytes are submitted again.
+    fn again(&self, checkpoint: &Checkpoint) -> String {
+        match &checkpoint.product {
+            Some(product) => {
+                let command = command(&["submit", "--resubmit"], self.state, product);
+                format!("`{command}`")
+            }
+            // Only the step has the file.
+            None => format!(
+                "remove {}, then `{}`",
+                checkpoint.path(self.state).display(),
+                self.resume
             ),
         }
     }
@@ -250,7 +201,9 @@ impl Notary<'_> {
             match self.client.staple(self.hands, product) {
                 Ok(()) => break,
                 Err(Trouble::Final(error)) if error.is::<Interrupted>() => return Err(error),
-                Err(Trouble::Final(error)) => return Err(error.context(no_ticket(product))),
+                Err(Trouble::Final(error) | Trouble::Denied(error)) => {
+                    return Err(error.context(no_ticket(product)));
+                }
                 Err(Trouble::Passing(error)) => match waits.next() {
                     Some(wait) => self.hands.pause(Duration::from_secs(*wait))?,
                     None => {
@@ -270,6 +223,25 @@ impl Notary<'_> {
             product.display()
         );
         self.now(checkpoint, Status::Stapled)
+    }
+}
+
+/// What to type to have `cargo xtask notarize` do this to a file, with the state that is used here.
+pub fn command(words: &[&str], state: &Path, file: &Path) -> String {
+    let mut command = Command::new("cargo");
+    command.args(["xtask", "notarize"]).args(words);
+    let target = state.file_name().filter(|it| *it != "macos");
+    if let Some(target) = target {
+        command.arg("--target").arg(target);
+    }
+    pasteable(command.arg(file), Path::new(""))
+}
+
+/// What to type to have what Apple never got submitted.
+pub fn submit_again(checkpoint: &Checkpoint, state: &Path) -> String {
+    match &checkpoint.product {
+        Some(product) => command(&["submit"], state, product),
+        None => "cargo xtask dist, with the same options".to_owned(),
     }
 }
 

@@ -38,6 +38,11 @@ impl Unsigned {
         Ok(Self { path, hash })
     }
 
+    /// Whether a file with this SHA-256 is the same.
+    pub fn is_still(&self, hash: &[u8]) -> bool {
+        self.hash == hash
+    }
+
     /// The form in which `code` holds its hash; none if it does not.
     fn form_in(&self, code: &[u8]) -> Option<&'static str> {
         let lower = hex(&self.hash);

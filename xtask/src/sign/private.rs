@@ -2,6 +2,8 @@
 //! that only this user may enter, and are gone when the work is done; what a killed run left behind,
 //! the next run removes.
 
+mod acl;
+
 use std::{
     io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
@@ -38,11 +40,20 @@ impl Private {
             let number = MADE.fetch_add(1, Ordering::Relaxed);
             let path = all.join(format!("{}-{number}", std::process::id()));
             match create_folder(&path) {
-                Ok(()) => return Ok(Self { path }),
+                Ok(()) => return Self::restricted(path),
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(e).with_context(|| format!("cannot make {}", path.display())),
             }
         }
+    }
+
+    /// Goes again, if it cannot be kept from others.
+    fn restricted(path: PathBuf) -> Result<Self> {
+        let private = Self { path };
+        #[cfg(windows)]
+        acl::only_for_this_user(&private.path)
+            .with_context(|| format!("{} would hold secrets", private.path.display()))?;
+        Ok(private)
     }
 
     /// Writes a file that only this user may read.
@@ -76,13 +87,13 @@ impl Drop for Private {
 
 /// Fails if there is one, also if it is a link: somebody else may have put it there.
 fn create_folder(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
+        std::fs::DirBuilder::new().mode(0o700).create(path)
     }
-    builder.create(path)
+    #[cfg(not(unix))]
+    std::fs::create_dir(path)
 }
 
 /// Removes the folders of processes that are gone. Every run begins with it: secrets must not lie

@@ -238,7 +238,8 @@ impl Secrets {
         Ok(None)
     }
 
-    fn keep(&self, value: String) -> Secret {
+    /// Masks what was made here, or read from a file, from now on.
+    pub fn keep(&self, value: String) -> Secret {
         let secret = Secret::new(value);
         self.redactor.add(&secret);
         secret

@@ -18,7 +18,7 @@ use crate::{
         staging::Staging,
         step::{Context, Done, Step},
     },
-    manifest::{SignatureKind, SignatureRef},
+    manifest::{Content, SignatureKind, SignatureRef},
     release::Release,
     target::{Os, Target},
     tools::inside,
@@ -51,6 +51,9 @@ pub struct Packed {
     pub format: String,
     /// Files in the stage folder.
     pub signatures: Vec<SignatureRef>,
+    /// Files that others signed: by their hashes alone one knows that they belong there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contents: Vec<Content>,
 }
 
 /// A file on its way into the archive.
@@ -78,6 +81,19 @@ impl<'r> Archive<'r> {
         }
     }
 
+    /// What others signed, as it is in the archive.
+    fn left_alone(&self) -> Result<Vec<Content>> {
+        let files = self.code.output.left_alone.iter();
+        files
+            .map(|path| {
+                Ok(Content {
+                    path: format!("{}/{path}", self.name),
+                    sha256: self.code.artifact(path)?.sha256.clone(),
+                })
+            })
+            .collect()
+    }
+
     fn entries(&self) -> Result<Vec<Entry>> {
         let code = self.code.artifacts.iter().map(|it| {
             Ok(Entry {
@@ -86,11 +102,7 @@ impl<'r> Archive<'r> {
                     Some(_) => self.code.path(&it.path),
                     None => self.code.unchanged(&it.path)?,
                 },
-                // A library beside a sidecar is no program; what Windows built has no mode.
-                mode: match it.executable || cfg!(windows) {
-                    true => 0o755,
-                    false => 0o644,
-                },
+                mode: mode(&self.target, &it.path, it.executable),
                 link: it.link.clone(),
             })
         });
@@ -120,6 +132,16 @@ impl<'r> Archive<'r> {
         }
         Ok(entries)
     }
+}
+
+/// A library beside a sidecar is no program. On Windows files have no mode, and names tell: the same
+/// files are packed alike wherever that is done.
+fn mode(target: &Target, path: &str, executable: bool) -> u32 {
+    let is_program = match target.os {
+        Os::Windows => path.to_ascii_lowercase().ends_with(".exe"),
+        Os::Linux | Os::Macos => executable,
+    };
+    if is_program { 0o755 } else { 0o644 }
 }
 
 /// Packs a folder, which is the one at the top of the archive.
@@ -189,7 +211,7 @@ fn zip(entries: &[Entry], epoch: i64, file: impl Write) -> Result<()> {
 
 impl Step for Archive<'_> {
     const ID: &'static str = "archive";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Output = Packed;
 
     fn inputs(&self, _: &Context) -> Result<Inputs> {
@@ -218,6 +240,7 @@ impl Step for Archive<'_> {
             file: name,
             format: format.to_owned(),
             signatures,
+            contents: self.left_alone()?,
         })
     }
 }
@@ -297,6 +320,21 @@ mod tests {
                 App-1.0.0/latest 120755 7 2001-09-09T01:46:41Z CompressionMethod::DEFLATE
             "#]],
         );
+    }
+
+    #[test]
+    fn what_is_no_program_is_not_marked_as_one() {
+        let check = |target: &str, path, executable, expected| {
+            let target: Target = target.parse().unwrap();
+            assert_eq!(mode(&target, path, executable), expected, "{path}");
+        };
+        // As Windows has it, where every file counts as executable, and as others do.
+        for executable in [true, false] {
+            check("x86_64-pc-windows-msvc", "App.EXE", executable, 0o755);
+            check("x86_64-pc-windows-msvc", "x/x.dll", executable, 0o644);
+        }
+        check("x86_64-unknown-linux-gnu", "x/x", true, 0o755);
+        check("x86_64-unknown-linux-gnu", "x/x.exe", false, 0o644);
     }
 
     #[test]

@@ -113,7 +113,12 @@ impl Step for Notarize<'_> {
         let config = &self.release.config.sign.macos;
         let client = match self.not {
             None => {
-                let client = Client::find(config, &self.release.secrets, &private)?;
+                let client = Client::find(
+                    config,
+                    &self.release.secrets,
+                    &private,
+                    self.release.allow_secret_in_args,
+                )?;
                 Some(client.with_context(crate::commands::no_login)?)
             }
             Some(why) => {

@@ -131,7 +131,7 @@ impl<'r> Seal<'r> {
                 size: record.size,
                 sha256: record.sha256.clone(),
                 signatures: packed.signatures.clone(),
-                contents: Vec::new(),
+                contents: packed.contents.clone(),
             });
         }
         Ok(products)

@@ -21,6 +21,7 @@ use crate::{
     },
     release::Release,
     sign::{
+        format::Format,
         macos::discover,
         order::{self, Unsigned},
     },
@@ -66,6 +67,9 @@ pub struct Code {
     /// Names of further executables that are bundled like sidecars, made by something else.
     #[serde(default)]
     pub external: Vec<String>,
+    /// Code for Windows or macOS whose bytes stayed as they were: others had signed it before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<String>,
 }
 
 /// A sidecar as it is shipped: nothing of how it came to be, so that a freezer that failed in another
@@ -147,6 +151,20 @@ impl SignCode<'_> {
         }
         Ok(())
     }
+}
+
+/// The code among the sidecars that nobody changed since it was built or fetched.
+fn left_alone(target: &Target, out: &Staging, before: &[Unsigned]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for file in before.iter().filter(|_| target.os != Os::Linux) {
+        let at = out.file(&file.path)?;
+        let format = Format::of(&at)?;
+        if (format.is_windows() || format.is_apple()) && file.is_still(&hash_file(&at)?) {
+            found.push(file.path.clone());
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Where a file of a sidecar lies beside the host: one file next to it, a folder in [`FOLDERS`].
@@ -264,6 +282,7 @@ impl Step for SignCode<'_> {
         }
         self.check_order(cx, out, &unsigned)?;
         Ok(Code {
+            left_alone: left_alone(&self.target, out, &unsigned)?,
             host: host.main.clone(),
             others: host.others.clone(),
             sidecars,

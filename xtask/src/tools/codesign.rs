@@ -2,6 +2,8 @@
 
 use std::{path::Path, process::Command};
 
+use super::network;
+
 /// What it says when the timestamp server did not do its part.
 const TIMESTAMP: [&str; 2] = [
     "timestamp service is not available",
@@ -57,7 +59,6 @@ pub fn verify_cmd(path: &Path, deep: bool) -> Command {
 
 /// Whether what it printed says that the timestamp server failed, which may pass.
 pub fn is_transient(printed: &[String]) -> bool {
-    printed
-        .iter()
-        .any(|line| TIMESTAMP.iter().any(|it| line.contains(it)))
+    let timestamp = |line: &String| TIMESTAMP.iter().any(|it| line.contains(it));
+    printed.iter().any(timestamp) || network::failed(printed)
 }

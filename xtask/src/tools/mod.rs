@@ -11,6 +11,7 @@ pub mod gpg;
 pub mod hdiutil;
 pub mod inside;
 pub mod minisign;
+pub mod network;
 pub mod node;
 pub mod notarytool;
 pub mod nuitka;

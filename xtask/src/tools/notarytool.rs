@@ -5,16 +5,23 @@ use std::{ffi::OsString, path::Path, process::Command};
 
 use serde::Deserialize;
 
+use super::network;
+
 /// How it calls what may pass: the system's name for network errors, and the server's own.
-const TRANSIENT: [&str; 8] = [
+const TRANSIENT: [&str; 11] = [
     "NSURLErrorDomain",
+    // A page instead of an answer, as logs have it.
+    "invalidJSONResponse(statusCode: Optional(429)",
+    "invalidJSONResponse(statusCode: Optional(5",
+    // The upload, which a library does that has words of its own.
+    "abortedUpload",
+    "HTTPClientError",
     "appears to be offline",
     "network connection was lost",
     "request timed out",
     "HTTP status code: 429",
     "HTTP status code: 5",
     "deadlineExceeded",
-    "connection refused",
 ];
 
 /// What it prints of a submission.
@@ -66,6 +73,12 @@ pub fn profile(name: &str, keychain: Option<&str>) -> Vec<OsString> {
     words
 }
 
+/// The arguments that log in by an Apple ID. Every process on the machine can read the password.
+pub fn apple_id(id: &str, password: &str, team: &str) -> Vec<OsString> {
+    let words = ["--apple-id", id, "--password", password, "--team-id", team];
+    words.map(OsString::from).into()
+}
+
 /// Uploads a file and does not wait.
 pub fn submit_cmd(login: &[OsString], file: &Path) -> Command {
     let mut command = command("submit", login);
@@ -113,7 +126,44 @@ pub fn history(stdout: &[u8]) -> Vec<Submission> {
 
 /// Whether what it printed speaks of something that may pass.
 pub fn is_transient(printed: &[String]) -> bool {
-    printed
-        .iter()
-        .any(|line| TRANSIENT.iter().any(|it| line.contains(it)))
+    let transient = |line: &String| TRANSIENT.iter().any(|it| line.contains(it));
+    printed.iter().any(transient) || network::failed(printed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines of logs that people published.
+    #[test]
+    fn what_may_pass() {
+        let check = |line: &str, expected: bool| {
+            assert_eq!(is_transient(&[line.to_owned()]), expected, "{line}");
+        };
+        check(
+            "Error: HTTPError(statusCode: nil, error: Error Domain=NSURLErrorDomain Code=-1001 \"The request timed out.\"",
+            true,
+        );
+        check(
+            "Error: invalidJSONResponse(statusCode: Optional(504), data: \"\\n<!DOCTYPE html>\\n\")",
+            true,
+        );
+        check(
+            "Error: abortedUpload(resumeRequest: SotoS3.S3.ResumeMultipartUploadRequest(",
+            true,
+        );
+        check("Error: HTTPClientError.connectTimeout", true);
+        check(
+            "Error: HTTP status code: 403. A required agreement is missing or has expired.",
+            false,
+        );
+        check(
+            "{\"message\":\"Submission does not exist or does not belong to your team.\",\"id\":\"0\"}",
+            false,
+        );
+        check(
+            "Error: invalidJSONResponse(statusCode: Optional(403), data: \"\")",
+            false,
+        );
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::{ffi::OsString, path::Path, process::Command};
 
+use super::network;
+
 /// How its configuration is kept out, on every system.
 const NO_CONFIGURATION: [&str; 2] = ["--config-file", "/dev/null"];
 
@@ -54,7 +56,7 @@ pub fn sign_cmd(
 
 /// Whether what it printed says that the timestamp server failed, which may pass.
 pub fn is_transient(printed: &[String]) -> bool {
-    printed.iter().any(|it| it.contains(TIMESTAMP))
+    printed.iter().any(|it| it.contains(TIMESTAMP)) || network::failed(printed)
 }
 
 /// The arguments that name a PKCS#12 file, and a file with its password.

@@ -55,6 +55,9 @@ pub struct Mark {
     /// good OpenPGP signature from any other.
     #[serde(skip)]
     pub(super) calculated: bool,
+    /// Whether the signature is over these bytes, whoever made it.
+    #[serde(skip)]
+    pub(super) intact: bool,
 }
 
 /// Stands for the signer where nobody is trusted who could be.
@@ -91,7 +94,15 @@ impl Mark {
             stapled: None,
             problems: Vec::new(),
             calculated: true,
+            intact: true,
         }
+    }
+
+    /// Whether it vouches for nothing but that the bytes are those that a linker wrote.
+    pub(super) fn is_by_nobody(&self) -> bool {
+        self.intact
+            && self.problems.iter().all(|it| it == apple::AD_HOC)
+            && !self.problems.is_empty()
     }
 
     fn of(file: &str, format: Format, signed: Signed) -> Self {
@@ -104,6 +115,7 @@ impl Mark {
             notarized: stapled.filter(|it| *it && signed.problems.is_empty()),
             stapled,
             problems: signed.problems,
+            intact: signed.intact,
             ..Self::plain(file, format.name(), signed.signer, signed.fingerprint)
         }
     }
@@ -222,11 +234,22 @@ fn of_app(app: &Path, name: &str, trust: &xtask_signed::Trust) -> Result<Vec<Mar
             ),
             Err(error) => marks.push(Mark {
                 problems: vec![format!("{error:#}")],
+                intact: false,
                 ..Mark::plain(&inside, Format::MachO.name(), None, None)
             }),
         }
     }
     Ok(marks)
+}
+
+/// The signature of a framework that lies outside of any app, and those of the code in it.
+pub(super) fn of_framework(folder: &Path, name: &str, trust: &Trust) -> Result<Vec<Mark>> {
+    let code = &trust.code;
+    let bundle = apple::app::inspect(folder, &trusting(code, &code.apple, &code.apple))?;
+    let own = Mark::of(name, Format::MachO, bundle.own);
+    let nested = bundle.nested.into_iter();
+    let nested = nested.map(|(path, it)| Mark::of(&format!("{name}/{path}"), Format::MachO, it));
+    Ok(std::iter::once(own).chain(nested).collect())
 }
 
 /// Which kind of signature a format holds inside; none if it holds none.

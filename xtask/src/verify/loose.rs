@@ -102,17 +102,20 @@ fn check(file: &Path, trust: &Trust, report: &mut Report) -> Result<bool> {
             compared |= by_trusted;
             marks.push(mark);
         }
-        archived::note(file, &name, report);
     }
     if open_inside && compared && !is_package {
         let text = format!("{name}: no authority is trusted for the signature inside (--trust)");
         report.note(text);
     }
-    if marks.is_empty() {
+    let at = report.marks.len();
+    let sealed = file.is_file() && archived::loose(file, &name, trust, report)?;
+    compared |= sealed;
+    if marks.is_empty() && !sealed {
         report.check(&name, "signature", "signed", "nobody signed it");
         marks.push(Mark::plain(&name, format.name(), None, None));
     }
-    report.marks.extend(marks);
+    // The archive's own come before those of what is in it.
+    report.marks.splice(at..at, marks);
     Ok(compared)
 }
 

@@ -55,6 +55,8 @@ impl Machine {
             }],
             bundle: Vec::new(),
             gpg: true,
+            code: None,
+            publisher: true,
             signed_packages: LinuxSigning {
                 deb: false,
                 rpm: false,

@@ -124,7 +124,7 @@ fn store() {
     let kept = "keeps the signature of Practice Other Publisher\n";
     assert_eq!(case.sign(&signer, &theirs), kept);
     expect![[r#"
-        doubted.dll: the signature in it was replaced: that of Practice Other Publisher is not valid: signtool: The digital signature of the object did not verify.
+        doubted.dll: the signature in it was replaced: that of Practice Other Publisher is not valid: SignTool Error: WinVerifyTrust returned error: 0x80096010 The digital signature of the object did not verify.
         signed by Practice Publisher, time by Practice Timestamps
     "#]].assert_eq(&case.sign(&signer, &super::files::of_another_root(&case)));
     drop(signer);
@@ -211,6 +211,38 @@ fn liar() {
         expect![[r#"
             error: signature on app.exe could not be made: it carries no signature
             hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
+        "#]],
+    );
+}
+
+/// What is wrong is told, not the count that signtool ends with.
+#[test]
+fn what_signtool_objects_to() {
+    let fine = BadDay::grumbles("");
+    let days = [
+        fine.clone(),
+        fine,
+        BadDay::fails(
+            1,
+            "SignTool Error: WinVerifyTrust returned error: 0x800B0101\n\nNumber of errors: 1",
+        ),
+    ];
+    with_signtool("objection", &days);
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn objection() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(
+        &case,
+        expect![[r#"
+            timestamp on app.exe: [SERVER]: signtool does not accept it: SignTool Error: WinVerifyTrust returned error: 0x800B0101
+            error: no timestamp, and a signature without one ends with its certificate
+            hint: run the same command again later, name other servers in `sign.windows.timestamp-servers`, raise `sign.windows.patience`, or accept it with `timestamp = "none"`: timestamp on app.exe failed:
+              [SERVER]: signtool does not accept it: SignTool Error: WinVerifyTrust returned error: 0x800B0101
         "#]],
     );
 }

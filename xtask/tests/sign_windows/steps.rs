@@ -158,6 +158,7 @@ fn every_program_of_the_stage_is_signed() {
     let step = SignCode::new(&release, app.clone(), std::slice::from_ref(&sidecar));
     let (code, out, said) = case.step(&step);
     assert_eq!(code.sidecars[0].executable, "sidecars/x/x.exe");
+    assert_eq!(code.left_alone, ["sidecars/x/lib/python3.dll"]);
     let of = |name: &str| {
         let read = case.read(&out.path().join(name));
         read[0].fingerprint.clone().unwrap()

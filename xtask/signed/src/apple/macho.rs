@@ -131,7 +131,7 @@ fn code<M: MachHeader<Endian = Endianness>>(
         );
         return inspect_code(Format::MachO, signature, &data[..start], seals, trust);
     }
-    anyhow::bail!("not signed")
+    Err(super::NotSigned.into())
 }
 
 /// The `Info.plist` that programs have inside when there is no bundle around them.

@@ -8,6 +8,29 @@ const END: u32 = 0xffff_fffa;
 /// Of a stream.
 pub const CONTENT: &str = "content";
 
+/// What Windows hashes of a Windows Installer package: the content of its streams, in the order of
+/// their names. How they are laid out in the file it does not hash. These are the parts of that
+/// layout where a changed byte may go unseen, since the streams come out the same: fields of the
+/// header that nobody reads, links that lead nowhere else, what no stream reaches. The size of the
+/// signature's own stream may take in a zero that follows it. Streams have no times, states and
+/// classes, and readers take those that are there for none.
+pub const LEFT_OUT: [&str; 12] = [
+    "header",
+    "tables of sectors",
+    "sectors' ends",
+    "links",
+    "unused entries",
+    "names' ends",
+    "root's name",
+    "root's times",
+    "streams' classes",
+    "streams' states",
+    "streams' times",
+    "sizes",
+];
+/// And these, unless the signer added a hash over the directory (`-add-msi-dse`).
+pub const LEFT_OUT_WITHOUT_DIRECTORY: [&str; 2] = ["names", "root's state"];
+
 /// For each byte of the file what it is for.
 pub fn kinds(data: &[u8]) -> Vec<&'static str> {
     let mut kinds = vec!["sectors' ends"; data.len()];

@@ -6,7 +6,7 @@ use std::{path::Path, time::SystemTime};
 use anyhow::{Context as _, Result, ensure};
 use xtask_signed::{Certificate, Signed, Trust, apple};
 
-use super::{discover::Kind, plan::Item};
+use super::{discover::Kind, entitled, plan::Item};
 use crate::config::{AppleSigning, Timestamping};
 
 /// Whose signatures count.
@@ -40,8 +40,10 @@ pub fn check(
     signer: Option<&str>,
 ) -> Result<Signed> {
     let all = read(item, trust).with_context(|| format!("{} was signed in vain", item.name))?;
+    let entitlements = entitled::wrong(item, trust)?;
     for signed in &all {
-        let problems = wrong(item, signed, config, signer);
+        let mut problems = wrong(item, signed, config, signer);
+        problems.extend(entitlements.iter().cloned());
         ensure!(
             problems.is_empty(),
             "{} was signed, but not as it should be: {}",

@@ -171,6 +171,14 @@ fn info_of(folder: &Path, kind: Kind) -> PathBuf {
     })
 }
 
+/// The code that carries the signature of what lies at a path; none if it has no code.
+pub fn executable(path: &Path, kind: Kind) -> Option<PathBuf> {
+    match kind {
+        Kind::Code => Some(path.to_owned()),
+        _ => main_of(path, kind).filter(|it| it.is_file()),
+    }
+}
+
 /// The executable that carries the signature of a bundle.
 fn main_of(folder: &Path, kind: Kind) -> Option<PathBuf> {
     let programs = match kind {

@@ -51,7 +51,7 @@ impl<'h> Identity<'h> {
         let name = name(config);
         match (tool(config), file) {
             (AppleTool::Codesign, Some(file)) => {
-                let keychain = Keychain::with(hands, state, private, &file)?;
+                let keychain = Keychain::with(hands, state, private, secrets, &file)?;
                 let (hash, name) = keychain.identity(name.as_deref())?;
                 Ok(Some(Self::Codesign(hash, name, Some(keychain))))
             }

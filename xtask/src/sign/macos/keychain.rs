@@ -11,7 +11,11 @@ use fs_err as fs;
 
 use crate::{
     engine::{files, processes, secret::Secret},
-    sign::{hands::Hands, private::Private, secrets::Pkcs12},
+    sign::{
+        hands::Hands,
+        private::Private,
+        secrets::{Pkcs12, Secrets},
+    },
     tools::security,
 };
 
@@ -41,9 +45,11 @@ impl<'h> Keychain<'h> {
         hands: &'h dyn Hands,
         state: &Path,
         private: &Private,
+        secrets: &Secrets,
         key: &Pkcs12,
     ) -> Result<Self> {
         sweep(hands, state)?;
+        forget_those_of_others(hands, state)?;
         let folder = state.join(FOLDER);
         let pid = std::process::id();
         let record = folder.join(pid.to_string());
@@ -54,7 +60,7 @@ impl<'h> Keychain<'h> {
             path,
             record,
         };
-        keychain.fill(private, key)?;
+        keychain.fill(private, &password(secrets)?, key)?;
         Ok(keychain)
     }
 
@@ -63,8 +69,7 @@ impl<'h> Keychain<'h> {
         &self.path
     }
 
-    fn fill(&self, private: &Private, key: &Pkcs12) -> Result<()> {
-        let password = password()?;
+    fn fill(&self, private: &Private, password: &Secret, key: &Pkcs12) -> Result<()> {
         let (password, path) = (password.expose(), &*self.path.to_string_lossy());
         self.ask(&["create-keychain", "-p", password, path])?;
         self.ask(&["set-keychain-settings", "-lut", LOCKS_AFTER, path])?;
@@ -150,7 +155,7 @@ impl Drop for Keychain<'_> {
     }
 }
 
-/// Removes the keychains of processes that are gone.
+/// Removes the keychains of processes that are gone. Nobody is asked where there never was one.
 ///
 /// # Errors
 /// What `security` said.
@@ -158,41 +163,95 @@ pub fn sweep(hands: &dyn Hands, state: &Path) -> Result<()> {
     let Ok(entries) = fs::read_dir(state.join(FOLDER)) else {
         return Ok(());
     };
+    let mut found = false;
     for entry in entries {
         let record = entry?.path();
-        let pid = record
-            .file_name()
-            .and_then(|it| it.to_str()?.parse::<u32>().ok());
-        let gone = pid.is_some_and(|it| it == std::process::id() || !processes::is_alive(it));
-        if gone {
+        let pid = record.file_name().and_then(|it| it.to_str()?.parse().ok());
+        if pid.is_some_and(is_gone) {
+            found = true;
             let path = PathBuf::from(fs::read_to_string(&record)?);
             remove(hands, &path, &record).context("a killed run left a keychain")?;
         }
     }
-    Ok(())
+    match found {
+        true => forget_those_of_others(hands, state),
+        false => Ok(()),
+    }
+}
+
+/// Those that are gone with their records, as after `cargo xtask clean`, may still be searched.
+fn forget_those_of_others(hands: &dyn Hands, state: &Path) -> Result<()> {
+    let folder = real(&state.join(FOLDER));
+    let is_left = |name: &String| {
+        let path = real(Path::new(name));
+        let stem = path.file_stem().and_then(|it| it.to_str()?.parse().ok());
+        path.parent() == Some(&*folder) && stem.is_some_and(is_gone)
+    };
+    search_without(hands, is_left)
+}
+
+/// A process of the same id as ours was another one.
+fn is_gone(pid: u32) -> bool {
+    pid == std::process::id() || !processes::is_alive(pid)
 }
 
 /// In an order that can be broken off anywhere: the record goes last.
 fn remove(hands: &dyn Hands, path: &Path, record: &Path) -> Result<()> {
-    let all = searched(hands)?;
-    let ours = path.to_string_lossy();
-    let rest: Vec<String> = all.iter().filter(|it| **it != ours).cloned().collect();
-    if rest.len() != all.len() {
-        hands.exec(security::search_cmd(&rest)).run()?;
-    }
+    let ours = real(path);
+    search_without(hands, |name| real(Path::new(name)) == ours)?;
     if path.exists() {
         hands.exec(security::delete_cmd(path)).run()?;
     }
     Ok(fs::remove_file(record)?)
 }
 
+/// Takes keychains out of the search list.
+fn search_without(hands: &dyn Hands, unwanted: impl Fn(&String) -> bool) -> Result<()> {
+    let mut all = searched(hands)?;
+    let before = all.len();
+    all.retain(|it| !unwanted(it));
+    match all.len() == before {
+        true => Ok(()),
+        false => hands.exec(security::search_cmd(&all)).run(),
+    }
+}
+
+/// As `security` prints it: without links, as `/tmp` is one on macOS. The file itself may be gone.
+fn real(path: &Path) -> PathBuf {
+    let folder = path.parent().and_then(|it| it.canonicalize().ok());
+    match (folder, path.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
 fn searched(hands: &dyn Hands) -> Result<Vec<String>> {
     Ok(security::listed(&hands.exec(security::list_cmd()).read()?))
 }
 
-fn password() -> Result<Secret> {
+/// Masked from now on: `security` may say what it was asked.
+fn password(secrets: &Secrets) -> Result<Secret> {
     let mut bytes = [0; PASSWORD];
     let source = fs::File::open("/dev/urandom").context("no source of random numbers")?;
     source.take(PASSWORD as u64).read_exact(&mut bytes)?;
-    Ok(Secret::new(files::hex(&bytes)))
+    Ok(secrets.keep(files::hex(&bytes)))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::engine::secret::Redactor;
+
+    #[test]
+    fn its_password_is_masked_and_no_two_are_the_same() {
+        let redactor = Redactor::default();
+        let secrets = Secrets::of(redactor.clone(), &[]);
+        let all = [(); 2].map(|()| password(&secrets).unwrap());
+        assert_ne!(all[0].expose(), all[1].expose());
+        for it in &all {
+            assert_eq!(it.expose().len(), 2 * PASSWORD);
+            let said = format!("create-keychain -p {}", it.expose());
+            assert_eq!(redactor.redact(&said), "create-keychain -p ***");
+        }
+    }
 }

@@ -136,7 +136,7 @@ impl Checkpoint {
     /// # Errors
     /// The disk's.
     pub fn save(&self, state: &Path) -> Result<()> {
-        let path = path(state, &self.sha256);
+        let path = self.path(state);
         let text = serde_json::to_string_pretty(self)? + "\n";
         files::write_durably(&path, text.as_bytes())?;
         // The name is durable only with its folder.
@@ -151,7 +151,12 @@ impl Checkpoint {
     /// # Errors
     /// The disk's.
     pub fn forget(&self, state: &Path) -> Result<()> {
-        Ok(fs::remove_file(path(state, &self.sha256))?)
+        Ok(fs::remove_file(self.path(state))?)
+    }
+
+    /// Where it is kept.
+    pub fn path(&self, state: &Path) -> PathBuf {
+        path(state, &self.sha256)
     }
 
     /// Where Apple's log of it is kept.

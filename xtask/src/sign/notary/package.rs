@@ -14,7 +14,7 @@ use rawzip::{CompressionMethod, ZipArchiveWriter, time::UtcDateTime};
 use super::checkpoint::FOLDER;
 use crate::engine::{
     files::{hash_file, hex},
-    staging,
+    processes, staging,
 };
 
 /// 1980-01-01, the first time that a zip can hold.
@@ -22,6 +22,9 @@ const TIME: i64 = 315_532_800;
 const LEVEL: Compression = Compression::new(4);
 /// So much of the SHA-256 tells one submission from another in Apple's list.
 const ENOUGH: usize = 12;
+
+/// Below [`FOLDER`], before the id of the process.
+const UPLOAD: &str = "upload-";
 
 /// A file to upload, removed when this is dropped.
 pub struct Package {
@@ -47,7 +50,7 @@ impl Package {
             .into_owned();
         let folder = state
             .join(FOLDER)
-            .join(format!("upload-{}", std::process::id()));
+            .join(format!("{UPLOAD}{}", std::process::id()));
         staging::remove(&folder)?;
         fs::create_dir_all(&folder)?;
         let (made, ending) = match product.is_dir() {
@@ -77,6 +80,25 @@ impl Drop for Package {
     fn drop(&mut self) {
         staging::remove(&self.folder).ok();
     }
+}
+
+/// Removes what processes that are gone were about to upload.
+///
+/// # Errors
+/// The disk's.
+pub fn sweep(state: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(state.join(FOLDER)) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let pid = name.strip_prefix(UPLOAD).and_then(|it| it.parse().ok());
+        if pid.is_some_and(|it| !processes::is_alive(it)) {
+            staging::remove(&path).context("a killed run left what it was uploading")?;
+        }
+    }
+    Ok(())
 }
 
 fn ending(product: &Path) -> Result<String> {

@@ -240,6 +240,11 @@ const PASSING: &[(&str, &str)] = &[
     ("name or service not known", "its name cannot be resolved"),
     ("network is unreachable", "the network is unreachable"),
     ("no route to host", "the network is unreachable"),
+    // curl's and hyper's, of which older releases of osslsigncode and commands of one's own are made.
+    ("could not resolve host", "its name cannot be resolved"),
+    ("dns error", "its name cannot be resolved"),
+    ("couldn't connect to server", "no connection"),
+    ("error trying to connect", "no connection"),
     ("connect error", "no connection"),
     ("timed out", "no answer in time"),
     ("timeout", "no answer in time"),
@@ -294,7 +299,9 @@ pub fn meaning(printed: &[String]) -> Meaning {
     if let Some(why) = find(REFUSED) {
         return Meaning::Refused(why.to_owned());
     }
-    let last = printed.iter().rev().find(|it| !it.trim().is_empty());
+    // signtool counts at the end.
+    let says = |it: &&String| !it.trim().is_empty() && !it.starts_with("Number of ");
+    let last = printed.iter().rfind(says);
     Meaning::Unknown(last.map_or("it printed nothing", |it| it.trim()).to_owned())
 }
 

@@ -254,8 +254,7 @@ impl Signer {
         let Some(program) = found else {
             return Ok(None);
         };
-        let objection = ask_signtool(hands, &program, file)?;
-        Ok(objection.map(|it| format!("signtool: {it}")))
+        ask_signtool(hands, &program, file)
     }
 
     /// What the tool's own check objects to; none if nothing.
@@ -288,9 +287,8 @@ impl Signer {
 fn ask_signtool(hands: &impl Hands, program: &Path, file: &Path) -> Result<Option<String>> {
     let command = signtool::verify(program, file);
     let finished = hands.exec(command).timeout(LOOK).output()?;
-    let last = finished.tail.iter().rev().find(|it| !it.trim().is_empty());
-    let last = last.map_or("it failed", |it| it.trim()).to_owned();
-    Ok((!finished.status.success()).then_some(last))
+    let failed = !finished.status.success();
+    Ok(failed.then(|| signtool::objection(&finished.printed)))
 }
 
 /// The words of `sign.windows.command`, with the file in the place of `%1`.

@@ -236,6 +236,23 @@ fn what_programs_print() {
         &format!("{http}8000006F:BIO_connect:Connection refused:x.c:117:calling connect(){failed}"),
         r#"Passing("connection refused")"#,
     );
+    // curl's words, of older releases of osslsigncode; and hyper's.
+    check(
+        &format!("CURL failure: Couldn't connect to server http://127.0.0.1:1{failed}"),
+        r#"Passing("no connection")"#,
+    );
+    check(
+        &format!("CURL failure: Could not resolve host: ts.example{failed}"),
+        r#"Passing("its name cannot be resolved")"#,
+    );
+    check(
+        "Error: error trying to connect: dns error: failed to lookup address information",
+        r#"Passing("its name cannot be resolved")"#,
+    );
+    check(
+        "Error: error trying to connect: tcp connect error",
+        r#"Passing("no connection")"#,
+    );
     check(
         &format!("{http}1E800076:nbio:unexpected content type:x.c:713:actual=text/html{failed}"),
         r#"Refused("its answer is no timestamp but a page")"#,
@@ -265,5 +282,9 @@ fn what_programs_print() {
         r#"Lasting("there is no such certificate with a private key in the store")"#,
     );
     check("a\nsomething else\n", r#"Unknown("something else")"#);
+    check(
+        "SignTool Error: An unexpected internal error has occurred.\n\nNumber of errors: 1\n",
+        r#"Unknown("SignTool Error: An unexpected internal error has occurred.")"#,
+    );
     check("", r#"Unknown("it printed nothing")"#);
 }
