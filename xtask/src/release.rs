@@ -24,7 +24,7 @@ use crate::{
     target::{Os, Target},
     tools::{
         git::{self, Commit},
-        minisign::{PublicKey, Signer},
+        minisign::{IS_ENCRYPTED, PublicKey, Signer},
     },
 };
 
@@ -107,9 +107,21 @@ impl Release {
         probes: &Probes,
         redactor: &Redactor,
     ) -> Result<Self> {
+        let secrets = Secrets::new(redactor.clone());
+        Self::with(config, target, wish, state, probes, secrets)
+    }
+
+    /// With secrets from elsewhere than the environment and the terminal.
+    pub fn with(
+        config: Config,
+        target: Target,
+        wish: SigningWish,
+        state: &Path,
+        probes: &Probes,
+        secrets: Secrets,
+    ) -> Result<Self> {
         let commit = git::head(&config.root, probes)?;
         let epoch = epoch(&commit)?;
-        let secrets = Secrets::new(redactor.clone());
         // All are masked, whether this run needs them or not.
         let configured = config.sign.secret_variables();
         for name in SECRET_VARIABLES
@@ -373,8 +385,15 @@ fn identity(
     let names = &config.sign.minisign;
     let password = secrets.find(&[&names.password_env])?;
     if let Some(key) = secrets.key(&names.key_env)? {
-        let signer = Signer::from_text(&key, password.as_ref())
-            .with_context(|| format!("the key in {}", names.key_env))?;
+        let signer = match Signer::from_text(&key, password.as_ref()) {
+            Err(error) if error.to_string().starts_with(IS_ENCRYPTED) && secrets.can_ask() => {
+                let what = format!("The password of the minisign key in {}", names.key_env);
+                let password = secrets.require(&what, &[&names.password_env])?;
+                Signer::from_text(&key, Some(&password))
+            }
+            outcome => outcome,
+        };
+        let signer = signer.with_context(|| format!("the key in {}", names.key_env))?;
         matches_published_key(config, &signer)?;
         return Ok((Identity::Release, Some(signer)));
     }

@@ -263,7 +263,7 @@ fn certificates_that_rcodesign_trips_over() {
         "wrong",
         expect![[r#"
         error: the password does not fit the certificate in APPLE_CERTIFICATE
-          hint: correct the variable with the password
+          hint: the certificate comes from APPLE_CERTIFICATE, its password from APPLE_CERTIFICATE_PASSWORD
         exit 1
     "#]],
     );
@@ -330,7 +330,7 @@ fn a_timestamp_server_with_a_bad_day() {
 #[test]
 fn slow_codesign_signs_from_a_keychain_of_its_own() {
     let Some(mac) = Mac::new() else { return };
-    let mac = mac.with_apples_tools();
+    let mut mac = mac.with_apples_tools();
     let app = mac.app();
     lose_links(&app);
     let search_list = mac.stand_ins.folder().join("search-list.json");
@@ -360,6 +360,13 @@ fn slow_codesign_signs_from_a_keychain_of_its_own() {
             "set-key-partition-list"
         ]
     );
+    let p12 = mac.pki.identity("leaf").p12;
+    mac.use_certificate(&p12, "wrong");
+    let said = mac.said("sign Practice.app");
+    let hint = "hint: the certificate comes from APPLE_CERTIFICATE, its password from \
+                APPLE_CERTIFICATE_PASSWORD; is that right?";
+    assert!(said.contains(hint), "{said}");
+    nothing_is_left(&mac, &search_list);
 }
 
 fn nothing_is_left(mac: &Mac, search_list: &Path) {

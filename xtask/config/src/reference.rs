@@ -127,6 +127,7 @@ trust = "packaging/keys/windows.pem"
 timestamp-trust = "packaging/keys/timestamps.pem"
 publisher = "Example GmbH"
 leave-signed-by = ["Microsoft Corporation", "Python Software Foundation"]
+revoked = ["packaging/keys/authority.pem", "packaging/keys/authority.crl"]
 
 [sign.windows.pkcs11]
 module = "/usr/lib/softhsm/libsofthsm2.so"

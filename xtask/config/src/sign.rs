@@ -67,6 +67,11 @@ fn windows(cx: &mut Resolver<'_>, raw: &raw::Windows) -> Option<WindowsSigning> 
     let trust = optional(cx, "sign.windows.trust", raw.trust.as_ref());
     let timestamp_trust = raw.timestamp_trust.as_ref();
     let timestamp_trust = optional(cx, "sign.windows.timestamp-trust", timestamp_trust);
+    let mut revoked = Vec::new();
+    for (index, file) in raw.revoked.iter().enumerate() {
+        let key = format!("sign.windows.revoked.{index}");
+        revoked.push(cx.file(&key, cx.root, file)?);
+    }
     let identity = identity?;
     let wants = |tool: WindowsTool| matches!(raw.tool, WindowsTool::Auto) || raw.tool == tool;
     let (fits, needs) = match &identity {
@@ -102,6 +107,7 @@ fn windows(cx: &mut Resolver<'_>, raw: &raw::Windows) -> Option<WindowsSigning> 
         timestamp_trust: timestamp_trust?,
         publisher: raw.publisher.clone(),
         leave_signed_by: raw.leave_signed_by.clone(),
+        revoked,
     })
 }
 

@@ -53,7 +53,7 @@ fn plan(world: &World, on: &OnTarget) -> Result<ExitCode> {
     let state = world.state(&target);
     let mut notes = Vec::new();
     let mut release = without_password(world, target, &state, &mut notes)?;
-    let secrets = Secrets::new(Redactor::default());
+    let secrets = Secrets::new(Redactor::default()).silent();
     if let Err(error) = release.find_windows_signer(&state, secrets, false) {
         notes.push(format!("nobody signs for Windows: {error:#}"));
     }
@@ -78,9 +78,9 @@ fn without_password(
 ) -> Result<Release> {
     let config = world.config()?;
     let new = |wish: SigningWish| {
-        let redactor = Redactor::default();
+        let secrets = Secrets::new(Redactor::default()).silent();
         let (config, target) = (config.clone(), target.clone());
-        Release::new(config, target, wish, state, &world.probes(), &redactor)
+        Release::with(config, target, wish, state, &world.probes(), secrets)
     };
     let names = &config.sign.minisign;
     let secrets = Secrets::new(Redactor::default());

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     io::IsTerminal as _,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -22,18 +23,26 @@ const FILE: &str = "_FILE";
 /// The same, where a peer has had it for long: Tauri's keys.
 const PATH: &str = "_PATH";
 
+/// electron-builder's name for a certificate's password, whatever it signs for.
+const GENERAL: &str = "CSC_KEY_PASSWORD";
+
 /// Longer than the path of any file that a person would name.
 const LONGEST_PATH: usize = 1024;
 
 /// The value of a variable, by its name.
 type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
+/// Shows the text to a person, and gives what is typed.
+type Person = Box<dyn Fn(&str) -> std::io::Result<String> + Send + Sync>;
+
 /// Looks for secrets. Every one that is found is masked in all output from then on.
 pub struct Secrets {
     redactor: Redactor,
     variables: Variables,
-    /// Whether a person can be asked.
-    interactive: bool,
+    /// Whoever can be asked; none if nobody is there.
+    person: Option<Person>,
+    /// What was typed, by the variable that would have held it: nobody is asked twice.
+    typed: Mutex<BTreeMap<String, Secret>>,
 }
 
 /// A key with its certificate, as PKCS#12.
@@ -45,6 +54,22 @@ pub struct Pkcs12 {
     pub password: Secret,
     /// The variable that it came from, for messages.
     pub from: String,
+    /// The variable with the password, and whether it is set.
+    pub password_env: (String, bool),
+}
+
+impl Pkcs12 {
+    /// For people, where it cannot be opened: which variable to look at.
+    pub fn hint(&self) -> String {
+        let (from, (name, is_set)) = (&self.from, &self.password_env);
+        match is_set {
+            true => format!("the certificate comes from {from}, its password from {name}"),
+            false => format!(
+                "the certificate comes from {from}, and no password is set for it: export it as \
+                 {name}, or name a file that holds it in {name}{FILE}"
+            ),
+        }
+    }
 }
 
 impl Secrets {
@@ -52,10 +77,12 @@ impl Secrets {
     pub fn new(redactor: Redactor) -> Self {
         let interactive = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
         let variables = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+        let ask: Person = Box::new(|text| rpassword::prompt_password(text));
         Self {
             redactor,
             variables: Box::new(variables),
-            interactive,
+            person: interactive.then_some(ask),
+            typed: Mutex::default(),
         }
     }
 
@@ -66,8 +93,31 @@ impl Secrets {
         Self {
             redactor,
             variables: Box::new(move |name| variables.get(name).cloned()),
-            interactive: false,
+            person: None,
+            typed: Mutex::default(),
         }
+    }
+
+    /// With somebody who can be asked.
+    #[must_use]
+    pub fn with_person(
+        self,
+        person: impl Fn(&str) -> std::io::Result<String> + Send + Sync + 'static,
+    ) -> Self {
+        let person: Option<Person> = Some(Box::new(person));
+        Self { person, ..self }
+    }
+
+    /// With nobody to ask, terminal or not.
+    #[must_use]
+    pub fn silent(self) -> Self {
+        let person = None;
+        Self { person, ..self }
+    }
+
+    /// Whether there is somebody to ask.
+    pub fn can_ask(&self) -> bool {
+        self.person.is_some()
     }
 
     /// The first of these variables that is set, itself or as the file that `<name>_FILE` names.
@@ -125,14 +175,34 @@ impl Secrets {
             return Ok(found);
         }
         let name = names.first().copied().unwrap_or_default();
-        if !self.interactive {
+        let Some(person) = &self.person else {
             bail!(
                 "{what} is not set\n\
                  hint: export it as {name}, or name a file that holds it in {name}{FILE}"
             );
+        };
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = typed.get(name) {
+            return Ok(found.clone());
         }
-        let typed = rpassword::prompt_password(format!("{what} ({name}): "));
-        Ok(self.keep(typed.context("cannot ask for it")?))
+        let text = person(&format!("{what} ({name}): ")).context("cannot ask for it")?;
+        let found = self.keep(text);
+        typed.insert(name.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// What opens the file. Where no password is set, a person is asked, who may know of none; without
+    /// one it is empty.
+    ///
+    /// # Errors
+    /// The terminal's.
+    pub fn password(&self, file: &Pkcs12) -> Result<Secret> {
+        let (name, is_set) = &file.password_env;
+        if *is_set || !self.can_ask() {
+            return Ok(file.password.clone());
+        }
+        let what = format!("The password of the certificate in {}", file.from);
+        self.require(&what, &[name])
     }
 
     /// The PKCS#12 file that the configuration's variable names or holds, else `CSC_LINK`'s; none if
@@ -141,18 +211,26 @@ impl Secrets {
     /// # Errors
     /// What is set is neither a file nor base64, or the password's file cannot be read.
     pub fn pkcs12(&self, configured: &CertificateFile) -> Result<Option<Pkcs12>> {
+        // electron-builder takes the general password with the particular file, too.
         let pairs = [
-            (&*configured.env, &*configured.password_env),
-            ("CSC_LINK", "CSC_KEY_PASSWORD"),
+            (&*configured.env, &[&*configured.password_env, GENERAL][..]),
+            ("CSC_LINK", &[GENERAL]),
         ];
-        for (name, password) in pairs {
+        for (name, passwords) in pairs {
             let Some(value) = self.find(&[name])? else {
                 continue;
             };
             let bytes = content(value.expose()).with_context(|| name.to_owned())?;
-            let password = self.find(&[password])?;
+            let mut found = (passwords[0].to_owned(), None);
+            for name in passwords {
+                if let (None, Some(password)) = (&found.1, self.find(&[name])?) {
+                    found = ((*name).to_owned(), Some(password));
+                }
+            }
+            let (password_env, password) = found;
             return Ok(Some(Pkcs12 {
                 bytes,
+                password_env: (password_env, password.is_some()),
                 password: password.unwrap_or_else(|| Secret::new("")),
                 from: name.to_owned(),
             }));
@@ -255,7 +333,15 @@ mod tests {
                 ("CSC_LINK", "eA=="),
                 ("CSC_KEY_PASSWORD", "words"),
             ],
-            good,
+            "binary with \"words\" from WIN_CSC_LINK",
+        );
+        check(
+            &[
+                ("WIN_CSC_LINK", path),
+                ("WIN_CSC_KEY_PASSWORD", "own"),
+                ("CSC_KEY_PASSWORD", "words"),
+            ],
+            "binary with \"own\" from WIN_CSC_LINK",
         );
         let none = folder.path().join("none.p12").display().to_string();
         let expected = format!("WIN_CSC_LINK: there is no file {none}");
@@ -264,6 +350,40 @@ mod tests {
         check(&[("WIN_CSC_LINK", "/home/me/certificate")], expected);
         let expected = "WIN_CSC_LINK: it is neither a file nor base64";
         check(&[("WIN_CSC_LINK", "no base64!")], expected);
+    }
+
+    #[test]
+    fn a_missing_password_is_asked_for_once() {
+        let check = |variables: &[(&str, &str)], expected: &str, asked: &[&str]| {
+            let said = std::sync::Arc::new(Mutex::new(Vec::new()));
+            let (heard, redactor) = (said.clone(), Redactor::default());
+            let secrets = Secrets::of(redactor.clone(), variables).with_person(move |text| {
+                heard.lock().unwrap().push(text.to_owned());
+                Ok("typed words".to_owned())
+            });
+            let configured = CertificateFile {
+                env: "WIN_CSC_LINK".to_owned(),
+                password_env: "WIN_CSC_KEY_PASSWORD".to_owned(),
+            };
+            let file = secrets.pkcs12(&configured).unwrap().unwrap();
+            assert!(said.lock().unwrap().is_empty(), "not before it is needed");
+            for _ in 0..2 {
+                assert_eq!(secrets.password(&file).unwrap().expose(), expected);
+            }
+            assert_eq!(*said.lock().unwrap(), asked);
+            assert_eq!(redactor.redact(expected), "***");
+            let secrets = secrets.silent();
+            assert_eq!(
+                secrets.password(&file).unwrap().expose(),
+                file.password.expose()
+            );
+        };
+        let prompt = "The password of the certificate in WIN_CSC_LINK (WIN_CSC_KEY_PASSWORD): ";
+        check(&[("WIN_CSC_LINK", "eA==")], "typed words", &[prompt]);
+        let prompt = "The password of the certificate in CSC_LINK (CSC_KEY_PASSWORD): ";
+        check(&[("CSC_LINK", "eA==")], "typed words", &[prompt]);
+        let given = ("CSC_KEY_PASSWORD", "given words");
+        check(&[("WIN_CSC_LINK", "eA=="), given], "given words", &[]);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Signer {
         let Some(key) = Key::find(&signing.identity, &secrets, wish)? else {
             return Ok(None);
         };
-        let tool = Tool::choose(&signing, &key, wish)?;
+        let tool = Tool::choose(&signing, &key, &secrets, wish)?;
         let description = signing.description.clone();
         Ok(Some(Self {
             label: Label {
@@ -154,7 +154,7 @@ impl Signer {
     /// What failed, where, and what to do. The file is then as it was.
     pub fn sign(&self, hands: &impl Hands, file: &Path) -> Result<Outcome> {
         let name = name_of(file);
-        let before = Before::of(file).with_context(|| name.clone())?;
+        let before = Before::of(file, &self.config).with_context(|| name.clone())?;
         if self.must_be_asked(&before)? {
             self.certificate(hands)?;
         }
@@ -199,7 +199,7 @@ impl Signer {
     /// # Errors
     /// The file cannot be read, or is of another kind.
     pub fn intent(&self, file: &Path) -> Result<Intent> {
-        let (keeps, why) = match self.judge(file, Before::of(file)?)? {
+        let (keeps, why) = match self.judge(file, Before::of(file, &self.config)?)? {
             Judgement::Sign(None) => (None, "it has no signature".to_owned()),
             Judgement::Sign(Some(why)) => (None, format!("its signature is replaced: {why}")),
             Judgement::Ours(made) => (Some(made), "it carries this signature already".to_owned()),

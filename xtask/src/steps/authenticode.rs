@@ -67,6 +67,14 @@ pub(super) fn inputs(release: &Release, cx: &Context, inputs: Inputs) -> Result<
     };
     let (name, version) = signer.tool_version(cx)?;
     let inputs = inputs.tool(&name, version);
+    // What is revoked now is not left alone any more.
+    let inputs = release
+        .config
+        .sign
+        .windows
+        .revoked
+        .iter()
+        .fold(inputs, Inputs::file);
     Ok(inputs.tool("certificate", signer.identity_input(cx)?))
 }
 

@@ -32,6 +32,9 @@ pub const DEVELOPMENT_KEY: &str = "development.key";
 const PASSWORD_VARIABLE: &str = "the variable that `sign.minisign.password-env` names \
     (TAURI_SIGNING_PRIVATE_KEY_PASSWORD unless set)";
 
+/// How the error begins if a key cannot be read without its password.
+pub const IS_ENCRYPTED: &str = "the minisign secret key is encrypted";
+
 /// The size of the decoded second line of a key file.
 const SECRET_KEY_BYTES: usize = 158;
 
@@ -173,7 +176,7 @@ fn decrypt(text: &str, password: Option<&Secret>) -> Result<SecretKey> {
                 "wrong password for the minisign secret key, or the key is damaged: correct \
              {PASSWORD_VARIABLE}"
             ),
-            None => anyhow!("the minisign secret key is encrypted: set {PASSWORD_VARIABLE}"),
+            None => anyhow!("{IS_ENCRYPTED}: set {PASSWORD_VARIABLE}"),
         })
 }
 

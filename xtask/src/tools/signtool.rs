@@ -139,9 +139,43 @@ pub fn verify(program: &Path, file: &Path) -> Command {
     command
 }
 
+/// Why [`verify`] failed, in what it printed. The last line is but a count, and the reason may go on in
+/// indented lines.
+pub fn objection(printed: &[String]) -> String {
+    let mut lines = printed.iter();
+    let first = lines.rfind(|it| it.starts_with("SignTool "));
+    let Some(first) = first else {
+        return "it failed".to_owned();
+    };
+    // `rfind` leaves what comes before.
+    let rest = printed.iter().skip(lines.len() + 1);
+    let rest = rest.take_while(|it| it.starts_with([' ', '\t']));
+    let all = std::iter::once(first).chain(rest);
+    all.map(|it| it.trim()).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reason_is_what_it_says_and_not_its_count() {
+        let check = |text: &str, expected: &str| {
+            let printed: Vec<String> = text.lines().map(str::to_owned).collect();
+            assert_eq!(objection(&printed), expected, "{text}");
+        };
+        check(
+            "File: a.exe\nSignTool Error: WinVerifyTrust returned error: 0x80096010\n\tThe digital \
+             signature of the object did not verify.\n\nNumber of errors: 1\n",
+            "SignTool Error: WinVerifyTrust returned error: 0x80096010 The digital signature of the \
+             object did not verify.",
+        );
+        check(
+            "SignTool Error: No signature found.\n\nNumber of errors: 1\n",
+            "SignTool Error: No signature found.",
+        );
+        check("Number of errors: 1\n", "it failed");
+    }
 
     #[test]
     fn the_newest_sdk_for_this_machine() {

@@ -225,6 +225,26 @@ pub fn of_another_root(case: &Case) -> PathBuf {
 }
 
 #[test]
+fn what_is_known_to_be_revoked_neither_stays_nor_signs() {
+    let Some(mut case) = Case::new() else { return };
+    let file = signed_by(&case, "revoked", &[]);
+    expect![[r#"
+        keeps the signature of Practice Revoked
+    "#]]
+    .assert_eq(&case.sign(&case.signer("leaf"), &file));
+    let lists = ["intermediate.pem", "crl.pem"].map(|it| case.pki.file(it));
+    case.config.sign.windows.revoked = lists.into();
+    expect![[r#"
+        library.dll: the signature in it was replaced: that of Practice Revoked is not valid: the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]].assert_eq(&case.sign(&case.signer("leaf"), &file));
+    expect![[r#"
+        error: signature on app.exe could not be made: the certificate of Practice Revoked was revoked by CN=Practice Code Signing CA,O=Practice
+        hint: the certificate comes from WIN_CSC_LINK, its password from WIN_CSC_KEY_PASSWORD
+    "#]].assert_eq(&case.sign(&case.signer("revoked"), &case.pe("app.exe")));
+}
+
+#[test]
 fn only_the_signatures_of_those_who_are_named_are_left_alone() {
     let Some(mut case) = Case::new() else { return };
     let mut check = |names: &[&str], expected: Expect| {

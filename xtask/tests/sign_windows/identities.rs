@@ -1,14 +1,25 @@
 //! Whose key signs, and what is wrong with it.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use expect_test::{Expect, expect};
 use fs_err as fs;
 use xtask::{
     config::{Azure, Pkcs11, Timestamping, WindowsIdentity},
-    sign::windows::Wish,
+    engine::secret::Redactor,
+    sign::{
+        macos,
+        secrets::Secrets,
+        windows::{Signer, Wish},
+    },
 };
-use xtask_practice::{pki::PASSWORD, tools};
+use xtask_practice::{pki::PASSWORD, specimens, tools};
 
 use super::case::Case;
 
@@ -58,28 +69,28 @@ fn a_wrong_certificate_is_not_tried_again() {
         "expired",
         expect![[r#"
             error: signature on app.exe could not be made: the certificate of Practice Expired had expired
-            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
+            hint: the certificate comes from WIN_CSC_LINK, its password from WIN_CSC_KEY_PASSWORD
         "#]],
     );
     check(
         "early",
         expect![[r#"
             error: signature on app.exe could not be made: the certificate of Practice Early was not valid yet
-            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
+            hint: the certificate comes from WIN_CSC_LINK, its password from WIN_CSC_KEY_PASSWORD
         "#]],
     );
     check(
         "server",
         expect![[r#"
             error: signature on app.exe could not be made: the certificate of Practice TLS Server is not made for code signing
-            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
+            hint: the certificate comes from WIN_CSC_LINK, its password from WIN_CSC_KEY_PASSWORD
         "#]],
     );
     check(
         "stranger",
         expect![[r#"
             error: signature on app.exe could not be made: Practice Stranger leads to no certificate that is trusted
-            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it; it must come with the certificates between it and one that `sign.windows.trust` names
+            hint: the certificate comes from WIN_CSC_LINK, its password from WIN_CSC_KEY_PASSWORD; it must come with the certificates between it and one that `sign.windows.trust` names
         "#]],
     );
     assert_eq!(case.server.requests().unwrap(), 0);
@@ -89,24 +100,116 @@ fn a_wrong_certificate_is_not_tried_again() {
 fn a_wrong_password_is_not_tried_again() {
     let Some(case) = Case::new() else { return };
     let p12 = case.pki.identity("leaf").p12_with_chain;
-    for (password, what) in [("wrong-canary", "wrong"), ("", "missing")] {
-        let variables = [
-            ("WIN_CSC_LINK", p12.to_str().unwrap()),
-            ("WIN_CSC_KEY_PASSWORD", password),
-        ];
+    let check = |passwords: &[(&str, &str)], expected: Expect| {
+        let file = [("WIN_CSC_LINK", p12.to_str().unwrap())];
+        let variables = [&file[..], passwords].concat();
         let signer = case
             .signer_with(&variables, Wish::default())
             .unwrap()
             .unwrap();
-        expect![[r#"
-            error: a signature for practice could not be made: the password does not open the certificate's file: `osslsigncode` failed: exit status: 255
-            hint: the certificate comes from WIN_CSC_LINK, its password from the variable that goes with it
-        "#]]
-        .assert_eq(&case.sign(&signer, &case.pe("app.exe")));
-        assert_eq!(case.count("sign"), 1, "{what}");
+        expected.assert_eq(&case.sign(&signer, &case.pe("app.exe")));
+        assert_eq!(case.count("sign"), 1, "{passwords:?}");
         case.is_clean(signer);
-    }
+    };
+    check(
+        &[("WIN_CSC_KEY_PASSWORD", "wrong-canary")],
+        expect![[r#"
+        error: a signature for practice could not be made: the password does not open the certificate's file: `osslsigncode` failed: exit status: 255
+        hint: the certificate comes from WIN_CSC_LINK, its password from WIN_CSC_KEY_PASSWORD
+    "#]],
+    );
+    check(
+        &[("CSC_KEY_PASSWORD", "wrong-canary")],
+        expect![[r#"
+        error: a signature for practice could not be made: the password does not open the certificate's file: `osslsigncode` failed: exit status: 255
+        hint: the certificate comes from WIN_CSC_LINK, its password from CSC_KEY_PASSWORD
+    "#]],
+    );
+    check(
+        &[],
+        expect![[r#"
+        error: a signature for practice could not be made: the password does not open the certificate's file: `osslsigncode` failed: exit status: 255
+        hint: the certificate comes from WIN_CSC_LINK, and no password is set for it: export it as WIN_CSC_KEY_PASSWORD, or name a file that holds it in WIN_CSC_KEY_PASSWORD_FILE
+    "#]],
+    );
     assert_eq!(case.server.requests().unwrap(), 0);
+    // Also where it is known whose certificate the file holds: before anything is built.
+    case.sign(&case.signer("leaf"), &case.pe("app.exe"));
+    let variables = [
+        ("WIN_CSC_LINK", p12.to_str().unwrap()),
+        ("WIN_CSC_KEY_PASSWORD", "wrong-canary"),
+    ];
+    let signer = case.signer_with(&variables, Wish::default()).unwrap();
+    let error = signer.unwrap().identity_input(&case).unwrap_err();
+    assert!(error.to_string().contains("for practice"), "{error:#}");
+}
+
+#[test]
+fn a_password_may_be_typed_once_for_all_files() {
+    let Some(case) = Case::new() else { return };
+    let p12 = case.pki.identity("leaf").p12_with_chain;
+    let variables = [("WIN_CSC_LINK", p12.to_str().unwrap())];
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let secrets = Secrets::of(Redactor::default(), &variables).with_person(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(PASSWORD.to_owned())
+    });
+    let signer = Signer::new(&case.config, secrets, &case.state(), Wish::default());
+    let signer = signer.unwrap().unwrap();
+    for name in ["one.exe", "two.exe"] {
+        expect![[r#"
+            signed by Practice Publisher, time by Practice Timestamps
+        "#]]
+        .assert_eq(&case.sign(&signer, &case.pe(name)));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    // The process that a bundler starts has no terminal.
+    let target = "x86_64-pc-windows-msvc".parse().unwrap();
+    let call = signer.call_for_bundler(&case.config, &target, case.root());
+    let (_, file) = &call.unwrap().env[2];
+    assert_eq!(fs::read_to_string(file).unwrap(), PASSWORD);
+    case.is_clean(signer);
+}
+
+/// The same for macOS: rcodesign gets what is typed as a file.
+#[test]
+fn a_password_for_macos_may_be_typed_once() {
+    let (Some(mut case), Some(rcodesign)) = (Case::new(), tools::rcodesign()) else {
+        return;
+    };
+    case.variables.push(("PATH", on_path(&rcodesign)));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let p12 = case.pki.identity("leaf").p12;
+    let variables = [("APPLE_CERTIFICATE", p12.to_str().unwrap())];
+    let secrets = Secrets::of(Redactor::default(), &variables).with_person(move |text| {
+        assert!(text.ends_with("in APPLE_CERTIFICATE (APPLE_CERTIFICATE_PASSWORD): "));
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(PASSWORD.to_owned())
+    });
+    case.config.sign.macos.timestamp = Timestamping::None;
+    let signing = macos::Signing {
+        hands: &case,
+        config: &case.config.sign.macos,
+        sidecars: &[],
+        secrets: &secrets,
+        state: &case.state(),
+    };
+    for name in ["one.dylib", "two.dylib"] {
+        let library = specimens::macho(specimens::Kind::Library, 1);
+        let file = case.root().join(name);
+        fs::write(&file, library).unwrap();
+        let outcome = signing.sign(&[file]).unwrap().unwrap();
+        assert_eq!(outcome.signer, "Practice Publisher");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+/// PATH with the folder of a program first.
+fn on_path(program: &std::path::Path) -> String {
+    let old = std::env::var("PATH").unwrap();
+    format!("{}:{old}", program.parent().unwrap().display())
 }
 
 #[test]

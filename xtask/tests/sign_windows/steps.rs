@@ -38,7 +38,11 @@ use xtask::{
 };
 use xtask_practice::{pki::PASSWORD, specimens};
 
-use super::{case::Case, frozen};
+use super::{
+    case::Case,
+    frozen,
+    project::{KEY, PASSWORD as KEY_PASSWORD},
+};
 
 /// What a step says of itself.
 #[derive(Clone, Default)]
@@ -452,4 +456,44 @@ fn a_release_says_that_no_timestamp_was_wanted() {
     let gaps = case.signed_release(&variables).gaps();
     assert_eq!(gaps, [xtask::manifest::NO_TIMESTAMP]);
     assert!(case.signed_release(&[]).gaps() != gaps, "nothing is signed");
+}
+
+#[test]
+fn the_password_of_the_minisign_key_may_be_typed() {
+    let Some(case) = Case::new() else { return };
+    let with = |secrets: Secrets| {
+        let (config, target) = (case.config.clone(), "linux".parse().unwrap());
+        let probes = Probes::open(PathBuf::new());
+        let release = Release::with(
+            config,
+            target,
+            SigningWish::Any,
+            &case.state(),
+            &probes,
+            secrets,
+        );
+        release
+            .map(|it| it.identity)
+            .map_err(|it| format!("{it:#}"))
+    };
+    let secrets = || Secrets::of(Redactor::default(), &[("TAURI_SIGNING_PRIVATE_KEY", KEY)]);
+    let error = with(secrets()).unwrap_err();
+    assert!(
+        error.contains("the minisign secret key is encrypted: "),
+        "{error}"
+    );
+    let asked = |text: &str| {
+        let prompt = "The password of the minisign key in TAURI_SIGNING_PRIVATE_KEY \
+            (TAURI_SIGNING_PRIVATE_KEY_PASSWORD): ";
+        assert_eq!(text, prompt);
+    };
+    let typing = move |password: &'static str| {
+        secrets().with_person(move |text| {
+            asked(text);
+            Ok(password.to_owned())
+        })
+    };
+    assert_eq!(with(typing(KEY_PASSWORD)), Ok(Identity::Release));
+    let error = with(typing("wrong")).unwrap_err();
+    assert!(error.contains("wrong password for the minisign"), "{error}");
 }

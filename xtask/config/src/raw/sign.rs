@@ -131,6 +131,10 @@ pub(crate) struct Windows {
     /// All others are replaced. Without this, every one that is valid stays.
     #[cfg_attr(test, schemars(extend("x-form" = "text")))]
     pub leave_signed_by: Vec<String>,
+    /// Lists of revoked certificates (PEM or DER), each after the certificate of the authority that
+    /// made it, relative to the repository. What they name neither signs nor is left alone.
+    #[cfg_attr(test, schemars(extend("x-form" = "path")))]
+    pub revoked: Vec<String>,
 }
 
 impl Default for Windows {
@@ -157,6 +161,7 @@ impl Default for Windows {
             timestamp_trust: None,
             publisher: None,
             leave_signed_by: Vec::new(),
+            revoked: Vec::new(),
         }
     }
 }

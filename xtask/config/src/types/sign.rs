@@ -124,6 +124,8 @@ pub struct WindowsSigning {
     pub publisher: Option<String>,
     /// By common name or organization, whose valid signatures stay as they are; empty is everybody's.
     pub leave_signed_by: Vec<String>,
+    /// Lists of revoked certificates, each after the certificate of who made it.
+    pub revoked: Vec<PathBuf>,
 }
 
 /// Whose key signs for Windows.

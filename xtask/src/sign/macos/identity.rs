@@ -44,7 +44,10 @@ impl<'h> Identity<'h> {
         state: &Path,
         private: &Private,
     ) -> Result<Option<Self>> {
-        let file = secrets.pkcs12(&config.certificate)?;
+        let mut file = secrets.pkcs12(&config.certificate)?;
+        if let Some(file) = &mut file {
+            file.password = secrets.password(file)?;
+        }
         let name = name(config);
         match (tool(config), file) {
             (AppleTool::Codesign, Some(file)) => {
@@ -141,8 +144,9 @@ fn for_rcodesign(
         .output()?;
     ensure!(
         !looked.printed.iter().any(|it| it.contains(WRONG_PASSWORD)),
-        "the password does not fit the certificate in {}\nhint: correct the variable with the password",
-        key.from
+        "the password does not fit the certificate in {}\nhint: {}",
+        key.from,
+        key.hint()
     );
     if looked.status.success()
         && let Ok(certificate) = signer(&looked.stdout)

@@ -92,9 +92,10 @@ impl<'h> Keychain<'h> {
         self.ask(&import).with_context(|| {
             format!(
                 "the certificate in {} cannot be imported\n\
-                 hint: is the password right? macOS reads no file that OpenSSL 3 encrypted as it does by \
+                 hint: {}; is that right? macOS reads no file that OpenSSL 3 encrypted as it does by \
                  default: export it with `openssl pkcs12 -export -legacy`",
-                key.from
+                key.from,
+                key.hint()
             )
         })?;
         self.ask(&[

@@ -73,7 +73,8 @@ impl Signer {
         match (&self.key, &self.config.identity) {
             (Key::File(p12), WindowsIdentity::File(names)) => {
                 file(&names.env, self.pkcs12(&p12.bytes)?);
-                let password = self.private_file("password", p12.password.expose())?;
+                let password = self.secrets.password(p12)?;
+                let password = self.private_file("password", password.expose())?;
                 file(&format!("{}_FILE", names.password_env), password);
             }
             (Key::Pkcs11(token), _) => {

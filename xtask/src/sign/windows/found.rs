@@ -2,14 +2,15 @@
 
 use std::{path::Path, time::SystemTime};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 use xtask_signed::{
     Certificate, Signed, Trust,
+    chain::Revoked,
     windows::{cab, msi, pe},
 };
 
-use crate::{config::WindowsSigning, sign::format::Format};
+use crate::{config::WindowsSigning, sign::format::Format, verify};
 
 /// What the signatures in a file say; empty if it has none.
 ///
@@ -48,9 +49,18 @@ pub fn trust(config: &WindowsSigning) -> Result<Trust> {
     Ok(Trust {
         anchors: read(&config.trust)?,
         timestamp_anchors: read(&config.timestamp_trust)?,
-        revoked: Vec::new(),
+        revoked: revoked(config)?,
         now: SystemTime::now(),
     })
+}
+
+/// What authorities took back, as far as the configuration has their lists.
+fn revoked(config: &WindowsSigning) -> Result<Vec<Revoked>> {
+    let mut lists = verify::Trust::default();
+    for file in &config.revoked {
+        lists.add_file(file).context("sign.windows.revoked")?;
+    }
+    Ok(lists.code.revoked)
 }
 
 /// What is found on a file before it is signed.
@@ -65,16 +75,16 @@ pub enum Before {
 }
 
 impl Before {
-    /// Whom one trusts does not matter here, nor whether a certificate has expired since: the owner of
-    /// the certificate signed these bytes.
+    /// Whom one trusts does not matter here: the owner of the certificate signed these bytes. What was
+    /// revoked is a problem of the signature, as that it has expired.
     ///
     /// # Errors
     /// The file cannot be read, or is of another kind.
-    pub fn of(file: &Path) -> Result<Self> {
+    pub fn of(file: &Path, config: &WindowsSigning) -> Result<Self> {
         let nobody = Trust {
             anchors: Vec::new(),
             timestamp_anchors: Vec::new(),
-            revoked: Vec::new(),
+            revoked: revoked(config)?,
             now: SystemTime::now(),
         };
         format_of(file)?;

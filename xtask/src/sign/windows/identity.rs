@@ -127,10 +127,7 @@ impl Key {
     /// What to look at when it does not sign.
     pub(super) fn hint(&self) -> String {
         match self {
-            Self::File(file) => format!(
-                "the certificate comes from {}, its password from the variable that goes with it",
-                file.from
-            ),
+            Self::File(file) => file.hint(),
             Self::Store(thumbprint) => format!(
                 "the certificate {thumbprint} must be in the user's store, with its private key: \
                  `certutil -user -store My`"
@@ -156,7 +153,7 @@ impl Key {
     /// What opens it; none if nothing does, or the tool finds it by itself.
     pub(super) fn password(&self, secrets: &Secrets) -> Result<Option<Secret>> {
         match self {
-            Self::File(file) => Ok(Some(file.password.clone())),
+            Self::File(file) => secrets.password(file).map(Some),
             Self::Pkcs11(token) => {
                 let what = "The PIN of the token that signs for Windows";
                 secrets.require(what, &[&token.pin_env]).map(Some)

@@ -66,8 +66,13 @@ pub fn plan_bundle(
 
 /// Where nobody signs, others may have.
 fn unsigned(release: &Release, file: &File) -> Result<Row> {
-    let leave = &release.config.sign.windows.leave_signed_by;
-    let before = file.path.as_deref().map(Before::of).transpose()?;
+    let config = &release.config.sign.windows;
+    let leave = &config.leave_signed_by;
+    let before = file
+        .path
+        .as_deref()
+        .map(|it| Before::of(it, config))
+        .transpose()?;
     Ok(match before {
         Some(Before::Intact(found)) if objection(&found, leave).is_none() => {
             let why = format!(

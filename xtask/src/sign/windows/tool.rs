@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail, ensure};
 use fs_err as fs;
 
 use super::{
@@ -20,7 +20,7 @@ use crate::{
         exec::{CommandFailed, Run},
         step::Context,
     },
-    sign::hands::Hands,
+    sign::{hands::Hands, secrets::Secrets},
     tools::{osslsigncode, signtool},
 };
 
@@ -36,9 +36,20 @@ pub(super) enum Tool {
 /// How long it may take to read a small file.
 const LOOK: Duration = Duration::from_secs(60);
 
+const AS_ARGUMENT: &str = "signtool takes the password of a .pfx file only as an argument, which \
+    everybody on this machine can read\n\
+    hint: import the file into the store once (certutil -user -importpfx FILE) and name it by \
+    `sign.windows.thumbprint`, say `sign.windows.tool = \"osslsigncode\"`, or accept it with \
+    --allow-secret-in-args";
+
 impl Tool {
     /// What the configuration says; else what fits the identity, and then the machine.
-    pub(super) fn choose(config: &WindowsSigning, key: &Key, wish: Wish) -> Result<Self> {
+    pub(super) fn choose(
+        config: &WindowsSigning,
+        key: &Key,
+        secrets: &Secrets,
+        wish: Wish,
+    ) -> Result<Self> {
         let has_osslsigncode = || which::which(osslsigncode::PROGRAM).is_ok();
         let wants_argument = matches!(key, Key::File(file) if !file.password.expose().is_empty());
         let tool = match (config.tool, key) {
@@ -47,7 +58,9 @@ impl Tool {
             (WindowsTool::Auto, Key::Store(_) | Key::Azure(_)) => WindowsTool::Signtool,
             // signtool takes the password of a file only as an argument.
             (WindowsTool::Auto, Key::File(..)) => {
-                match cfg!(windows) && !(wants_argument && has_osslsigncode()) {
+                // Of one that is asked for, nobody knows yet.
+                let may_want = wants_argument || secrets.can_ask();
+                match cfg!(windows) && !(may_want && has_osslsigncode()) {
                     true => WindowsTool::Signtool,
                     false => WindowsTool::Osslsigncode,
                 }
@@ -73,13 +86,7 @@ impl Tool {
             );
         };
         if wants_argument && !wish.allow_secret_in_args {
-            bail!(
-                "signtool takes the password of a .pfx file only as an argument, which everybody on \
-                 this machine can read\n\
-                 hint: import the file into the store once (certutil -user -importpfx FILE) and name \
-                 it by `sign.windows.thumbprint`, say `sign.windows.tool = \"osslsigncode\"`, or \
-                 accept it with --allow-secret-in-args"
-            );
+            bail!(AS_ARGUMENT);
         }
         Ok(Self::Signtool(program))
     }
@@ -172,7 +179,7 @@ impl Signer {
     }
 
     fn with_signtool(&self, program: &Path, into: &Path) -> Result<Command> {
-        let p12;
+        let (p12, password);
         let key = match &self.key {
             Key::Store(thumbprint) => signtool::Key::Store(thumbprint),
             Key::Azure(account) => signtool::Key::Azure {
@@ -181,7 +188,9 @@ impl Signer {
             },
             Key::File(file) => {
                 p12 = self.pkcs12(&file.bytes)?;
-                let password = Some(&file.password).filter(|it| !it.expose().is_empty());
+                password = self.secrets.password(file)?;
+                let password = Some(&password).filter(|it| !it.expose().is_empty());
+                ensure!(password.is_none() || self.allow_secret_in_args, AS_ARGUMENT);
                 signtool::Key::Pkcs12(&p12, password)
             }
             _ => bail!("signtool has no access to {}", self.identity_text()),
@@ -245,8 +254,7 @@ impl Signer {
         let Some(program) = found else {
             return Ok(None);
         };
-        let objection = ask_signtool(hands, &program, file)?;
-        Ok(objection.map(|it| format!("signtool: {it}")))
+        ask_signtool(hands, &program, file)
     }
 
     /// What the tool's own check objects to; none if nothing.
@@ -279,11 +287,8 @@ impl Signer {
 fn ask_signtool(hands: &impl Hands, program: &Path, file: &Path) -> Result<Option<String>> {
     let command = signtool::verify(program, file);
     let finished = hands.exec(command).timeout(LOOK).output()?;
-    // The last line is a count, such as `Number of errors: 1`.
-    let said = |it: &&String| it.starts_with("SignTool ");
-    let last = finished.tail.iter().rfind(said);
-    let last = last.map_or("it failed", |it| it.trim()).to_owned();
-    Ok((!finished.status.success()).then_some(last))
+    let failed = !finished.status.success();
+    Ok(failed.then(|| signtool::objection(&finished.printed)))
 }
 
 /// The words of `sign.windows.command`, with the file in the place of `%1`.
