@@ -124,7 +124,7 @@ fn store() {
     let kept = "keeps the signature of Practice Other Publisher\n";
     assert_eq!(case.sign(&signer, &theirs), kept);
     expect![[r#"
-        doubted.dll: the signature in it was replaced: that of Practice Other Publisher is not valid: signtool: The digital signature of the object did not verify.
+        doubted.dll: the signature in it was replaced: that of Practice Other Publisher is not valid: signtool: SignTool Error: WinVerifyTrust returned error: 0x80096010 The digital signature of the object did not verify.
         signed by Practice Publisher, time by Practice Timestamps
     "#]].assert_eq(&case.sign(&signer, &super::files::of_another_root(&case)));
     drop(signer);

@@ -279,10 +279,18 @@ impl Signer {
 fn ask_signtool(hands: &impl Hands, program: &Path, file: &Path) -> Result<Option<String>> {
     let command = signtool::verify(program, file);
     let finished = hands.exec(command).timeout(LOOK).output()?;
-    // The last line is a count, such as `Number of errors: 1`.
-    let said = |it: &&String| it.starts_with("SignTool ");
-    let last = finished.tail.iter().rfind(said);
-    let last = last.map_or("it failed", |it| it.trim()).to_owned();
+    // The last line is a count, such as `Number of errors: 1`; what is wrong may go on in a second line.
+    let lines: Vec<&str> = finished.tail.iter().map(|it| it.as_str()).collect();
+    let at = lines.iter().rposition(|it| it.starts_with("SignTool "));
+    let more = |it: &&&str| it.starts_with(['\t', ' ']);
+    let last = at.map_or_else(
+        || "it failed".to_owned(),
+        |at| {
+            let rest = lines[at + 1..].iter().filter(more);
+            let words = std::iter::once(&lines[at]).chain(rest);
+            words.map(|it| it.trim()).collect::<Vec<_>>().join(" ")
+        },
+    );
     Ok((!finished.status.success()).then_some(last))
 }
 
