@@ -49,6 +49,9 @@ pub struct Trust {
     /// Whose code signatures count, from `--trust` or the configuration. Where nobody is named, only
     /// the manifest says who must have signed.
     pub code: CodeTrust,
+    /// What whoever reads the report must know of whom he named, such as a list of revoked
+    /// certificates that is out of date.
+    pub warnings: Vec<String>,
     /// The least identity that will do. With the publisher's, every artifact whose format holds a
     /// code signature must have one, with a timestamp unless the manifest has [`NO_TIMESTAMP`](crate::manifest::NO_TIMESTAMP) among
     /// its gaps.
@@ -62,6 +65,7 @@ impl Default for Trust {
             public_keys: Vec::new(),
             gpg_key: None,
             code: CodeTrust::default(),
+            warnings: Vec::new(),
             require: Identity::Unsigned,
         }
     }
@@ -92,6 +96,7 @@ impl Release<'_> {
 pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     let folder = folder_of(path)?;
     let mut report = Report::new(folder);
+    report.notes.extend(trust.warnings.iter().cloned());
     let found = files::walk(folder)?;
     let Some(manifest) = read_manifest(folder, &found, &mut report) else {
         return Ok(report);

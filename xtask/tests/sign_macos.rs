@@ -17,6 +17,8 @@ mod entitled;
 mod leftovers;
 #[path = "sign_macos/pipeline.rs"]
 mod pipeline;
+#[path = "sign_macos/whole.rs"]
+mod whole;
 
 use std::path::{Path, PathBuf};
 

@@ -12,6 +12,8 @@ mod compound;
 mod fake;
 #[path = "verify/loose.rs"]
 mod loose;
+#[path = "verify/revoked.rs"]
+mod revoked;
 #[cfg(target_os = "linux")]
 #[path = "verify/tampering.rs"]
 mod tampering;

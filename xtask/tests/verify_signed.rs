@@ -324,8 +324,9 @@ fn what_cannot_be_trusted() {
     case.check(
         "verify a.exe --require-release",
         expect![[r#"
-        error: --require-release is for a release: a file by itself has no manifest that would say
-        exit code 1
-    "#]],
+            error: --require-release is for a release: a file by itself has no manifest that would say
+              hint: leave it out, or give the release folder
+            exit code 1
+        "#]],
     );
 }

@@ -139,6 +139,20 @@ impl Certificate {
         tbs.issuer == *issuer && tbs.serial_number.as_bytes() == serial
     }
 
+    /// Whether this is whom it is for.
+    pub(crate) fn is_named(&self, name: &x509_cert::name::Name) -> bool {
+        self.parsed.tbs_certificate.subject == *name
+    }
+
+    /// Whether its key may sign lists of revoked certificates.
+    pub(crate) fn may_sign_lists(&self) -> bool {
+        match self.parsed.tbs_certificate.get::<KeyUsage>() {
+            Ok(Some((_, usage))) => usage.crl_sign(),
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+
     /// Whether its key has this identifier.
     pub(crate) fn has_key_id(&self, id: &[u8]) -> bool {
         let found = self.parsed.tbs_certificate.get::<SubjectKeyIdentifier>();

@@ -3,11 +3,11 @@
 
 use std::time::SystemTime;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use der::{Decode, asn1::ObjectIdentifier};
-use x509_cert::crl::CertificateList;
+use anyhow::{Result, bail, ensure};
+use der::asn1::ObjectIdentifier;
 
 use crate::certificate::Certificate;
+pub use crate::revoked::{Revoked, RevokedList};
 
 /// Extended key usage: code signing (RFC 5280, section 4.2.1.12).
 pub const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
@@ -16,36 +16,6 @@ pub const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.
 
 /// More links than any authority has; keeps certificates that name each other from going in circles.
 const LONGEST: usize = 8;
-
-/// A certificate that its issuer took back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revoked {
-    issuer: x509_cert::name::Name,
-    serial: Vec<u8>,
-    since: SystemTime,
-}
-
-impl Revoked {
-    /// Those of a revocation list, DER (RFC 5280, section 5). Fails unless `issuers` has the
-    /// certificate whose key signed it.
-    pub fn read(list: &[u8], issuers: &[Certificate]) -> Result<Vec<Self>> {
-        let list = CertificateList::from_der(list).context("no list of revoked certificates")?;
-        let tbs = der::Encode::to_der(&list.tbs_cert_list)?;
-        let signature = list.signature.as_bytes().context("a broken signature")?;
-        let algorithm = list.signature_algorithm.oid;
-        let signed =
-            |it: &&Certificate| it.check_signature(algorithm, None, &tbs, signature).is_ok();
-        let issuer = issuers.iter().find(signed);
-        issuer.context("no known authority signed the list of revoked certificates")?;
-        let entries = list.tbs_cert_list.revoked_certificates.unwrap_or_default();
-        let revoked = entries.into_iter().map(|it| Self {
-            issuer: list.tbs_cert_list.issuer.clone(),
-            serial: it.serial_number.as_bytes().to_owned(),
-            since: it.revocation_date.to_system_time(),
-        });
-        Ok(revoked.collect())
-    }
-}
 
 /// What a chain must be good for.
 pub struct Wanted<'a> {
@@ -127,7 +97,7 @@ fn valid(link: &Certificate, wanted: &Wanted<'_>) -> Result<()> {
         "the certificate of {name} was not valid yet"
     );
     ensure!(wanted.at <= until, "the certificate of {name} had expired");
-    let is_revoked = |it: &&Revoked| link.is(&it.issuer, &it.serial) && it.since <= wanted.at;
+    let is_revoked = |it: &&Revoked| it.is(link) && it.since <= wanted.at;
     ensure!(
         !wanted.revoked.iter().any(|it| is_revoked(&it)),
         "the certificate of {name} was revoked by {}",

@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod chain;
 pub mod cms;
 pub mod digest;
+mod revoked;
 pub mod windows;
 
 use std::time::SystemTime;

@@ -55,7 +55,8 @@ fn is_release(path: &Path) -> bool {
 fn loose(files: &[PathBuf], options: &Verify, trust: &Trust) -> Result<Report> {
     ensure!(
         !options.require_release,
-        "--require-release is for a release: a file by itself has no manifest that would say"
+        "--require-release is for a release: a file by itself has no manifest that would say\n\
+         hint: leave it out, or give the release folder"
     );
     if let Some(folder) = files.iter().find(|it| is_release(it)) {
         ensure!(
@@ -89,7 +90,12 @@ fn trust(config: Option<&Config>, options: &Verify) -> Result<Trust> {
     }
     for file in keys {
         let text = fs_err::read_to_string(&file)?;
-        let key = PublicKey::parse(&text).with_context(|| file.display().to_string())?;
+        let key = PublicKey::parse(&text).with_context(|| {
+            format!(
+                "{}\nhint: it takes minisign's public key, a file such as minisign.pub",
+                file.display()
+            )
+        })?;
         trust.public_keys.push(key);
     }
     Ok(trust)

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::Serialize;
 
-use super::sign_code::Program;
+use super::{bundle::Installer, sign_code::Program};
 use crate::{
     config::{AppleTool, Timestamping},
     engine::{
@@ -93,13 +93,14 @@ pub(super) fn inputs(release: &Release, cx: &Context, mut inputs: Inputs) -> Res
         .fold(inputs, |inputs, it| inputs.file(&it.file)))
 }
 
-/// Signs apps, disk images or code in place. `sidecars` are those that are shipped with it.
+/// Signs apps, disk images or code in place. `sidecars` are those that are shipped with it. Returns
+/// the SHA-256 of the certificate, in hex.
 pub(super) fn sign(
     release: &Release,
     cx: &Context,
     paths: &[PathBuf],
     sidecars: &[Program],
-) -> Result<()> {
+) -> Result<String> {
     let one_file = sidecars.iter().filter(|it| it.folder.is_none());
     let sidecars: Vec<String> = one_file.map(|it| it.name.clone()).collect();
     let signing = Signing {
@@ -118,11 +119,25 @@ pub(super) fn sign(
     let text =
         format!("Apple code signature by {signer} (certificate {fingerprint}), {count} signatures");
     cx.fact("signature", text);
-    Ok(())
+    Ok(fingerprint)
 }
 
-/// The signature in a disk image, for the manifest.
-pub(super) fn reference(release: &Release, file: &Path) -> Result<Option<SignatureRef>> {
+/// The signature inside of an installer, for the manifest: of the app that is packed, or of the
+/// disk image at `file`.
+pub(super) fn reference(
+    release: &Release,
+    installer: &Installer,
+    file: &Path,
+) -> Result<Option<SignatureRef>> {
+    let kind = SignatureKind::Apple;
+    let packed = |key_id: &String| SignatureRef {
+        kind,
+        file: None,
+        key_id: key_id.clone(),
+    };
+    if installer.file.ends_with(".app.tar.gz") {
+        return Ok(installer.certificate.as_ref().map(packed));
+    }
     if !signs(release) || file.extension().is_none_or(|it| it != "dmg") {
         return Ok(None);
     }
@@ -139,12 +154,7 @@ pub(super) fn reference(release: &Release, file: &Path) -> Result<Option<Signatu
         .signed
         .fingerprint
         .context("a signature has a signer")?;
-    let kind = SignatureKind::Apple;
-    Ok(Some(SignatureRef {
-        kind,
-        file: None,
-        key_id,
-    }))
+    Ok(Some(packed(&key_id)))
 }
 
 /// The executables in an app as they are now: signing changed them after they were compared with what

@@ -79,6 +79,10 @@ pub struct Installer {
     /// Why nobody looked inside; none if somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<String>,
+    /// The certificate that signed the app, by its SHA-256 in hex; none if nobody did, or there is
+    /// no app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 impl<'r> Bundle<'r> {
@@ -243,6 +247,7 @@ impl<'r> Bundle<'r> {
         }
         copy(&package, &out.file(&*name)?)?;
         Ok(Installer {
+            certificate: None,
             file: name.into_owned(),
             kind: tauri::kind_name(kind),
             contents: looked.contents,

@@ -123,7 +123,7 @@ impl Step for SignInstallers<'_> {
             if let Some(signer) = authenticode::signer(self.release) {
                 signatures.extend(authenticode::sign_one(signer, cx, out, name)?);
             }
-            signatures.extend(apple::reference(self.release, &out.file(name)?)?);
+            signatures.extend(apple::reference(self.release, installer, &out.file(name)?)?);
             // Only now: these signatures cover those inside.
             let beside = sign(self.release, out, name, Some(&self.version), &FORMS)?;
             signatures.extend(beside);

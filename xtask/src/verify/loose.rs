@@ -60,10 +60,15 @@ const NOBODY: &str = "nobody is trusted for it: --trust KEY";
 /// certificate or key could tell whose it is.
 fn look(files: &[PathBuf], trust: &Trust) -> Result<(Report, Vec<String>)> {
     let mut report = Report::new(Path::new(""));
+    report.notes.extend(trust.warnings.iter().cloned());
     let mut open = Vec::new();
     for file in files {
         let there = file.exists();
-        ensure!(there, "{} does not exist", file.display());
+        ensure!(
+            there,
+            "{} does not exist: give a release folder, or files",
+            file.display()
+        );
         let before = report.rows.len();
         let compared = check(file, trust, &mut report)?;
         let is_good = report.rows[before..].iter().all(|it| it.ok);

@@ -1,17 +1,21 @@
 //! Whom to believe, read from files that say by themselves what they are.
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use ct_codecs::{Base64, Decoder as _};
 use fs_err as fs;
-use xtask_signed::{Certificate, chain::Revoked};
+use xtask_signed::{Certificate, chain::RevokedList};
 
 use super::Trust;
 use crate::{config::Config, tools::minisign::PublicKey};
 
 /// How a list of revoked certificates begins, in PEM (RFC 7468, section 6).
 const CRL: &str = "X509 CRL";
+
+/// What helps against a list that is not taken.
+const LIST_HINT: &str = "hint: fetch it from where the authority publishes it, and name the certificate of its issuer with \
+                         --trust before it";
 
 impl Trust {
     /// Adds whom the configuration trusts. The minisign keys are left to the caller: `--key` takes
@@ -50,7 +54,8 @@ impl Trust {
             let one = self.gpg_key.replace(file.to_owned());
             ensure!(
                 one.is_none(),
-                "{}: only one OpenPGP key can be trusted",
+                "{}: only one OpenPGP key can be trusted\n\
+                 hint: export all keys into one file: gpg --export KEY KEY",
                 file.display()
             );
             return Ok(());
@@ -90,8 +95,7 @@ impl Trust {
             let (body, _) = part.split_once(&end).context("it is cut off")?;
             let der = Base64::decode_to_vec(body, Some(b"\r\n "));
             let der = der.ok().context("its base64 is damaged")?;
-            let hint = "hint: name the certificate of its issuer with --trust before it";
-            self.add_der_list(&der).context(hint)?;
+            self.add_der_list(&der)?;
         }
         Ok(())
     }
@@ -99,7 +103,19 @@ impl Trust {
     fn add_der_list(&mut self, der: &[u8]) -> Result<()> {
         let code = &mut self.code;
         let issuers = [&*code.windows, &*code.windows_timestamps, &*code.apple].concat();
-        code.revoked.extend(Revoked::read(der, &issuers)?);
+        let list =
+            RevokedList::read(der, &issuers).map_err(|error| anyhow!("{error:#}\n{LIST_HINT}"))?;
+        let now = SystemTime::now();
+        if let Some(why) = list.outdated(now) {
+            let next = list.next.filter(|it| *it < now).unwrap_or(list.made);
+            self.warnings.push(format!(
+                "the list of revoked certificates by {} {why} ({}): what was revoked since is not known; \
+                 fetch a newer one",
+                list.issuer,
+                humantime::format_rfc3339_seconds(next)
+            ));
+        }
+        code.revoked.extend(list.revoked);
         Ok(())
     }
 }

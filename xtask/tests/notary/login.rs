@@ -151,19 +151,25 @@ fn slow_an_apple_id_takes_a_word_of_consent() {
         "#]],
     );
     let line = "notarize submit --allow-secret-in-args Practice.dmg";
-    check(&errors(&mac, line), expect![[r#"
+    check(
+        &errors(&mac, line),
+        expect![[r#"
         error: APPLE_ID is set, but APPLE_PASSWORD is not
           hint: make an app-specific password at https://account.apple.com
         exit 1
-    "#]]);
+    "#]],
+    );
     // As electron-builder calls it.
     mac.project
         .set("APPLE_APP_SPECIFIC_PASSWORD", APPLE_PASSWORD);
-    check(&errors(&mac, line), expect![[r#"
+    check(
+        &errors(&mac, line),
+        expect![[r#"
         error: APPLE_ID is set, but APPLE_TEAM_ID is not
           hint: it is the ten letters and digits in your certificate's name
         exit 1
-    "#]]);
+    "#]],
+    );
     mac.project.set("APPLE_TEAM_ID", "TEAM");
     assert_eq!(mac.stand_ins.violations(), Vec::<String>::new());
     mac.notary

@@ -31,30 +31,36 @@ use super::{NO_PROBLEMS, frozen, mac::Mac, project};
 
 /// As Tauri's: makes the app of what lies in cargo's target folder and of what the configuration
 /// names.
-const BUNDLER: &str = r#"#!/usr/bin/env python3
+pub(super) const BUNDLER: &str = r#"#!/usr/bin/env python3
 import json, os, plistlib, shutil, sys
 if sys.argv[1:] == ["--version"]:
     sys.exit(print("tauri-cli 2.12.5"))
 config = json.loads(sys.argv[sys.argv.index("--config") + 1])
 triple = sys.argv[sys.argv.index("--target") + 1]
-assert "--no-sign" in sys.argv and sys.argv[sys.argv.index("--bundles") + 1] == "app"
+kind = sys.argv[sys.argv.index("--bundles") + 1]
+assert "--no-sign" in sys.argv and kind in ("app", os.environ.get("PRACTICE_KIND"))
 release = os.path.join(os.environ["CARGO_TARGET_DIR"], triple, "release")
 contents = os.path.join(release, "bundle/macos/small.app/Contents")
 os.makedirs(contents + "/MacOS")
 shutil.copy(release + "/small", contents + "/MacOS/small")
-for path in config["bundle"]["externalBin"]:
+for path in config["bundle"].get("externalBin") or []:
     shutil.copy(path + "-" + triple, contents + "/MacOS/" + os.path.basename(path))
-for to, path in config["bundle"]["macOS"].get("files", {}).items():
+for to, path in config["bundle"].get("macOS", {}).get("files", {}).items():
     copy = shutil.copytree if os.path.isdir(path) else shutil.copy
     os.makedirs(os.path.dirname(contents + "/" + to), exist_ok=True)
     copy(path, contents + "/" + to, **({"symlinks": True} if os.path.isdir(path) else {}))
 info = {"CFBundleExecutable": "small", "CFBundleIdentifier": "org.example.small", "CFBundlePackageType": "APPL"}
 with open(contents + "/Info.plist", "wb") as file:
     plistlib.dump(info, file)
+if kind == "dmg":
+    # No disk image, but what 7-Zip takes apart as one.
+    os.makedirs(release + "/bundle/dmg")
+    packed = shutil.make_archive(release + "/image", "zip", release + "/bundle/macos")
+    os.rename(packed, release + "/bundle/dmg/small_0.1.0_aarch64.dmg")
 "#;
 
 /// As macOS': keeps what it was given, and is busy the first time.
-const HDIUTIL: &str = r#"#!/bin/sh
+pub(super) const HDIUTIL: &str = r#"#!/bin/sh
 if [ ! -e "$PRACTICE_FOLDER/busy" ]; then
     touch "$PRACTICE_FOLDER/busy"
     echo "hdiutil: create failed - Resource busy" >&2
@@ -65,7 +71,7 @@ cp -R "$2" "$PRACTICE_FOLDER/packed"
 cp "$PRACTICE_FOLDER/image" "$3"
 "#;
 
-fn write(path: &Path, bytes: impl AsRef<[u8]>, mode: u32) {
+pub(super) fn write(path: &Path, bytes: impl AsRef<[u8]>, mode: u32) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();

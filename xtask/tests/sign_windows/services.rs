@@ -221,6 +221,7 @@ fn an_installer_that_was_signed_before_is_ours_in_the_manifest() {
     release.windows = Some(service.signer());
     let installers = Installers {
         installers: vec![Installer {
+            certificate: None,
             file: "setup.exe".to_owned(),
             kind: "nsis".to_owned(),
             contents: Vec::new(),

@@ -270,6 +270,7 @@ fn installers_are_signed_before_they_are_hashed() {
     case.pe("bundle/setup.exe");
     let installers = Installers {
         installers: vec![Installer {
+            certificate: None,
             file: "setup.exe".to_owned(),
             kind: "nsis".to_owned(),
             contents: Vec::new(),

@@ -32,8 +32,9 @@ impl Bundle<'_> {
         out: &Staging,
     ) -> Result<Installer> {
         let (mut contents, sidecars) = (looked.contents, &self.code.output.sidecars);
+        let mut certificate = None;
         if self.apple.is_some() {
-            apple::sign(self.release, cx, &[app.to_owned()], sidecars)?;
+            certificate = Some(apple::sign(self.release, cx, &[app.to_owned()], sidecars)?);
             apple::hashed_again(app, &mut contents)?;
         }
         let mut file = app
@@ -60,6 +61,7 @@ impl Bundle<'_> {
             kind: tauri::kind_name(kind),
             contents,
             gap: looked.gap,
+            certificate,
         })
     }
 }
