@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use ct_codecs::{Base64, Decoder as _};
+use ct_codecs::{Base64, Decoder as _, Encoder as _};
 
 use crate::{
     config::CertificateFile,
@@ -151,6 +151,8 @@ impl Secrets {
             };
             let bytes = content(value.expose()).with_context(|| name.to_owned())?;
             let password = self.find(&[password])?;
+            // It may have been read from a file.
+            self.remember(&Base64::encode_to_string(&bytes)?);
             return Ok(Some(Pkcs12 {
                 bytes,
                 password: password.unwrap_or_else(|| Secret::new("")),
@@ -158,6 +160,11 @@ impl Secrets {
             }));
         }
         Ok(None)
+    }
+
+    /// Masks a secret that was read on the way, such as the content of a file that a variable names.
+    pub fn remember(&self, value: &str) {
+        self.redactor.add(&Secret::new(value));
     }
 
     fn keep(&self, value: String) -> Secret {

@@ -65,6 +65,7 @@ impl<'h> Keychain<'h> {
 
     fn fill(&self, private: &Private, key: &Pkcs12) -> Result<()> {
         let password = password()?;
+        self.hands.mask(&password);
         let (password, path) = (password.expose(), &*self.path.to_string_lossy());
         self.ask(&["create-keychain", "-p", password, path])?;
         self.ask(&["set-keychain-settings", "-lut", LOCKS_AFTER, path])?;

@@ -364,6 +364,7 @@ impl ApiKey {
             Some(text) => content(&text).context("APPLE_API_KEY_PATH")?,
             None => usual(&id)?,
         };
+        secrets.remember(&pem);
         ensure!(
             pem.trim_start().starts_with("-----BEGIN PRIVATE KEY-----"),
             "the API key is no .p8 file as App Store Connect hands it out"
