@@ -127,7 +127,7 @@ impl Watch {
                 for process in fs::read_dir("/proc").unwrap().flatten() {
                     seen.look(&process.path(), mark.as_bytes(), &mut known);
                 }
-                std::thread::sleep(Duration::from_micros(200));
+                std::thread::sleep(Duration::from_millis(2));
             }
             seen
         });
