@@ -7,6 +7,8 @@
 mod case;
 #[path = "support/gpg.rs"]
 mod gpg;
+#[path = "secrets_leak/pipeline.rs"]
+mod pipeline;
 #[allow(dead_code, reason = "each test binary uses a part")]
 #[path = "support/project.rs"]
 mod project;
@@ -26,11 +28,14 @@ fn slow_signtool_gets_no_password() {
         return;
     }
     let mut case = Case::new(Project::new());
-    let p12 = case.p12(&["-legacy"]);
+    let p12 = case.p12_that_all_read();
     case.project.set("WIN_CSC_LINK", p12.to_str().unwrap());
     case.secret("WIN_CSC_KEY_PASSWORD", &case.canary.clone());
-    case.project
-        .configure("[sign.windows]\ntool = \"signtool\"\n");
+    let server = case.server.url();
+    case.project.configure(&format!(
+        "[sign.windows]\ntool = \"signtool\"\npatience = \"2s\"\n\
+         timestamp-servers = [\"{server}\"]\n"
+    ));
     case.write("a.exe", &specimens::pe());
     let said = case.fails("sign a.exe");
     assert!(
@@ -38,6 +43,16 @@ fn slow_signtool_gets_no_password() {
         "{said}"
     );
     assert!(case.stand_ins.calls().unwrap().is_empty());
+    // Whoever insists has it there, and nowhere else. (The certificate alone, without what vouches for it,
+    // is not accepted in the end.)
+    let ran = case.run("sign a.exe --allow-secret-in-args --verbose");
+    let elsewhere = |it: &&String| !it.contains("/p");
+    let elsewhere: Vec<_> = ran.seen.iter().filter(elsewhere).collect();
+    assert!(
+        !ran.seen.is_empty() && elsewhere.is_empty(),
+        "{:#?}",
+        ran.seen
+    );
 }
 
 /// The search itself finds what is there: or else silence would mean nothing.

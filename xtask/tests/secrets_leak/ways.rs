@@ -73,15 +73,6 @@ const MINISIGN: Way = Way {
     ..WAY
 };
 
-/// In an encryption that every tool reads.
-const OLD: &[&str] = &[
-    "-keypbe",
-    "PBE-SHA1-3DES",
-    "-certpbe",
-    "PBE-SHA1-3DES",
-    "-macalg",
-    "sha1",
-];
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 macro_rules! ways {
@@ -97,7 +88,7 @@ ways! {
     slow_windows_pfx_by_its_path: Way {
         set: |case| {
             timestamps(case);
-            let p12 = case.p12(OLD);
+            let p12 = case.p12_that_all_read();
             case.project.set("WIN_CSC_LINK", p12.to_str().unwrap());
             case.secret("WIN_CSC_KEY_PASSWORD", &case.canary.clone());
         },
@@ -109,7 +100,7 @@ ways! {
     slow_windows_pfx_in_base64: Way {
         set: |case| {
             timestamps(case);
-            let p12 = case.p12(OLD);
+            let p12 = case.p12_that_all_read();
             case.secret("CSC_LINK", &Case::base64(&p12));
             case.secret("CSC_KEY_PASSWORD", &case.canary.clone());
         },
@@ -119,7 +110,7 @@ ways! {
     slow_windows_pfx_in_files: Way {
         set: |case| {
             timestamps(case);
-            let p12 = case.p12(OLD);
+            let p12 = case.p12_that_all_read();
             case.secret_file("WIN_CSC_LINK", &Case::base64(&p12));
             case.secret_file("WIN_CSC_KEY_PASSWORD", &case.canary.clone());
         },
@@ -195,7 +186,7 @@ ways! {
     };
     slow_macos_p12_by_its_path: Way {
         set: |case| {
-            let p12 = case.p12(OLD);
+            let p12 = case.p12_that_all_read();
             case.project.set("APPLE_CERTIFICATE", p12.to_str().unwrap());
             apple(case);
         },
@@ -206,7 +197,7 @@ ways! {
     };
     slow_macos_p12_in_base64: Way {
         set: |case| {
-            let p12 = case.p12(OLD);
+            let p12 = case.p12_that_all_read();
             case.secret("APPLE_CERTIFICATE", &Case::base64(&p12));
             apple(case);
         },
@@ -214,7 +205,7 @@ ways! {
     };
     slow_macos_p12_in_files: Way {
         set: |case| {
-            let p12 = case.p12(OLD);
+            let p12 = case.p12_that_all_read();
             case.secret_file("APPLE_CERTIFICATE", &Case::base64(&p12));
             apple(case);
             case.project.variables.retain(|it| it.0 != "APPLE_CERTIFICATE_PASSWORD");
@@ -234,7 +225,7 @@ ways! {
     };
     slow_macos_keychain: Way {
         set: |case| {
-            let p12 = case.p12(OLD);
+            let p12 = case.p12_that_all_read();
             case.secret("APPLE_CERTIFICATE", &Case::base64(&p12));
             apple(case);
             case.project.configure("tool = \"codesign\"");
@@ -429,19 +420,12 @@ fn apple(case: &mut Case) {
 
 /// A signed disk image, and a login but for the key, whose file this is.
 fn notary(case: &mut Case) -> String {
-    let p12 = case.p12(OLD);
+    let p12 = case.p12_that_all_read();
     case.project.set("APPLE_CERTIFICATE", p12.to_str().unwrap());
     apple(case);
     case.write("image.dmg", &specimens::dmg());
     case.silent("sign image.dmg");
-    let key = case.pki.api_key();
-    case.guard_pem(&key.file);
-    for (name, value) in case.notary.environment() {
-        case.project.set(name, value);
-    }
-    case.project.set("APPLE_API_KEY", key.id);
-    case.project.set("APPLE_API_ISSUER", key.issuer);
-    key.file.to_str().unwrap().to_owned()
+    case.notary_login().to_str().unwrap().to_owned()
 }
 
 /// A minisign key that the canary opens, as the text of its file.
