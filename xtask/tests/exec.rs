@@ -232,6 +232,24 @@ fn secrets_are_masked_everywhere() {
     assert_eq!(printed, "hunter22");
 }
 
+/// Quotes would tear it apart.
+#[test]
+fn a_secret_that_needs_quotes_is_masked_in_the_command() {
+    let world = World::new();
+    let odd = r#"it's "$1"\"#;
+    world.exec.redactor.add(&Secret::new(odd));
+    let mut command = sh("exit 1");
+    command.env("PIN", odd).env("KEY", format!("key of {odd}"));
+    world.run(command).run().expect_err("it fails");
+    let log = world.log();
+    assert!(log.contains("KEY='key of ***' PIN=*** sh"), "{log}");
+    let events = format!("{:?}", world.seen.0.lock().expect("no panic"));
+    assert!(
+        !events.contains("it's") && !log.contains("it's"),
+        "{events}"
+    );
+}
+
 #[test]
 fn withheld_variables_reach_a_child_only_by_name() {
     let world = World::new();

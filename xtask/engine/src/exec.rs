@@ -29,7 +29,7 @@ use process_wrap::std::{ChildWrapper, CommandWrap};
 use super::{
     event::{Event, Events},
     orphans::Orphans,
-    paste::{pasteable, program_of},
+    paste::{line, program_of},
     secret::Redactor,
 };
 use output::{Held, Piece, Seen};
@@ -165,10 +165,10 @@ impl<'a> Run<'a> {
         if self.command.get_current_dir().is_none() && self.exec.root != Path::new("") {
             self.command.current_dir(&self.exec.root);
         }
-        let line = self
-            .exec
-            .redactor
-            .redact(&pasteable(&self.command, &self.exec.root));
+        let line =
+            self.exec
+                .redactor
+                .redact(&line(&self.command, &self.exec.root, &self.exec.redactor));
         for name in &self.exec.withheld {
             // A value that the step set itself stays: it is the tool that needs it.
             if !self.command.get_envs().any(|(key, _)| key == name.as_str()) {

@@ -2,8 +2,16 @@
 
 use std::{ffi::OsStr, path::Path, process::Command};
 
+use super::secret::{MASK, Redactor};
+
 /// The command as a POSIX shell would take it: folder and added environment included.
 pub fn pasteable(command: &Command, root: &Path) -> String {
+    line(command, root, &Redactor::default())
+}
+
+/// The same with secrets masked. To be done before quotes tear them apart.
+pub(super) fn line(command: &Command, root: &Path, redactor: &Redactor) -> String {
+    let quote = |word: &str| quote_masked(word, redactor);
     let mut words = Vec::new();
     for (name, _) in command.get_envs().filter(|(_, value)| value.is_none()) {
         words.extend(["-u".to_owned(), quote(&name.to_string_lossy())]);
@@ -31,6 +39,15 @@ pub fn pasteable(command: &Command, root: &Path) -> String {
     match folder.strip_prefix(root).unwrap_or(folder) {
         here if here == Path::new("") => line,
         there => format!("(cd {} && {line})", quote(&there.to_string_lossy())),
+    }
+}
+
+fn quote_masked(word: &str, redactor: &Redactor) -> String {
+    let masked = redactor.redact(word);
+    // Nobody can paste it anyway.
+    match masked != word && masked.replace(MASK, "").chars().all(is_plain) {
+        true => masked,
+        false => quote(&masked),
     }
 }
 
@@ -78,11 +95,14 @@ pub(super) fn program_of(line: &str) -> String {
 }
 
 fn quote(word: &str) -> String {
-    // `=` needs no quotes in an argument, and options full of quotes are hard to read. A word
-    // before the program would be an assignment, but no program is named so.
-    let plain = |it: char| it.is_ascii_alphanumeric() || "_-./:=,@%+".contains(it);
-    if !word.is_empty() && word.chars().all(plain) {
+    if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), |it| it.into_owned())
+}
+
+/// `=` needs no quotes in an argument, and options full of quotes are hard to read. A word before the
+/// program would be an assignment, but no program is named so.
+fn is_plain(it: char) -> bool {
+    it.is_ascii_alphanumeric() || "_-./:=,@%+".contains(it)
 }

@@ -13,7 +13,7 @@ use xtask_walk::contains;
 const SHORTEST: usize = 4;
 
 /// What stands where a secret was.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// A password or a private key. Its `Debug` is masked and it has no `Serialize`.
 #[derive(Clone)]
@@ -121,6 +121,24 @@ mod tests {
         check(pass, "x?p=pass%3f%3ew%c3%b6rd%2f%20~1", "x?p=***");
         check(pass, "x?p=pass%3F%3Ew%C3%B6rd%2F+%7E1", "x?p=***");
         check(pass, "x?p=pass%3F%3Ew%C3%B6rd/%20~1", "x?p=***");
+        check(
+            pass,
+            "706173733f3e77c3b6726. 706173733f3e77c3b672642f207e31",
+            "706173733f3e77c3b6726. ***",
+        );
+        check("hunter22", "x h\0u\0n\0t\0e\0r\x002\x002\0 x", "x *** x");
+        // As shells and programs quote it that print their environment.
+        let odd = r#"it's "$1" \ ü"#;
+        check(odd, r#"export A='it'\''s "$1" \ ü'"#, "export A='***'");
+        check(odd, r#"export A='it'"'"'s "$1" \ ü'"#, "export A='***'");
+        check(
+            odd,
+            r#"declare -x A="it's \"\$1\" \\ ü""#,
+            r#"declare -x A="***""#,
+        );
+        check(odd, r#"{'A': 'it\'s "$1" \\ ü'}"#, "{'A': '***'}");
+        check(odd, r#"{"A": "it's \"$1\" \\ ü"}"#, r#"{"A": "***"}"#);
+        check(odd, r#"{"A": "it's \"$1\" \\ \u00fc"}"#, r#"{"A": "***"}"#);
         check("a\nlong key\n", "YQpsb25nIGtleQo=", "***");
         // What is short enough to be there by chance stays.
         check("abcd", "YWJjZA YWJjZA==", "YWJjZA ***");

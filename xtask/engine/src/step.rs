@@ -19,6 +19,7 @@ use super::{
     journal::Record,
     launch::Launched,
     probe::{Probe, Probed, Probes},
+    secret::Secret,
     session::Session,
     staging::Staging,
 };
@@ -229,6 +230,11 @@ impl Context<'_> {
             level,
             text,
         });
+    }
+
+    /// Masks a secret that was made or read just now, in all output from then on.
+    pub fn mask(&self, secret: &Secret) {
+        self.session.exec.redactor.add(secret);
     }
 
     /// Records a decision: it reaches the terminal, the journal and the manifest.

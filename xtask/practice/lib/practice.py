@@ -41,10 +41,10 @@ def violation(text):
 
 def fail(status, *lines):
     """Ends the program; what it says goes to standard error, as with the real ones."""
+    sys.stdout.flush()
     for line in lines:
         print(line, file=sys.stderr)
     sys.stderr.flush()
-    sys.stdout.flush()
     sys.exit(status)
 
 

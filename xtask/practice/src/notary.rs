@@ -170,7 +170,7 @@ impl Notary {
     /// # Errors
     /// Python or the port.
     pub fn start(pki: &Pki) -> Result<Self> {
-        let server = Server::start("notary.py", &Behaviour::accepting(), &[pki.folder()])?;
+        let server = Server::start("notary.py", &Behaviour::accepting(), pki, &[])?;
         let trust = pki.file("tls-root.pem");
         Ok(Self { server, trust })
     }

@@ -18,7 +18,9 @@ use crate::tools;
 pub const PASSWORD: &str = "pr@ctice % \"makes\" $perfect&'";
 
 /// To be raised when what is made changes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// A file with the path of Python.
+const PYTHON: &str = "python";
 const DAY: u64 = 24 * 60 * 60;
 const YEAR: i64 = 365;
 
@@ -119,6 +121,7 @@ impl Pki {
     pub fn make(folder: &Path) -> Result<Self> {
         let maker = Maker(folder);
         maker.prepare()?;
+        fs::write(folder.join(PYTHON), tools::python()?)?;
         maker.authority("root", "Practice Root", None)?;
         maker.authority("intermediate", "Practice Code Signing CA", Some("root"))?;
         maker.authority("tsa-root", "Practice Timestamp Root", None)?;
@@ -151,6 +154,16 @@ impl Pki {
     /// A file by its name: `root.pem`, `tsa-root.pem`, `crl.der`, …
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// The Python that the servers and the stand-ins run with. What lies on PATH may be a script that
+    /// looks for it first, and takes ten times as long as Python itself.
+    pub(crate) fn python(&self) -> String {
+        let known = fs::read_to_string(self.file(PYTHON)).unwrap_or_default();
+        match Path::new(&known).is_file() {
+            true => known,
+            false => "python3".to_owned(),
+        }
     }
 
     /// Where all of it lies.

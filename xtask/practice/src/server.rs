@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::pki::Pki;
+
 /// How a request ends badly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trouble {
@@ -73,21 +75,21 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the program `servers/<name>` with a state folder and `arguments`.
+    /// Starts the program `servers/<name>` with a state folder, that of the PKI, and `arguments`.
     pub(crate) fn start(
         name: &str,
         behaviour: &impl Serialize,
+        pki: &Pki,
         arguments: &[&Path],
     ) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         write(folder.path(), 0, behaviour)?;
         let servers = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers");
-        let mut command = Command::new("python3");
-        // Tests run side by side in a checkout that must not change.
-        command
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .arg(servers.join(name));
-        command.arg(folder.path()).args(arguments);
+        let mut command = Command::new(pki.python());
+        // Without what the user has set and installed. And tests run side by side in a checkout that
+        // must not change: no bytecode.
+        command.arg("-ESB").arg(servers.join(name));
+        command.arg(folder.path()).arg(pki.folder()).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("python3, for a local server")?;
         let mut line = String::new();

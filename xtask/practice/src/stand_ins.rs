@@ -26,6 +26,9 @@ const FILES: [(&str, &str); 6] = [
     ("lib/keychain.py", include_str!("../lib/keychain.py")),
 ];
 
+/// How each program begins.
+const INTERPRETER: &str = "#!/usr/bin/env python3";
+
 /// The password of the Apple ID that the notarytool stand-in lets in.
 pub const APPLE_PASSWORD: &str = "prac-tice-pass-word";
 
@@ -111,10 +114,18 @@ impl StandIns {
     /// The disk's.
     pub fn new(pki: &Pki, servers: Servers<'_>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("stand-ins-").tempdir()?;
+        let python = pki.python();
+        // Systems cut long lines, and read a space as the end.
+        let interpreter =
+            match python.len() < 100 && python.starts_with('/') && !python.contains(' ') {
+                // Without what the user has set and installed.
+                true => format!("#!{python} -IS"),
+                false => INTERPRETER.to_owned(),
+            };
         for (name, text) in FILES {
             let path = folder.path().join(name);
             fs::create_dir_all(path.parent().context("a folder")?)?;
-            fs::write(&path, text)?;
+            fs::write(&path, text.replacen(INTERPRETER, &interpreter, 1))?;
             executable(&path)?;
         }
         let settings = json!({

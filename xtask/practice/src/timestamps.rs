@@ -108,7 +108,7 @@ impl Timestamps {
     /// # Errors
     /// Python or the port.
     pub fn start(pki: &Pki) -> Result<Self> {
-        Server::start("timestamps.py", &Behaviour::good(), &[pki.folder()]).map(Self)
+        Server::start("timestamps.py", &Behaviour::good(), pki, &[]).map(Self)
     }
 
     /// Changes how it behaves from the next request on.

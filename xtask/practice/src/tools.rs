@@ -32,6 +32,16 @@ pub fn run(command: &mut Command) -> Result<String> {
     Ok(text)
 }
 
+/// The program behind `python3`.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn python() -> Result<String> {
+    let mut command = Command::new("python3");
+    command.args(["-ISc", "import sys; print(sys.executable)"]);
+    Ok(run(&mut command)?.trim().to_owned())
+}
+
 /// Runs a program to its end, however it ends.
 ///
 /// # Errors

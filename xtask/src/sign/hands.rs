@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use crate::engine::{
     event::{Event, Level},
     exec::{Exec, Interrupted, Log, Run},
+    secret::Secret,
     step::Context,
 };
 
@@ -21,6 +22,9 @@ pub trait Hands {
     fn exec(&self, command: Command) -> Run<'_>;
     /// Tells the reader of the run something.
     fn note(&self, level: Level, text: String);
+    /// Masks a secret that was made or read on the way, in all output from then on. Those that the
+    /// environment holds are known already.
+    fn mask(&self, secret: &Secret);
     /// Sleeps, but not through Ctrl-C.
     ///
     /// # Errors
@@ -39,6 +43,10 @@ impl Hands for Context<'_> {
 
     fn note(&self, level: Level, text: String) {
         Context::note(self, level, text);
+    }
+
+    fn mask(&self, secret: &Secret) {
+        Context::mask(self, secret);
     }
 
     fn pause(&self, time: Duration) -> Result<()> {
@@ -62,6 +70,10 @@ impl Hands for Loose {
     fn note(&self, level: Level, text: String) {
         let (step, text) = (String::new(), self.exec.redactor.redact(&text));
         self.exec.events.emit(Event::Note { step, level, text });
+    }
+
+    fn mask(&self, secret: &Secret) {
+        self.exec.redactor.add(secret);
     }
 
     fn pause(&self, time: Duration) -> Result<()> {

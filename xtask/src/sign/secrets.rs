@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use ct_codecs::{Base64, Decoder as _};
+use ct_codecs::{Base64, Decoder as _, Encoder as _};
 
 use crate::{
     config::CertificateFile,
@@ -228,6 +228,8 @@ impl Secrets {
                 }
             }
             let (password_env, password) = found;
+            // It may have been read from a file.
+            self.keep(Base64::encode_to_string(&bytes)?);
             return Ok(Some(Pkcs12 {
                 bytes,
                 password_env: (password_env, password.is_some()),

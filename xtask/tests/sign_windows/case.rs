@@ -15,7 +15,7 @@ use xtask::{
         event::{Event, Events, Level, Reporter, Stamped},
         exec::{Exec, Log, Run},
         orphans::Orphans,
-        secret::Redactor,
+        secret::{Redactor, Secret},
     },
     sign::{
         hands::{Hands, Loose},
@@ -229,6 +229,10 @@ impl Hands for Case {
 
     fn note(&self, level: Level, text: String) {
         self.loose.note(level, text);
+    }
+
+    fn mask(&self, secret: &Secret) {
+        self.loose.mask(secret);
     }
 
     fn pause(&self, time: Duration) -> Result<()> {

@@ -11,6 +11,12 @@ pub(super) fn of(value: &str) -> Vec<String> {
     forms.extend((0..3).flat_map(|offset| inside(value.as_bytes(), offset)));
     forms.retain(|it| it.len() >= SHORTEST);
     forms.push(value.to_owned());
+    forms.extend(escaped_texts(value));
+    // Wide characters, as some programs for Windows print them.
+    let wide: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    forms.push(String::from_utf8_lossy(&wide).into_owned());
+    let hex: String = value.bytes().map(|it| format!("{it:02x}")).collect();
+    forms.extend([hex.to_uppercase(), hex]);
     // What a URL may hold as it is (RFC 3986, section 2.3); some programs leave `/` as it is,
     // JavaScript a few more, and forms of HTML write a space as `+`.
     for (plain, space) in [
@@ -24,6 +30,44 @@ pub(super) fn of(value: &str) -> Vec<String> {
         forms.push(upper);
     }
     forms
+}
+
+/// As programs quote it that print their environment: shells, JSON, Python and the like.
+fn escaped_texts(value: &str) -> Vec<String> {
+    let mut all: Vec<String> = ["\\\"", "\\'", "\\\"'", "\\\"$`"]
+        .iter()
+        .map(|special| with_backslashes(value, special))
+        .collect();
+    // JSON that keeps to ASCII.
+    all.extend([ascii(&all[0])]);
+    // A quote in single quotes: they are closed and opened again.
+    all.extend(["'\\''", "'\"'\"'"].map(|it| value.replace('\'', it)));
+    all
+}
+
+fn with_backslashes(value: &str, special: &str) -> String {
+    let mut text = String::new();
+    for it in value.chars() {
+        if special.contains(it) {
+            text.push('\\');
+        }
+        text.push(it);
+    }
+    text
+}
+
+fn ascii(value: &str) -> String {
+    let mut text = String::new();
+    for it in value.chars() {
+        match it.is_ascii() {
+            true => text.push(it),
+            false => {
+                let units = it.encode_utf16(&mut [0; 2]).to_vec();
+                text.extend(units.iter().map(|it| format!("\\u{it:04x}")));
+            }
+        }
+    }
+    text
 }
 
 fn base64(bytes: &[u8]) -> Vec<String> {

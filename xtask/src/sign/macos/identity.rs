@@ -9,7 +9,7 @@ use xtask_signed::{Certificate, chain::CODE_SIGNING};
 use super::{failed, keychain::Keychain};
 use crate::{
     config::{AppleSigning, AppleTool},
-    engine::exec::Finished,
+    engine::{exec::Finished, secret::Secret},
     sign::{
         hands::Hands,
         private::Private,
@@ -157,6 +157,7 @@ fn for_rcodesign(
     let text = with_openssl(hands, &file, &password)
         .with_context(|| format!("the certificate in {} cannot be used as it is", key.from))?;
     let (own, above, certificate) = taken_apart(&text).with_context(|| key.from.clone())?;
+    hands.mask(&Secret::new(&*own));
     let own = private.file("certificate.pem", own.as_bytes())?;
     let above = private.file("chain.pem", above.as_bytes())?;
     Ok((rcodesign::pem(&[&own, &above]), certificate))

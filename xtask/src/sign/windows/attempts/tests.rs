@@ -4,7 +4,7 @@ use anyhow::bail;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::engine::exec::Run;
+use crate::engine::{exec::Run, secret::Secret};
 
 /// Nothing passes here but the time that is waited.
 struct Clock {
@@ -21,6 +21,8 @@ impl Hands for Clock {
     fn note(&self, _: Level, text: String) {
         *self.said.borrow_mut() += &format!("{text}\n");
     }
+
+    fn mask(&self, _: &Secret) {}
 
     fn pause(&self, time: Duration) -> Result<()> {
         *self.waited.borrow_mut() += time;
@@ -190,6 +192,7 @@ fn an_error_of_the_pause_is_passed_on() {
         fn note(&self, level: Level, text: String) {
             self.0.note(level, text);
         }
+        fn mask(&self, _: &Secret) {}
         fn pause(&self, _: Duration) -> Result<()> {
             bail!("interrupted")
         }
