@@ -285,6 +285,21 @@ impl<'a> Blobs<'a> {
             );
             at += blob.data().len();
         }
+        // No hash covers the numbers of the directories: only one row of them is right.
+        let mut others: Vec<u32> = blobs
+            .iter()
+            .filter(|it| it.magic() == raw::CSMAGIC_CODEDIRECTORY)
+            .map(|it| it.slot().0)
+            .filter(|it| *it != raw::CSSLOT_CODEDIRECTORY.0)
+            .collect();
+        others.sort_unstable();
+        ensure!(
+            others
+                .iter()
+                .copied()
+                .eq((raw::CSSLOT_ALTERNATE_CODEDIRECTORIES..).take(others.len())),
+            "the signature has a part of an unknown kind"
+        );
         ensure!(
             signature.header().length.get(BE) as usize == at,
             "the signature has a gap"

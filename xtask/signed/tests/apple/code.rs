@@ -50,6 +50,18 @@ fn every_format_signed_and_stamped_is_good() {
             MachO by Practice Publisher, now by Practice Timestamps, hardened: good
         "#]],
     );
+    // The second list of hashes, under the number of a third.
+    let mut data = fs_err::read(bench.path("old")).unwrap();
+    let place = |data: &[u8], bytes: [u8; 4]| data.windows(4).rposition(|it| it == bytes);
+    let start = place(&data, [0xfa, 0xde, 0x0c, 0xc0]).unwrap();
+    let number = place(&data[..start + 60], [0, 0, 0x10, 0]).unwrap();
+    data[number + 3] ^= 1;
+    bench.check(
+        &bench.file("renumbered", &data),
+        &expect![[r#"
+            damaged: the signature has a part of an unknown kind
+        "#]],
+    );
     check(
         "library",
         &specimens::macho(Kind::Library, 1),
