@@ -106,9 +106,13 @@ fn a_list_counts_only_by_its_issuer() {
 }
 
 fn check_all(case: &Case, good: &[u8]) {
-    case.check(good, &["intermediate.pem"], expect![[r#"
+    case.check(
+        good,
+        &["intermediate.pem"],
+        expect![[r#"
         1 revoked
-    "#]]);
+    "#]],
+    );
     case.check(good, &[], expect![[r#"
         …/list.der is not what --trust takes: the list of revoked certificates is by CN=Practice Code Signing CA,O=Practice, whose certificate is not among those that are trusted
         hint: fetch it from where the authority publishes it, and name the certificate of its issuer with --trust before it
@@ -142,12 +146,18 @@ fn a_list_that_is_out_of_date_is_named() {
         case.check(&list, &["intermediate.pem"], expected);
     };
     let of = |made, next| ["-crl_lastupdate", made, "-crl_nextupdate", next];
-    check(&of("20240101000000Z", "20240201000000Z"), expect![[r#"
+    check(
+        &of("20240101000000Z", "20240201000000Z"),
+        expect![[r#"
         1 revoked
         the list of revoked certificates by CN=Practice Code Signing CA,O=Practice is out of date (2024-02-01T00:00:00Z): what was revoked since is not known; fetch a newer one
-    "#]]);
-    check(&of("20400101000000Z", "20400201000000Z"), expect![[r#"
+    "#]],
+    );
+    check(
+        &of("20400101000000Z", "20400201000000Z"),
+        expect![[r#"
         1 revoked
         the list of revoked certificates by CN=Practice Code Signing CA,O=Practice is from the future (2040-01-01T00:00:00Z): what was revoked since is not known; fetch a newer one
-    "#]]);
+    "#]],
+    );
 }
