@@ -89,6 +89,7 @@ fn of_all(
 }
 
 /// For people: which file, at how many places that the format covers, how many were seen.
+#[allow(clippy::print_stdout, reason = "a table for people")]
 fn show(title: &str, all: &BTreeMap<String, (usize, Unseen)>, started: Instant) {
     println!("{title}\n{:32} {:>7} {:>7}", "file", "places", "caught");
     for (file, (places, unseen)) in all {

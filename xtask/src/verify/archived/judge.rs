@@ -92,7 +92,8 @@ impl Wanted<'_> {
             return check_fits(mark, report);
         }
         report.check_mark(mark, INSIDE);
-        if !is_own && !signers.is_empty() && !(named && mark.problems.is_empty()) {
+        let is_trusted = named && mark.problems.is_empty();
+        if !(is_own || is_trusted || signers.is_empty()) {
             let expected = signers.iter().copied().collect::<Vec<_>>().join(" or ");
             let check = format!("{} signer", unit.kind.as_str());
             report.check(&mark.file, &check, &expected, by);
