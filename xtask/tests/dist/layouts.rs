@@ -12,7 +12,7 @@ use super::{
 
 /// Two people release the same commit: everything that people install is the same bytes.
 #[test]
-fn two_checkouts_make_the_same_release() {
+fn slow_two_checkouts_make_the_same_release() {
     let project = Project::built();
     let here = project.clone_at("here");
     let there = project.clone_at("a-longer/way/there");
@@ -113,7 +113,7 @@ fn a_static_front_end_is_embedded_as_it_is() {
 
 /// The host is one member of a workspace and depends on another.
 #[test]
-fn a_workspace_above_the_host() {
+fn slow_a_workspace_above_the_host() {
     let project = Project::new();
     project.write(
         "Cargo.toml",

@@ -235,7 +235,7 @@ fn refusal(project: &Project, kind: &str) -> String {
 
 /// What was right before it was bundled, and is not inside the finished installer.
 #[test]
-fn a_placeholder_inside_the_installer_is_refused() {
+fn slow_a_placeholder_inside_the_installer_is_refused() {
     check_placeholders("deb");
 }
 

@@ -5,7 +5,7 @@ use expect_test::expect;
 use super::{check, check_steps, project::Project};
 
 #[test]
-fn selected_steps() {
+fn slow_selected_steps() {
     let project = Project::built();
     project.replace("src/index.html", "<h1>Small", "<h1>Smaller");
     check_steps(

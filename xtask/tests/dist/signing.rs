@@ -376,7 +376,7 @@ fn publish_updater_key(project: &Project, text: &str) {
 }
 
 #[test]
-fn gpg_signs_the_checksums() {
+fn slow_gpg_signs_the_checksums() {
     let mut project = Project::built();
     let gpg = Gpg::new(project.beside().join("gpg"), "open sesame");
     let fingerprint = gpg.fingerprint();

@@ -127,7 +127,7 @@ fn behaviours() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn every_misbehaviour_has_its_words() {
+fn slow_every_misbehaviour_has_its_words() {
     let behaviours = behaviours();
     let verdicts: Vec<String> = std::thread::scope(|scope| {
         let tried: Vec<_> = behaviours

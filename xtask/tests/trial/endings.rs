@@ -117,7 +117,7 @@ sys.exit(max(inner.wait(), 0))
 /// What a killed wrapper leaves: the program, which must end, and what was unpacked, which nobody
 /// else removes.
 #[test]
-fn what_a_killed_wrapper_leaves_must_end() {
+fn slow_what_a_killed_wrapper_leaves_must_end() {
     let check = |instead_of_read: &str, expected: &str| {
         let mut world = World::new();
         world.sidecar.trial.launches = 8;

@@ -9,7 +9,7 @@ use xtask_practice::{
 use crate::Desk;
 
 #[test]
-fn notarytool_and_stapler_work_with_the_notary() {
+fn slow_notarytool_and_stapler_work_with_the_notary() {
     let Some(desk) = Desk::new(&["rcodesign"]) else {
         return;
     };

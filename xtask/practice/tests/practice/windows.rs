@@ -268,7 +268,7 @@ fn signtool_signs_and_verifies() {
 }
 
 #[test]
-fn a_stand_in_has_bad_days() {
+fn slow_a_stand_in_has_bad_days() {
     let Some(desk) = Desk::new(&["osslsigncode"]) else {
         return;
     };

@@ -205,7 +205,10 @@ fn cargo_test(tests: &Tests, workspace: &Workspace, which: Which) -> (Runner, Co
             command.args(["--test-threads", &(2 * cores).to_string()]);
             command.args(["-E", &format!("not test({SLOW})")]);
         }
-        (true, Which::Slow) => drop(command.args(["-E", &format!("test({SLOW})")])),
+        (true, Which::Slow) => {
+            // The repository's own configuration may leave them out.
+            command.args(["--ignore-default-filter", "-E", &format!("test({SLOW})")]);
+        }
         (false, Which::Quick) => drop(command.args(["--", "--skip", SLOW])),
         (false, Which::Slow) => drop(command.args(["--", SLOW])),
     }
