@@ -250,8 +250,7 @@ impl Signer {
         .map_err(|error| self.explained(error, &what))?;
         let explained = |error| self.explained(error, &what);
         let (made, done) = if self.timestamp_apart() {
-            // What is wrong with the certificate is no timestamp server's fault.
-            check::signature(self, &signed, Timestamping::None).map_err(explained)?;
+            check::unstamped(self, hands, &signed).map_err(explained)?;
             let stamped = folder.join("stamped").join(&*name);
             (self.stamp(hands, &signed, &stamped, patience)?, stamped)
         } else {

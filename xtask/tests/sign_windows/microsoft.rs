@@ -87,12 +87,14 @@ fn slow_a_certificate_of_the_store_signs_by_its_thumbprint() {
     };
     expect![[r#"
         sign /fd sha256 /sha1 [THUMBPRINT] /d small …/app.exe
+        verify /pa /all …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
         verify /pa /all …/app.exe
         verify /pa /all …/library.dll
         verify /pa /all …/doubted.dll
         sign /fd sha256 /sha1 [THUMBPRINT] /d small …/doubted.dll
+        verify /pa /all …/doubted.dll
         timestamp /tr [SERVER] /td sha256 …/doubted.dll
         verify /pa /all …/doubted.dll
         sign /fd sha256 /sha1 0000000000000000000000000000000000000000 /d small …/app.exe
@@ -150,9 +152,11 @@ fn slow_azure_signs_by_its_library() {
     expect![[r#"
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
+        verify /pa /all …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
         verify /pa /all …/app.exe
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/other.exe
+        verify /pa /all …/other.exe
         timestamp /tr [SERVER] /td sha256 …/other.exe
         verify /pa /all …/other.exe
     "#]]
@@ -215,24 +219,45 @@ fn liar() {
     );
 }
 
-/// What is wrong is told, not the count that signtool ends with.
+/// What is wrong is told, not the count that signtool ends with; and the timestamp's server is blamed
+/// only for what it made.
 #[test]
 fn what_signtool_objects_to() {
     let fine = BadDay::grumbles("");
-    let days = [
-        fine.clone(),
-        fine,
-        BadDay::fails(
-            1,
-            "SignTool Error: WinVerifyTrust returned error: 0x800B0101\n\nNumber of errors: 1",
-        ),
-    ];
-    with_signtool("objection", &days);
+    let objects = BadDay::fails(
+        1,
+        "SignTool Error: WinVerifyTrust returned error: 0x800B0101\n\nNumber of errors: 1",
+    );
+    with_signtool(
+        "objection_to_the_signature",
+        &[fine.clone(), objects.clone()],
+    );
+    let (sign, verify, timestamp) = (fine.clone(), fine.clone(), fine);
+    with_signtool(
+        "objection_to_the_timestamp",
+        &[sign, verify, timestamp, objects],
+    );
 }
 
 #[test]
 #[ignore = "started by the test above"]
-fn objection() {
+fn objection_to_the_signature() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(
+        &case,
+        expect![[r#"
+        error: signature on app.exe could not be made: signtool does not accept the certificate: SignTool Error: WinVerifyTrust returned error: 0x800B0101
+        hint: Windows must trust the authority that issued it: `certutil -user -addstore Root ROOT.cer` for one of your own
+        hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
+    "#]],
+    );
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn objection_to_the_timestamp() {
     let mut case = Case::new().unwrap();
     let thumbprint = leaf(&case).thumbprint();
     case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);

@@ -282,6 +282,22 @@ impl Signer {
             Tool::Command(_) => Ok(None),
         }
     }
+
+    /// What Windows objects to in a signature, whether it has a timestamp or not; none if nothing, or
+    /// if another tool signs.
+    ///
+    /// # Errors
+    /// It could not be asked.
+    pub(super) fn windows_objection(
+        &self,
+        hands: &impl Hands,
+        file: &Path,
+    ) -> Result<Option<String>> {
+        match &self.tool {
+            Tool::Signtool(program) => ask_signtool(hands, program, file),
+            Tool::Osslsigncode | Tool::Command(_) => Ok(None),
+        }
+    }
 }
 
 fn ask_signtool(hands: &impl Hands, program: &Path, file: &Path) -> Result<Option<String>> {
