@@ -19,6 +19,7 @@ use crate::{
     certificate::Certificate,
     chain::{self, Wanted},
     digest::algorithm,
+    endorsed,
 };
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -94,13 +95,12 @@ impl Message {
         ensure!(digests.tag() == Tag::Set, "it has another form");
         let content: EncapsulatedContentInfo = reader.decode()?;
         check_content(version, &content)?;
-        let certificates = match optional(reader, 0)? {
-            Some(it) => each(it)?
-                .iter()
-                .map(|it| Certificate::from_der(it))
-                .collect(),
-            None => Ok(Vec::new()),
-        };
+        let mut certificates = Vec::new();
+        for element in each(optional(reader, 0)?.unwrap_or_default())? {
+            if !endorsed::is_one(element)? {
+                certificates.push(Certificate::from_der(element)?);
+            }
+        }
         let _revoked = optional(reader, 1)?;
         let signers: AnyRef<'_> = reader.decode()?;
         ensure!(
@@ -125,7 +125,7 @@ impl Message {
         Ok(Self {
             content,
             signer,
-            certificates: certificates?,
+            certificates,
         })
     }
 

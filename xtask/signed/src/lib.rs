@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod chain;
 pub mod cms;
 pub mod digest;
+mod endorsed;
 mod revoked;
 pub mod windows;
 
