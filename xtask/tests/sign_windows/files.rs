@@ -77,6 +77,16 @@ fn what_is_no_format_of_windows_is_refused() {
     );
 }
 
+/// The root of the timestamp's server is another one than that of the certificate, and nobody named it.
+#[test]
+fn whom_to_believe_about_the_time_may_stay_open() {
+    let Some(mut case) = Case::new() else { return };
+    case.config.sign.windows.timestamp_trust = None;
+    let signer = case.signer("leaf");
+    let signed = "signed by Practice Publisher, time by Practice Timestamps\n";
+    assert_eq!(case.sign(&signer, &case.pe("app.exe")), signed);
+}
+
 #[test]
 fn a_signature_is_not_made_twice() {
     let Some(case) = Case::new() else { return };

@@ -275,7 +275,10 @@ impl Signer {
                 };
                 let command = osslsigncode::verify(anchors, file);
                 let finished = hands.exec(command).timeout(LOOK).output()?;
-                let is_stamped = self.config.timestamp == crate::config::Timestamping::Rfc3161;
+                // Whom to believe about the time is not known otherwise: the timestamp was read, and counts
+                // for as long as the certificate does.
+                let is_stamped = self.config.timestamp == crate::config::Timestamping::Rfc3161
+                    && self.config.timestamp_trust.is_some();
                 Ok(osslsigncode::objection(&finished.printed, is_stamped))
             }
             Tool::Signtool(program) => ask_signtool(hands, program, file),
