@@ -239,6 +239,33 @@ fn what_signtool_objects_to() {
     );
 }
 
+/// A server's own certificate, its refusal to answer us: of that another server knows nothing.
+#[test]
+fn slow_what_fails_at_one_server_is_tried_at_the_next() {
+    let fine = BadDay::grumbles("");
+    let expired = BadDay::fails(1, "SignTool Error: The server's certificate has expired.");
+    let denied = BadDay::fails(1, "SignTool Error: Access is denied.");
+    with_signtool(
+        "a_server_that_denies",
+        &[fine.clone(), fine, expired, denied],
+    );
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn a_server_that_denies() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    let servers = &mut case.config.sign.windows.timestamp_servers;
+    *servers = vec![servers[0].clone(); 3];
+    check(&case, expect![[r#"
+        timestamp on app.exe: [SERVER]: the certificate has expired
+        timestamp on app.exe: [SERVER]: access is denied
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]]);
+}
+
 #[test]
 #[ignore = "started by the test above"]
 fn objection_to_the_signature() {

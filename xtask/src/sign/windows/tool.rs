@@ -11,7 +11,7 @@ use fs_err as fs;
 
 use super::{
     Signer, TOUCH, Wish,
-    attempts::{Meaning, Trouble, meaning},
+    attempts::{LOCAL, Meaning, Trouble, meaning},
     identity::{Key, for_services},
 };
 use crate::{
@@ -235,7 +235,7 @@ impl Signer {
             .checked()
             .map_err(|error| {
                 fs::remove_file(into).ok();
-                trouble(error)
+                of_server(trouble(error))
             })?;
         Ok(())
     }
@@ -319,6 +319,20 @@ fn own_command(words: &[String], file: &Path) -> Result<Command> {
     let mut command = Command::new(program);
     command.args(words);
     Ok(command)
+}
+
+/// A timestamp takes no key of ours: where a certificate has expired or access is denied, that is the
+/// server's, and another one may do. Only what is wrong on this machine is wrong everywhere.
+fn of_server(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Lasting(error)
+            if error.is::<CommandFailed>()
+                && !LOCAL.iter().any(|it| error.to_string().starts_with(it)) =>
+        {
+            Trouble::Here(error.to_string())
+        }
+        other => other,
+    }
 }
 
 /// Whether it may go better the next time.
