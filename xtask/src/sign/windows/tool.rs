@@ -12,7 +12,7 @@ use fs_err as fs;
 use super::{
     Signer, TOUCH, Wish,
     attempts::{LOCAL, Meaning, Trouble, meaning},
-    identity::{Key, for_services},
+    identity::Key,
 };
 use crate::{
     config::{WindowsSigning, WindowsTool},
@@ -172,7 +172,7 @@ impl Signer {
             Tool::Osslsigncode => unreachable!("handled above"),
             Tool::Command(words) => own_command(words, into)?,
         };
-        for (name, secret) in for_services(&self.key, &self.secrets)? {
+        for (name, secret) in self.for_services()? {
             command.env(name, secret.expose());
         }
         Ok(hands.exec(command))
