@@ -27,6 +27,14 @@ pub fn algorithm(oid: ObjectIdentifier) -> Result<&'static Algorithm> {
     })
 }
 
+/// The same, and SHA-1 besides: Apple's timestamp server signs with nothing better.
+pub(crate) fn of_timestamps(oid: ObjectIdentifier) -> Result<&'static Algorithm> {
+    match oid {
+        SHA1 => Ok(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+        other => algorithm(other),
+    }
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|it| format!("{it:02x}")).collect()

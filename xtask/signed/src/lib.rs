@@ -6,6 +6,7 @@
 //! its [`Signed::problems`] are why it must not be believed.
 
 pub mod apple;
+mod ber;
 pub mod certificate;
 pub mod chain;
 pub mod cms;
