@@ -244,15 +244,15 @@ impl Certificate {
         self.check_signature(algorithm.oid, None, other.signed_part()?, signature)
     }
 
-    /// Fails unless it is a root that signed itself with SHA-1, as Apple's did. That it is whole is
-    /// all that this says: a root is believed because it is known, not because it says so.
-    pub(crate) fn check_own_with_sha1(&self) -> Result<()> {
-        let algorithm = &self.parsed.signature_algorithm;
-        let is_one = self.is_self_issued() && *algorithm == self.parsed.tbs_certificate.signature;
-        ensure!(is_one, "no root");
-        let signature = self.parsed.signature.as_bytes();
+    /// Fails unless this certificate's key signed `other` with SHA-1, as that of Apple's root did. It
+    /// says that the other is whole, and nothing of whether to believe it.
+    pub(crate) fn check_issued_with_sha1(&self, other: &Self) -> Result<()> {
+        let algorithm = &other.parsed.signature_algorithm;
+        let is_one = *algorithm == other.parsed.tbs_certificate.signature;
+        ensure!(is_one, "two signature algorithms");
+        let signature = other.parsed.signature.as_bytes();
         let signature = signature.context("a signature of a broken number of bits")?;
-        self.check_with_sha1(algorithm.oid, self.signed_part()?, signature)
+        self.check_with_sha1(algorithm.oid, other.signed_part()?, signature)
     }
 
     /// Like [`Self::check_signature`], of a signature that is too weak for anything else than what the

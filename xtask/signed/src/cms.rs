@@ -18,7 +18,7 @@ use crate::{
     Timestamp, Trust, ber,
     certificate::Certificate,
     chain::{self, Wanted},
-    digest::{SHA1, algorithm, of_timestamps},
+    digest::{SHA1, WEAK, algorithm, even_weak},
     endorsed,
 };
 
@@ -171,7 +171,7 @@ impl Message {
         self.judge(content, purpose, trust, false)
     }
 
-    /// With `sha1` a signature may be made with that.
+    /// With `sha1` a signature made with that may be good.
     fn judge(
         &self,
         content: &[u8],
@@ -181,10 +181,13 @@ impl Message {
     ) -> Verdict {
         let mut problems = Vec::new();
         let signer = self.signer();
-        if let Err(error) = self.check_signature(signer, content, sha1) {
+        if let Err(error) = self.check_signature(signer, content) {
             problems.push(format!("{error:#}"));
         }
         let fits = signer.is_some() && problems.is_empty();
+        if self.signer.digest_alg.oid == SHA1 && !sha1 && fits {
+            problems.push(WEAK.to_owned());
+        }
         let timestamp = match self.timestamp(trust) {
             Ok(it) => it,
             Err(error) => {
@@ -227,20 +230,12 @@ impl Message {
     }
 
     /// Fails unless the signer's key signed the content (RFC 5652, section 5.4).
-    fn check_signature(
-        &self,
-        signer: Option<&Certificate>,
-        content: &[u8],
-        sha1: bool,
-    ) -> Result<()> {
+    fn check_signature(&self, signer: Option<&Certificate>, content: &[u8]) -> Result<()> {
         let Some(signer) = signer else {
             return Ok(());
         };
         let info = &self.signer;
-        let hash = match sha1 {
-            true => of_timestamps(info.digest_alg.oid)?,
-            false => algorithm(info.digest_alg.oid)?,
-        };
+        let hash = even_weak(info.digest_alg.oid)?;
         let attributes = info.signed_attrs.as_ref().context("no signed attributes")?;
         let of_type: ObjectIdentifier = attribute(Some(attributes), CONTENT_TYPE)
             .context("the type of the content is not signed")?

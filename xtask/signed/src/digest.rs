@@ -22,13 +22,16 @@ pub fn algorithm(oid: ObjectIdentifier) -> Result<&'static Algorithm> {
         SHA256 => &digest::SHA256,
         SHA384 => &digest::SHA384,
         SHA512 => &digest::SHA512,
-        SHA1 => bail!("it is made with SHA-1, which counts no more"),
+        SHA1 => bail!(WEAK),
         other => bail!("its digest algorithm {other} is not known"),
     })
 }
 
-/// The same, and SHA-1 besides: Apple's timestamp server signs with nothing better.
-pub(crate) fn of_timestamps(oid: ObjectIdentifier) -> Result<&'static Algorithm> {
+/// What is said of a signature that is made with SHA-1.
+pub const WEAK: &str = "it is made with SHA-1, which counts no more";
+
+/// The same, and SHA-1 besides, for those who judge by themselves what that is worth.
+pub(crate) fn even_weak(oid: ObjectIdentifier) -> Result<&'static Algorithm> {
     match oid {
         SHA1 => Ok(&digest::SHA1_FOR_LEGACY_USE_ONLY),
         other => algorithm(other),

@@ -161,9 +161,13 @@ impl Signer {
         let replaced = match self.judge(file, before)? {
             Judgement::Sign(replaced) => replaced,
             Judgement::Ours(made) => return Ok(Outcome::Already(made)),
-            Judgement::Theirs(made) => match self.doubt(hands, file)? {
-                Some(why) => Some(format!("that of {} is not valid: {why}", made.signer)),
-                None => return Ok(Outcome::Foreign(made)),
+            Judgement::Theirs(made) => match self.windows_says(hands, file)? {
+                Some(Err(why)) => Some(format!("that of {} is not valid: {why}", made.signer)),
+                None | Some(Ok(())) => return Ok(Outcome::Foreign(made)),
+            },
+            Judgement::Doubtful(made, why) => match self.windows_says(hands, file)? {
+                Some(Ok(())) => return Ok(Outcome::Foreign(made)),
+                None | Some(Err(_)) => Some(why),
             },
         };
         let patience = Patience::new(hands, self.config.patience);
@@ -194,7 +198,7 @@ impl Signer {
         })
     }
 
-    /// What [`Self::sign`] would do. Changes nothing and asks nobody; so Microsoft's tool has no say.
+    /// What [`Self::sign`] would do. Changes nothing and asks nobody; so Microsoft's tool has no say yet.
     ///
     /// # Errors
     /// The file cannot be read, or is of another kind.
@@ -202,13 +206,29 @@ impl Signer {
         let (keeps, why) = match self.judge(file, Before::of(file, &self.config)?)? {
             Judgement::Sign(None) => (None, "it has no signature".to_owned()),
             Judgement::Sign(Some(why)) => (None, format!("its signature is replaced: {why}")),
+            Judgement::Doubtful(_, why) => (
+                None,
+                format!(
+                    "its signature is replaced: {why}{}",
+                    self.unless("accepts it")
+                ),
+            ),
             Judgement::Ours(made) => (Some(made), "it carries this signature already".to_owned()),
             Judgement::Theirs(made) => {
-                let why = format!("it carries a valid signature of {}", made.signer);
+                let unless = self.unless("objects");
+                let why = format!("it carries a valid signature of {}{unless}", made.signer);
                 (Some(made), why)
             }
         };
         Ok(Intent { keeps, why })
+    }
+
+    /// What a plan cannot know where Microsoft's tool will be asked.
+    fn unless(&self, what: &str) -> String {
+        match self.signtool() {
+            Some(_) => format!(", unless signtool {what}"),
+            None => String::new(),
+        }
     }
 
     /// What a file carries, if that is just what signing it would give but for the time. Somebody who

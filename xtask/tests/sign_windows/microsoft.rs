@@ -92,6 +92,7 @@ fn slow_a_certificate_of_the_store_signs_by_its_thumbprint() {
         timestamp /tr [SERVER] /td sha256 …/app.exe
         verify /pa /all …/app.exe
         verify /pa /all …/library.dll
+        verify /pa /all …/library.dll
         verify /pa /all …/doubted.dll
         sign /fd sha256 /sha1 [THUMBPRINT] /d small …/doubted.dll
         verify /pa /all …/doubted.dll
@@ -125,6 +126,14 @@ fn store() {
     let theirs = super::files::signed_by(&case, "other", &[]);
     let kept = "keeps the signature of Practice Other Publisher\n";
     assert_eq!(case.sign(&signer, &theirs), kept);
+    // What Windows still takes is left alone, too, whatever this program thinks of it.
+    let why = |file: &Path| signer.intent(file).unwrap().why;
+    expect!["it carries a valid signature of Practice Other Publisher, unless signtool objects"]
+        .assert_eq(&why(&theirs));
+    let weak = super::files::signed_by(&case, "other", &["-h", "sha1"]);
+    expect!["its signature is replaced: that of Practice Other Publisher is not valid: it is made with SHA-1, which counts no more, unless signtool accepts it"]
+        .assert_eq(&why(&weak));
+    assert_eq!(case.sign(&signer, &weak), kept);
     expect![[r#"
         doubted.dll: the signature in it was replaced: that of Practice Other Publisher is not valid: SignTool Error: WinVerifyTrust returned error: 0x80096010 The digital signature of the object did not verify.
         signed by Practice Publisher, time by Practice Timestamps
@@ -259,11 +268,14 @@ fn a_server_that_denies() {
     case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
     let servers = &mut case.config.sign.windows.timestamp_servers;
     *servers = vec![servers[0].clone(); 3];
-    check(&case, expect![[r#"
+    check(
+        &case,
+        expect![[r#"
         timestamp on app.exe: [SERVER]: the certificate has expired
         timestamp on app.exe: [SERVER]: access is denied
         signed by Practice Publisher, time by Practice Timestamps
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -240,21 +240,30 @@ impl Signer {
         Ok(())
     }
 
-    /// What Microsoft's tool objects to in somebody else's signature, where there is one; none if
-    /// nothing. It knows the authorities that Windows trusts.
+    /// What Microsoft's tool says of somebody else's signature: nothing wrong, or what; none where there
+    /// is no such tool. It knows the authorities that Windows trusts.
     ///
     /// # Errors
     /// It could not be asked.
-    pub(super) fn doubt(&self, hands: &impl Hands, file: &Path) -> Result<Option<String>> {
-        let found = match &self.tool {
+    pub(super) fn windows_says(
+        &self,
+        hands: &impl Hands,
+        file: &Path,
+    ) -> Result<Option<Result<(), String>>> {
+        let Some(program) = self.signtool() else {
+            return Ok(None);
+        };
+        let objection = ask_signtool(hands, &program, file)?;
+        Ok(Some(objection.map_or(Ok(()), Err)))
+    }
+
+    /// Microsoft's tool, where that signs, or could.
+    pub(super) fn signtool(&self) -> Option<PathBuf> {
+        match &self.tool {
             Tool::Signtool(program) => Some(program.clone()),
             _ if cfg!(windows) => signtool::find(),
             _ => None,
-        };
-        let Some(program) = found else {
-            return Ok(None);
-        };
-        ask_signtool(hands, &program, file)
+        }
     }
 
     /// What the tool's own check objects to; none if nothing.
