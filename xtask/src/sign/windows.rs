@@ -37,7 +37,7 @@ use self::{
 use super::{hands::Hands, private::Private, secrets::Secrets};
 use crate::{
     config::{Config, Timestamping, WindowsSigning},
-    engine::event::Level,
+    engine::{event::Level, staging},
     tools::osslsigncode::Label,
 };
 
@@ -377,11 +377,12 @@ fn put(done: &Path, file: &Path) -> Result<()> {
     let mode = fs::metadata(&file)?.permissions();
     // Beside it, so that a full disk or a crash leaves the old file or the new one.
     let beside = file.with_file_name(format!(".{}.signed", name_of(&file)));
-    let moved = fs::copy(done, &beside)
-        .and_then(|_| fs::set_permissions(&beside, mode))
-        .and_then(|()| fs::rename(&beside, &file));
+    let copied = fs::copy(done, &beside).and_then(|_| fs::set_permissions(&beside, mode));
+    let moved = copied
+        .map_err(Into::into)
+        .and_then(|()| staging::replace(&beside, &file));
     if moved.is_err() {
         fs::remove_file(&beside).ok();
     }
-    Ok(moved?)
+    moved
 }

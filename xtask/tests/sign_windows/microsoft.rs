@@ -248,6 +248,34 @@ fn what_signtool_objects_to() {
     );
 }
 
+/// A virus scanner or an index looks into each new file, for a moment.
+#[test]
+fn slow_a_file_that_another_program_has_open() {
+    let held = BadDay::fails(
+        1,
+        "SignTool Error: The process cannot access the file because it is being used by another \
+         process. (0x80070020)",
+    );
+    let fine = BadDay::grumbles("");
+    with_signtool(
+        "held",
+        &[held.clone(), fine.clone(), held.clone(), fine, held],
+    );
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn held() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(&case, expect![[r#"
+        signature on app.exe: signtool: another program has the file open
+        timestamp on app.exe: [SERVER]: another program has the file open
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]]);
+}
+
 /// A server's own certificate, its refusal to answer us: of that another server knows nothing.
 #[test]
 fn slow_what_fails_at_one_server_is_tried_at_the_next() {

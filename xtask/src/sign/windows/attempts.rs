@@ -233,8 +233,21 @@ const LASTING: &[(&str, &str)] = &[
     ),
 ];
 
+/// Words for a file that a virus scanner or an index looks into, which is over in a moment.
+const HELD: &str = "another program has the file open";
+
+/// Whether that is why a program failed.
+pub fn is_held(printed: &[String]) -> bool {
+    meaning(printed) == Meaning::Passing(HELD.to_owned())
+}
+
 /// Words that mean that it may be better next time.
 const PASSING: &[(&str, &str)] = &[
+    // Windows' ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
+    ("used by another process", HELD),
+    ("another process has locked", HELD),
+    ("80070020", HELD),
+    ("80070021", HELD),
     ("connection refused", "connection refused"),
     ("failed reading data", "the connection broke off"),
     ("connection reset", "the connection broke off"),

@@ -11,7 +11,7 @@ use fs_err as fs;
 
 use super::{
     Signer, TOUCH, Wish,
-    attempts::{LOCAL, Meaning, Trouble, meaning},
+    attempts::{LOCAL, Meaning, Trouble, is_held, meaning},
     identity::Key,
 };
 use crate::{
@@ -35,6 +35,10 @@ pub(super) enum Tool {
 
 /// How long it may take to read a small file.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How often a file is looked at that another program has open, and the pause between.
+const HELD_TRIES: usize = 6;
+const HELD_PAUSE: Duration = Duration::from_secs(1);
 
 const AS_ARGUMENT: &str = "signtool takes the password of a .pfx file only as an argument, which \
     everybody on this machine can read\n\
@@ -313,10 +317,19 @@ impl Signer {
 }
 
 fn ask_signtool(hands: &impl Hands, program: &Path, file: &Path) -> Result<Option<String>> {
-    let command = signtool::verify(program, file);
-    let finished = hands.exec(command).timeout(LOOK).output()?;
-    let failed = !finished.status.success();
-    Ok(failed.then(|| signtool::objection(&finished.printed)))
+    let mut tries = 1..HELD_TRIES;
+    loop {
+        let command = signtool::verify(program, file);
+        let finished = hands.exec(command).timeout(LOOK).output()?;
+        if finished.status.success() {
+            return Ok(None);
+        }
+        // That says nothing of the signature.
+        if !is_held(&finished.printed) || tries.next().is_none() {
+            return Ok(Some(signtool::objection(&finished.printed)));
+        }
+        hands.pause(HELD_PAUSE)?;
+    }
 }
 
 /// The words of `sign.windows.command`, with the file in the place of `%1`.
