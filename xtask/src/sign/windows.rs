@@ -341,7 +341,9 @@ impl Signer {
             return error.context(format!("{what} could not be made"));
         }
         let mut hint = self.key.hint();
-        if error.to_string().contains("trusted") {
+        let text = error.to_string();
+        // What Windows does not trust has a hint of its own.
+        if text.contains("trusted") && !text.contains("hint: ") {
             hint += "; it must come with the certificates between it and one that \
                      `sign.windows.trust` names";
         }

@@ -231,11 +231,20 @@ fn liar() {
 /// What is wrong is told, not the count that signtool ends with; and the timestamp's server is blamed
 /// only for what it made.
 #[test]
-fn what_signtool_objects_to() {
+fn slow_what_signtool_objects_to() {
     let fine = BadDay::grumbles("");
     let objects = BadDay::fails(
         1,
         "SignTool Error: WinVerifyTrust returned error: 0x800B0101\n\nNumber of errors: 1",
+    );
+    let untrusted = BadDay::fails(
+        1,
+        "SignTool Error: A certificate chain processed, but terminated in a root\n\
+         \tcertificate which is not trusted by the trust provider.\n\nNumber of errors: 1",
+    );
+    with_signtool(
+        "a_root_that_windows_does_not_trust",
+        &[fine.clone(), untrusted],
     );
     with_signtool(
         "objection_to_the_signature",
@@ -269,11 +278,14 @@ fn held() {
     let mut case = Case::new().unwrap();
     let thumbprint = leaf(&case).thumbprint();
     case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
-    check(&case, expect![[r#"
+    check(
+        &case,
+        expect![[r#"
         signature on app.exe: signtool: another program has the file open
         timestamp on app.exe: [SERVER]: another program has the file open
         signed by Practice Publisher, time by Practice Timestamps
-    "#]]);
+    "#]],
+    );
 }
 
 /// A server's own certificate, its refusal to answer us: of that another server knows nothing.
@@ -320,6 +332,19 @@ fn objection_to_the_signature() {
         hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
     "#]],
     );
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn a_root_that_windows_does_not_trust() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(&case, expect![[r#"
+        error: signature on app.exe could not be made: signtool does not accept the certificate: SignTool Error: A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider.
+        hint: Windows must trust the authority that issued it: `certutil -user -addstore Root ROOT.cer` for one of your own
+        hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
+    "#]]);
 }
 
 #[test]
