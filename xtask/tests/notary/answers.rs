@@ -204,6 +204,22 @@ fn slow_the_network_fails_while_it_waits() {
 }
 
 #[test]
+fn slow_why_apple_cannot_be_asked_is_said() {
+    both(|mac| {
+        mac.signed_image();
+        let trouble = Behaviour::accepting().trouble(Request::Status, Trouble::Unavailable, None);
+        mac.notary.set(&trouble).unwrap();
+        let said = mac.said("notarize submit --timeout 1s Practice.dmg");
+        let why = said
+            .lines()
+            .find_map(|it| it.split_once("could not be asked: "));
+        let (_, why) = why.unwrap_or_else(|| panic!("{said}"));
+        assert!(why.contains("503"), "{why}");
+        assert!(said.ends_with("exit 75\n"), "{said}");
+    });
+}
+
+#[test]
 fn the_ticket_of_other_code_is_no_ticket() {
     let Some(mac) = Mac::new() else { return };
     mac.signed_image();
