@@ -112,7 +112,6 @@ impl Notary<'_> {
                 Ok(Answer::Accepted) => return self.now(checkpoint, Status::Accepted),
                 Ok(Answer::Rejected) => {
                     self.now(checkpoint, Status::Rejected)?;
-                    self.keep_log(checkpoint)?;
                     bail!(self.rejection(checkpoint)?);
                 }
                 Ok(Answer::Waits) => "Apple has not decided".to_owned(),
@@ -178,20 +177,29 @@ impl Notary<'_> {
         Ok(fs_err::write(checkpoint.log(self.state), text)?)
     }
 
-    /// Says what Apple found.
+    /// Says what Apple found. The verdict stands, also where the log is not to be had.
     fn rejection(&self, checkpoint: &Checkpoint) -> Result<anyhow::Error> {
-        let file = checkpoint.log(self.state);
-        if !file.is_file() {
-            self.keep_log(checkpoint)?;
+        let (file, id) = (checkpoint.log(self.state), checkpoint.id()?);
+        let verdict = format!("Apple rejected {} (submission {id})", checkpoint.file);
+        let kept = match file.is_file() {
+            true => Ok(()),
+            false => self.keep_log(checkpoint),
+        };
+        match kept {
+            Err(error) if error.is::<Interrupted>() => return Ok(error),
+            Err(error) => {
+                let why = "why is in its log, which is not to be had now";
+                let hint = command(&["log"], self.state, Path::new(id));
+                return Ok(error.context(format!("{verdict}: {why}\nhint: {hint}")));
+            }
+            Ok(()) => {}
         }
         let text = fs_err::read_to_string(&file)?;
         let found = log::table(&serde_json::from_str(&text).context("Apple's log is no JSON")?);
         Ok(anyhow::anyhow!(
-            "Apple rejected {} (submission {}):\n{found}\n\
+            "{verdict}:\n{found}\n\
              hint: what to do about each: https://developer.apple.com/documentation/security/resolving-common-notarization-issues\n\
              hint: Apple's whole log: {}",
-            checkpoint.file,
-            checkpoint.id()?,
             file.display()
         ))
     }

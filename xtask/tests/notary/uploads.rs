@@ -55,7 +55,7 @@ fn slow_what_apple_has_is_not_uploaded_again() {
 
 /// What only a step holds is not on any command line: a file says so.
 #[test]
-fn a_file_asks_for_another_submission() {
+fn slow_a_file_asks_for_another_submission() {
     let Some(mac) = Mac::new() else { return };
     mac.signed_image();
     mac.notary
