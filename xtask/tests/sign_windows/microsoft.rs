@@ -205,6 +205,14 @@ fn azure() {
     assert_ne!(day("app.exe"), day("other.exe"));
 }
 
+/// Signs with the publisher's certificate, which is in the store.
+fn in_store() -> Case {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    case
+}
+
 #[test]
 fn a_tool_that_only_claims_to_have_signed() {
     let days = [BadDay::lies("Successfully signed: app.exe")];
@@ -216,9 +224,7 @@ fn a_tool_that_only_claims_to_have_signed() {
 #[test]
 #[ignore = "started by the test above"]
 fn liar() {
-    let mut case = Case::new().unwrap();
-    let thumbprint = leaf(&case).thumbprint();
-    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    let case = in_store();
     check(
         &case,
         expect![[r#"
@@ -275,9 +281,7 @@ fn slow_a_file_that_another_program_has_open() {
 #[test]
 #[ignore = "started by the test above"]
 fn held() {
-    let mut case = Case::new().unwrap();
-    let thumbprint = leaf(&case).thumbprint();
-    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    let case = in_store();
     check(
         &case,
         expect![[r#"
@@ -303,9 +307,7 @@ fn slow_what_fails_at_one_server_is_tried_at_the_next() {
 #[test]
 #[ignore = "started by the test above"]
 fn a_server_that_denies() {
-    let mut case = Case::new().unwrap();
-    let thumbprint = leaf(&case).thumbprint();
-    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    let mut case = in_store();
     let servers = &mut case.config.sign.windows.timestamp_servers;
     *servers = vec![servers[0].clone(); 3];
     check(
@@ -321,9 +323,7 @@ fn a_server_that_denies() {
 #[test]
 #[ignore = "started by the test above"]
 fn objection_to_the_signature() {
-    let mut case = Case::new().unwrap();
-    let thumbprint = leaf(&case).thumbprint();
-    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    let case = in_store();
     check(
         &case,
         expect![[r#"
@@ -337,9 +337,7 @@ fn objection_to_the_signature() {
 #[test]
 #[ignore = "started by the test above"]
 fn a_root_that_windows_does_not_trust() {
-    let mut case = Case::new().unwrap();
-    let thumbprint = leaf(&case).thumbprint();
-    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    let case = in_store();
     check(
         &case,
         expect![[r#"
@@ -353,9 +351,7 @@ fn a_root_that_windows_does_not_trust() {
 #[test]
 #[ignore = "started by the test above"]
 fn objection_to_the_timestamp() {
-    let mut case = Case::new().unwrap();
-    let thumbprint = leaf(&case).thumbprint();
-    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    let case = in_store();
     check(
         &case,
         expect![[r#"
