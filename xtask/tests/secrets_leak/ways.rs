@@ -120,8 +120,8 @@ ways! {
     slow_windows_token: Way {
         needs: &["osslsigncode", "openssl", "python3", "softhsm2-util"],
         set: |case| {
-            token(case);
-            case.secret("PKCS11_PIN", "4711-canary-pin");
+            let pin = token(case);
+            case.secret("PKCS11_PIN", &pin);
         },
         fails: &[("osslsigncode", "")],
         wrong: Some("PKCS11_PIN"),
@@ -130,8 +130,8 @@ ways! {
     slow_windows_token_with_its_pin_in_a_file: Way {
         needs: &["osslsigncode", "openssl", "python3", "softhsm2-util"],
         set: |case| {
-            token(case);
-            case.secret_file("PKCS11_PIN", "4711-canary-pin");
+            let pin = token(case);
+            case.secret_file("PKCS11_PIN", &pin);
         },
         ..WINDOWS
     };
@@ -367,9 +367,10 @@ fn timestamps(case: &Case) {
     configure(case, "");
 }
 
-/// A token with the PIN 4711-canary-pin.
-fn token(case: &mut Case) {
-    let pin = "4711-canary-pin";
+/// A token with the PIN that it gives: one of this process alone, since the programs that make tokens
+/// take it as an argument, and another test, which watches all processes, may have a token, too.
+fn token(case: &mut Case) -> String {
+    let pin = format!("4711-canary-pin-{}", std::process::id());
     let tokens = case.own.join("tokens");
     std::fs::create_dir(&tokens).unwrap();
     let settings = case.own.join("softhsm.conf");
@@ -397,6 +398,7 @@ fn token(case: &mut Case) {
              key = \"pkcs11:token=T;object=O;type=private\"\ncertificate = \"{chain}\"\n"
         ),
     );
+    pin
 }
 
 fn azure(case: &mut Case) {
