@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    config::{Config, Timestamping},
+    config::{BundleKind, Config, Timestamping},
     engine::{
         journal::Record,
         probe::Probes,
@@ -25,6 +25,7 @@ use crate::{
     tools::{
         git::{self, Commit},
         minisign::{IS_ENCRYPTED, PublicKey, Signer},
+        tauri,
     },
 };
 
@@ -236,9 +237,29 @@ impl Release {
         signed.collect()
     }
 
+    /// The kinds of installers that are made here.
+    pub fn bundles(&self) -> Vec<BundleKind> {
+        let mut kinds = self.target.bundles(&self.config.bundle);
+        kinds.retain(|it| self.target.bundles_here(*it).is_ok());
+        kinds
+    }
+
+    /// The kinds of installers that are configured but cannot be made here, and what makes them.
+    fn bundle_gaps(&self) -> impl Iterator<Item = String> {
+        let kinds = self.target.bundles(&self.config.bundle).into_iter();
+        kinds.filter_map(|it| {
+            let why = self.target.bundles_here(it).err()?;
+            let (name, runner) = (tauri::kind_name(it), self.target.runner());
+            Some(format!(
+                "{name} is missing: {why}; the job on {runner} does it"
+            ))
+        })
+    }
+
     /// What a complete release would have besides, and why it is not there.
     pub fn gaps(&self) -> Vec<String> {
-        let mut gaps = self.gpg_gaps();
+        let mut gaps: Vec<String> = self.bundle_gaps().collect();
+        gaps.extend(self.gpg_gaps());
         if self.target.os == Os::Windows && self.windows.is_none() {
             gaps.push(self.not_signed_for_windows().to_owned());
         }
@@ -306,6 +327,9 @@ impl Release {
              hint: export APPLE_CERTIFICATE and APPLE_CERTIFICATE_PASSWORD, or see \"macOS\" in \
              docs/signing.md for other ways"
         );
+        if let Some(gap) = self.bundle_gaps().next() {
+            bail!("--release wants every installer that is configured, but {gap}");
+        }
         ensure!(
             !recorded,
             "--release does not go with --from, --only or --skip: what they take as recorded may \
