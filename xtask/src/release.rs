@@ -157,7 +157,8 @@ impl Release {
     /// while tools need them.
     ///
     /// # Errors
-    /// Nobody does, but the release is to be published; or what is given cannot be used.
+    /// Nobody does, but the release is to be published, or not every installer can be made here; or
+    /// what is given cannot be used.
     pub fn find_windows_signer(
         &mut self,
         state: &Path,
@@ -165,6 +166,9 @@ impl Release {
         allow_secret_in_args: bool,
     ) -> Result<()> {
         self.allow_secret_in_args = allow_secret_in_args;
+        if let Some(gap) = self.bundle_gaps().next().filter(|_| self.strict) {
+            bail!("--release wants every installer that is configured, but {gap}");
+        }
         if self.target.os != Os::Windows || self.identity == Identity::Unsigned {
             return Ok(());
         }
@@ -327,9 +331,6 @@ impl Release {
              hint: export APPLE_CERTIFICATE and APPLE_CERTIFICATE_PASSWORD, or see \"macOS\" in \
              docs/signing.md for other ways"
         );
-        if let Some(gap) = self.bundle_gaps().next() {
-            bail!("--release wants every installer that is configured, but {gap}");
-        }
         ensure!(
             !recorded,
             "--release does not go with --from, --only or --skip: what they take as recorded may \

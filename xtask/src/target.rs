@@ -14,6 +14,14 @@ pub const WINDOWS_ELSEWHERE: &str = "x86_64-pc-windows-gnu";
 /// The architectures of a program for every Mac, as Rust names them, in the order of its parts.
 const UNIVERSAL: [&str; 2] = ["x86_64", "aarch64"];
 
+/// Apple's name of an architecture, for its tools and for freezers.
+pub fn apple_arch(arch: &str) -> &str {
+    match arch {
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// An operating system that the pipeline ships for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Os {

@@ -130,18 +130,20 @@ fn rust(look: &Look, program: &str) -> Finding {
 /// Rust's standard library for a target that is not the host.
 fn standard_library(look: &Look, target: &Target) -> Finding {
     let finding = Finding::new(format!("rust-std {}", target.triple), "app");
+    let by_hand = || Fix::ByHand(format!("rustup target add {}", target.triple));
     let fix = || match look.probes.find("rustup") {
         Ok(_) => Fix::RustTarget(target.triple.clone()),
         // The compiler of a distribution: of its sources cargo builds it.
-        Err(_) => look.package(Need::RustSource),
+        Err(_) if cross::linker(target).is_some() => look.package(Need::RustSource),
+        Err(_) => by_hand(),
     };
     match Std::of(look.probes, &look.needs.app, &target.triple) {
-        Ok(Std::Installed(folder)) => finding.found(folder.display().to_string()),
+        Ok(std @ Std::Installed(_)) => finding.found(std.name()),
         Ok(std @ Std::FromSource(_)) if cross::linker(target).is_some() => {
             finding.found(std.name())
         }
         Ok(_) => finding.problem("missing", fix()),
-        Err(error) => finding.unanswered(&error, fix),
+        Err(error) => finding.unanswered(&error, by_hand),
     }
 }
 

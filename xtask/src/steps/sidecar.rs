@@ -1,5 +1,7 @@
 //! `sidecar:<name>`: freezes a Python program with the first freezer whose product passes the trial.
 
+mod universal;
+
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
@@ -231,6 +233,9 @@ impl Step for Sidecar<'_> {
             "the entry point {} does not exist; no freezer would help",
             self.decides.entry.display()
         );
+        if self.target.is_universal() {
+            return self.run_universal(cx, out, &interpreter);
+        }
         let environment = Environment::ensure(cx, self.config, &interpreter)?;
         let trial = Trial {
             cx,

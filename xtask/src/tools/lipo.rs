@@ -115,3 +115,85 @@ fn is_same(files: &[PathBuf]) -> Result<bool> {
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `<mach-o/loader.h>` begins a program with, for a processor.
+    fn thin(cpu: u32) -> Vec<u8> {
+        let words = [0xfeed_facf, cpu, 0, 2, 0, 0, 0, 0_u32];
+        words.map(u32::to_le_bytes).concat()
+    }
+
+    const X86_64: u32 = 0x0100_0007;
+    const ARM64: u32 = 0x0100_000c;
+
+    /// Joins two folders of these files; as lipo does it, but without telling the parts apart.
+    fn check(x86_64: &[(&str, &[u8])], arm64: &[(&str, &[u8])], expected: &str) {
+        let root = tempfile::tempdir().unwrap();
+        let folder = |name: &str, files: &[(&str, &[u8])]| {
+            let folder = root.path().join(name);
+            for (path, content) in files {
+                let path = folder.join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, content).unwrap();
+            }
+            folder
+        };
+        let folders = [folder("x86_64", x86_64), folder("arm64", arm64)];
+        let into = root.path().join("both");
+        let mut joined = 0;
+        let outcome = join_folders(&folders, &into, |parts, to| {
+            joined += 1;
+            let parts: Vec<Vec<u8>> = parts.iter().map(|it| std::fs::read(it).unwrap()).collect();
+            Ok(fs_err::write(to, parts.concat())?)
+        });
+        let text = match outcome {
+            Ok(()) => {
+                let files = inside::of_folder(&into, &into).unwrap();
+                let names: Vec<String> = files.into_keys().collect();
+                format!(
+                    "{} files, {joined} joined: {}",
+                    names.len(),
+                    names.join(" ")
+                )
+            }
+            Err(error) => error.to_string(),
+        };
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn folders_are_joined_file_by_file() {
+        let (intel, arm) = (thin(X86_64), thin(ARM64));
+        let text: (&str, &[u8]) = ("data/a.txt", b"the same");
+        check(
+            &[("side", &intel), ("lib/a.so", &intel), text],
+            &[("side", &arm), ("lib/a.so", &arm), text],
+            "3 files, 2 joined: data/a.txt lib/a.so side",
+        );
+        check(
+            &[("side", &intel), ("b.json", b"x86_64")],
+            &[("side", &arm), ("b.json", b"arm64")],
+            "b.json is no code, but is not the same in ",
+        );
+        check(
+            &[("side", &intel), ("only.so", &intel)],
+            &[("side", &arm)],
+            "only.so is in one architecture's folder, but not in ",
+        );
+        check(
+            &[("side", &intel), ("a.so", &intel)],
+            &[("side", &arm), ("a.so", &intel)],
+            "a.so is for one architecture alone, but is in ",
+        );
+        // Packages of Python may have been joined by those who made them.
+        let fat = [&[0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 2][..], &[0; 56]].concat();
+        check(
+            &[("side", &intel), ("a.so", &fat)],
+            &[("side", &arm), ("a.so", &fat)],
+            "2 files, 1 joined: a.so side",
+        );
+    }
+}
