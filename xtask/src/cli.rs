@@ -88,6 +88,15 @@ pub struct OnTarget {
     pub target: Option<String>,
 }
 
+/// Which targets a command is about.
+#[derive(Args, Clone, Debug)]
+pub struct OnTargets {
+    /// linux, windows, macos, universal-apple-darwin, or a Rust target triple; may be repeated, or
+    /// hold several with commas. Default: this machine
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    pub target: Vec<String>,
+}
+
 /// Which steps.
 #[derive(Args, Clone, Debug)]
 pub struct Select {
@@ -172,9 +181,9 @@ impl From<Freezing> for Policy {
 /// Options of `dist`.
 #[derive(Args, Debug)]
 pub struct Dist {
-    /// For which target.
+    /// For which targets.
     #[command(flatten)]
-    pub on: OnTarget,
+    pub on: OnTargets,
 
     /// Which steps.
     #[command(flatten)]
@@ -204,9 +213,9 @@ pub struct Dist {
 /// Options of `plan`.
 #[derive(Args, Debug)]
 pub struct Plan {
-    /// For which target.
+    /// For which targets.
     #[command(flatten)]
-    pub on: OnTarget,
+    pub on: OnTargets,
 
     /// Which steps.
     #[command(flatten)]

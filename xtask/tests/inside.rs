@@ -181,6 +181,7 @@ impl Case {
                 left_alone: Vec::new(),
                 host: format!("small{}", self.exe),
                 others: Vec::new(),
+                libraries: Vec::new(),
                 sidecars: vec![Program {
                     name: "x".to_owned(),
                     executable: format!("sidecars/x/x{}", self.exe),

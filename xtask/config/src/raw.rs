@@ -308,6 +308,10 @@ pub(super) struct Test {
     /// those of every freezer.
     #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-default" = "none but what `layout` names")))]
     pub layouts: Vec<Layout>,
+    /// Rust target triples that the Cargo workspace at the top is checked for, too, with its tests
+    /// and clippy: code for another platform rots unseen. Only checked, neither linked nor run.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-default" = "none")))]
+    pub platforms: Vec<String>,
 }
 
 impl Default for Test {
@@ -317,6 +321,7 @@ impl Default for Test {
             ready_line: None,
             ready_timeout: "60s".into(),
             layouts: Vec::new(),
+            platforms: Vec::new(),
         }
     }
 }

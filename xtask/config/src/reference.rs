@@ -171,6 +171,7 @@ window-title = "ready"
 ready-line = "sidecar ready"
 ready-timeout = "60s"
 layouts = ["onefile", "folder"]
+platforms = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"]
 "#;
 
 /// `docs/configuration.md`. From the types and not from their file, so that one update of both is

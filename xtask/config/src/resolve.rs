@@ -189,6 +189,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
             ready_line: dist.test.ready_line,
             ready_timeout: cx.duration(&dist.test.ready_timeout),
             layouts: dist.test.layouts,
+            platforms: dist.test.platforms,
         },
         tauri: host.conf,
         warnings: Vec::new(),

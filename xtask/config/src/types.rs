@@ -379,6 +379,8 @@ pub struct Test {
     pub ready_timeout: Duration,
     /// The layouts of its sidecars that the app can find.
     pub layouts: Vec<Layout>,
+    /// Rust target triples that the workspace at the top must compile for.
+    pub platforms: Vec<String>,
 }
 
 /// What the app's own Tauri configuration says.

@@ -1,6 +1,7 @@
 //! One run over the steps of a pipeline: decides, runs, records.
 
 mod beside;
+mod brought;
 mod end;
 mod gathered;
 mod keep;
@@ -35,6 +36,7 @@ use super::{
 };
 use gathered::{Gather, Gathered};
 
+pub use brought::Brought;
 pub use end::{EndsWith, Reported, Stopped, failure};
 pub use options::{Hashes, Options};
 pub use task::Task;
@@ -66,6 +68,7 @@ enum Outcome {
     Is(Origin),
     Planned,
     Pending,
+    LeftOut,
     Failed,
 }
 

@@ -7,6 +7,7 @@ mod freeze;
 mod notarize;
 mod sign;
 mod status;
+mod targets;
 mod test;
 mod verify;
 
@@ -125,6 +126,18 @@ impl World {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         })
+    }
+
+    /// Shows an error after which the command goes on with something else.
+    fn show_error(&self, error: &anyhow::Error) {
+        if self.is_json() {
+            let failure = session::failure(error, "");
+            self.events().emit(Event::RunFailed { failure });
+            return;
+        }
+        anstream::stderr()
+            .write_all(report::error(error).as_bytes())
+            .ok();
     }
 
     /// What runs commands outside of a step.

@@ -37,7 +37,8 @@ pub struct Doctor<'a> {
 pub struct Report {
     /// Everything that is needed.
     pub findings: Vec<Finding>,
-    system: System,
+    /// How packages are installed here.
+    pub system: System,
 }
 
 impl Doctor<'_> {
@@ -165,13 +166,18 @@ impl Report {
     }
 
     /// What helps against the problems.
-    fn fixes(&self) -> impl Iterator<Item = &Fix> {
+    fn fixes(&self) -> impl Iterator<Item = &Fix> + Clone {
         let problems = self.findings.iter().filter(|it| it.problem.is_some());
         problems.filter_map(|it| it.fix.as_ref())
     }
 
     fn packages(&self) -> Vec<String> {
-        packages(self.fixes())
+        let mut names = packages(self.fixes());
+        names.extend(self.fixes().filter_map(|it| match it {
+            Fix::RustTarget(triple) => Some(triple.clone()),
+            _ => None,
+        }));
+        names
     }
 
     /// The commands that install what is only recommended: apart, because they may fail.
@@ -184,8 +190,25 @@ impl Report {
     }
 
     fn install(&self) -> Vec<Vec<String>> {
-        self.system.install(&self.packages())
+        install(&self.system, self.fixes())
     }
+}
+
+/// The commands of these fixes that this program runs by itself.
+pub(super) fn install<'a>(
+    system: &System,
+    fixes: impl Iterator<Item = &'a Fix> + Clone,
+) -> Vec<Vec<String>> {
+    let mut commands = system.install(&packages(fixes.clone()));
+    let targets = fixes.filter_map(|it| match it {
+        Fix::RustTarget(triple) => Some(triple.clone()),
+        _ => None,
+    });
+    for triple in targets.collect::<BTreeSet<String>>() {
+        let words = ["rustup", "target", "add", &triple];
+        commands.push(words.map(str::to_owned).into());
+    }
+    commands
 }
 
 fn packages<'a>(fixes: impl Iterator<Item = &'a Fix>) -> Vec<String> {
@@ -208,13 +231,13 @@ impl Fix {
     fn packages(&self) -> Option<&[String]> {
         match self {
             Self::Packages(names) => Some(names),
-            Self::ByHand(_) | Self::Crate(..) => None,
+            Self::ByHand(_) | Self::Crate(..) | Self::RustTarget(_) => None,
         }
     }
 
     fn by_hand(&self) -> Option<&str> {
         match self {
-            Self::Packages(_) | Self::Crate(..) => None,
+            Self::Packages(_) | Self::Crate(..) | Self::RustTarget(_) => None,
             Self::ByHand(text) => Some(text),
         }
     }

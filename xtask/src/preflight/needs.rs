@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{BundleKind, Config, Freezer, LinuxSigning, PackageManager, PythonVersion, TauriCli},
-    target::{Os, Target},
+    target::Target,
 };
 
 /// What a release needs of the machine. Made by [`Needs::of`]; plain data.
@@ -93,11 +93,7 @@ impl Needs {
             rust: toolchain::rust_version(&config.app.dir, &config.root),
             tauri,
             pythons,
-            bundle: match target.os {
-                Os::Linux => config.bundle.linux.clone(),
-                Os::Windows => config.bundle.windows.clone(),
-                Os::Macos => config.bundle.macos.clone(),
-            },
+            bundle: target.bundles(&config.bundle),
             gpg: config.sign.gpg.is_some(),
             code: CodeTool::of(config, target),
             publisher: signing::is_publisher(config),

@@ -88,15 +88,11 @@ pub struct Installer {
 impl<'r> Bundle<'r> {
     /// The step over all executables.
     pub fn new(release: &'r Release, code: &Done<Code>, web: Option<Done<Web>>) -> Self {
-        let kinds = &release.config.bundle;
-        let kinds = match release.target.os {
-            Os::Linux => &kinds.linux,
-            Os::Windows => &kinds.windows,
-            Os::Macos => &kinds.macos,
-        };
+        let kinds = release.bundles();
         Self {
             release,
-            kinds: kinds.clone(),
+            refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
+            kinds,
             version: release.config.product.version.to_string(),
             epoch: release.epoch,
             target: release.target.clone(),
@@ -104,7 +100,6 @@ impl<'r> Bundle<'r> {
             web,
             authenticode: authenticode::Policy::of(release),
             apple: apple::Policy::of(release),
-            refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
         }
     }
 
@@ -191,7 +186,10 @@ impl<'r> Bundle<'r> {
             signs: signer.is_some(),
         };
         let code = &self.code.output;
-        for name in std::iter::once(&code.host).chain(&code.others) {
+        for name in std::iter::once(&code.host)
+            .chain(&code.others)
+            .chain(&code.libraries)
+        {
             self.code.copy_to(name, &bundling.release().join(name))?;
         }
         for name in self.beside() {

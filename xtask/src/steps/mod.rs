@@ -12,6 +12,7 @@ pub mod frontend;
 pub mod notarize;
 pub mod seal;
 pub mod sidecar;
+pub mod sidecars;
 pub mod sign_code;
 pub mod sign_installers;
 
@@ -98,7 +99,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Makes the symbolic link that an artifact records.
-fn link_to(target: &str, at: &Path) -> Result<()> {
+pub(crate) fn link_to(target: &str, at: &Path) -> Result<()> {
     if let Some(parent) = at.parent() {
         fs_err::create_dir_all(parent)?;
     }

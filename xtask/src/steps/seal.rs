@@ -14,6 +14,7 @@ use super::{
     archive::Packed,
     set_time,
     sidecar::Frozen,
+    sidecars::Sidecars,
     sign_installers::{Signed, sign},
 };
 use crate::{
@@ -52,6 +53,9 @@ pub struct Seal<'r> {
     /// Steps that were taken as recorded although they may be stale.
     kept: Vec<String>,
     sidecars: Vec<Frozen>,
+    /// What is said of sidecars that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
     installers: Done<Signed>,
     archive: Option<Done<Packed>>,
 }
@@ -68,7 +72,7 @@ impl<'r> Seal<'r> {
     pub fn new(
         release: &'r Release,
         run: &Session,
-        sidecars: &[Done<Frozen>],
+        sidecars: &Sidecars,
         installers: Done<Signed>,
         archive: Option<Done<Packed>>,
     ) -> Result<Self> {
@@ -90,7 +94,8 @@ impl<'r> Seal<'r> {
             public_key: release.signer.as_ref().map(|it| it.public_key().line()),
             gpg_key: release.gpg_key(),
             kept: kept.map(|(record, _)| record.step.clone()).collect(),
-            sidecars: sidecars.iter().map(|it| it.output.clone()).collect(),
+            sidecars: sidecars.frozen.iter().map(|it| it.output.clone()).collect(),
+            missing: sidecars.missing.clone(),
             installers,
             archive,
         })
@@ -139,7 +144,8 @@ impl<'r> Seal<'r> {
 
     /// What a complete release would have besides, and what nobody looked at.
     fn gaps(&self) -> Vec<String> {
-        let mut gaps = self.release.gaps();
+        let mut gaps = self.missing.clone();
+        gaps.extend(self.release.gaps());
         let installers = self.installers.output.installers.iter();
         gaps.extend(installers.filter_map(|it| it.installer.gap.clone()));
         gaps

@@ -4,12 +4,14 @@
 pub mod appimage;
 pub mod cargo;
 pub mod codesign;
+pub mod cross;
 pub mod deb;
 pub mod debsigs;
 pub mod git;
 pub mod gpg;
 pub mod hdiutil;
 pub mod inside;
+pub mod lipo;
 pub mod minisign;
 pub mod network;
 pub mod node;

@@ -158,6 +158,7 @@ fn steps(root: &Path, triple: &str) -> Result<()> {
     let host = Host {
         main: main.to_owned(),
         others: Vec::new(),
+        libraries: Vec::new(),
     };
     session.task(&task, |cx| {
         let place = root.join("target/steps");

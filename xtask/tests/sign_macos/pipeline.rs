@@ -138,6 +138,7 @@ fn steps(root: &Path) -> Result<()> {
     let host = Host {
         main: "small".to_owned(),
         others: Vec::new(),
+        libraries: Vec::new(),
     };
     let app = done(root.join("built/app"), "app", host);
     let sidecars = [

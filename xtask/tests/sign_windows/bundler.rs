@@ -90,7 +90,15 @@ fn the_uninstaller_is_signed_inside_of_the_installer() {
     case.pe("app/small.exe");
     fs::write(case.root().join("app/small.exe"), host).unwrap();
     let (main, others) = ("small.exe".to_owned(), Vec::new());
-    let app = done(case.root().join("app"), "app", Host { main, others });
+    let app = done(
+        case.root().join("app"),
+        "app",
+        Host {
+            main,
+            others,
+            libraries: Vec::new(),
+        },
+    );
     let (code, out, _) = case.step(&SignCode::new(&release, app, &[]));
     let code = done(out.path().to_owned(), "sign-code", code);
     let (made, out, said) = case.step(&Bundle::new(&release, &code, None));

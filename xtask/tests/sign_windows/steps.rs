@@ -109,7 +109,15 @@ impl Case {
         self.pe("app/small.exe");
         self.pe("app/helper.exe");
         let (main, others) = ("small.exe".to_owned(), vec!["helper.exe".to_owned()]);
-        done(self.root().join("app"), "app", Host { main, others })
+        done(
+            self.root().join("app"),
+            "app",
+            Host {
+                main,
+                others,
+                libraries: Vec::new(),
+            },
+        )
     }
 
     /// A folder with libraries of its own, of somebody else, and with what is none.

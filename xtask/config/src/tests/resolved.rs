@@ -24,7 +24,7 @@ fn plain_repository() {
             sign: {"gpg":null,"linux":{"deb":false,"rpm":false},"macos":{"certificate":{"env":"APPLE_CERTIFICATE","password-env":"APPLE_CERTIFICATE_PASSWORD"},"entitlements":null,"files":[],"identity":null,"notarize":true,"notarize-timeout":"30m","timestamp":"rfc3161","timestamp-server":"http://timestamp.apple.com/ts01","tool":"auto","trust":null},"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null},"sidecar-hashes":false,"windows":{"command-env":[],"description":null,"identity":{"file":{"env":"WIN_CSC_LINK","password-env":"WIN_CSC_KEY_PASSWORD"}},"leave-signed-by":[],"patience":"10m","publisher":null,"revoked":[],"timestamp":"rfc3161","timestamp-servers":["http://timestamp.acs.microsoft.com","http://timestamp.digicert.com","http://timestamp.sectigo.com"],"timestamp-trust":null,"tool":"auto","trust":null,"url":null}}
             release: {"dir":"ROOT/release"}
             limits: {"step-timeout":"2h"}
-            test: {"layouts":[],"ready-line":null,"ready-timeout":"1m","window-title":null}
+            test: {"layouts":[],"platforms":[],"ready-line":null,"ready-timeout":"1m","window-title":null}
             tauri: {"cargo-binary":"plain","external-bin":[],"file":"ROOT/src-tauri/tauri.conf.json","frontend-dist":"ROOT/dist","identifier":"org.example.plain","main-binary":"plain","product-name":"Plain","updater-pubkey":null,"version":"1.2.3"}
             warnings: ["there is no packaging/dist.toml: conventions decide everything"]
         "#]],
