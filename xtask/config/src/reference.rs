@@ -161,6 +161,7 @@ rpm = true
 
 [release]
 dir = "dist"
+tag = "app-v{version}"
 
 [limits]
 step-timeout = "2h"

@@ -19,6 +19,7 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
             .map(drop)
             .map_err(|_| "a semantic version, such as `1.2.3`"),
         "python-version" => python_version(text).map(drop),
+        "tag" => tag(text),
         "inner-path" => inner_path(text),
         "glob" => glob(text),
         "file-glob" => file_glob(text),
@@ -107,6 +108,17 @@ pub(super) fn fingerprint(text: &str) -> Result<String, &'static str> {
         Ok(hex)
     } else {
         Err("an OpenPGP fingerprint: 40 hexadecimal digits (`gpg --list-secret-keys` prints it)")
+    }
+}
+
+/// The form of a tag, of what git allows in a name.
+fn tag(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+@".contains(c);
+    let named = text.replacen("{version}", "1", 1);
+    if named != text && named.chars().all(plain) && !named.starts_with(['-', '/']) {
+        Ok(())
+    } else {
+        Err("the form of a tag, such as `app-v{version}`")
     }
 }
 

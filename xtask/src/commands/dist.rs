@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use super::{
     INTERRUPTED, World,
     doctor::{self, Scope},
-    print, target,
+    print, target, version,
 };
 use crate::{
     cli::{Dist, OnTarget, Plan, Select, Signing},
@@ -70,21 +70,18 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     )]);
     events.add(Box::new(report::Recorder::new(&world.state(&target))));
     let command = resume_command(&wish, &target, world.global.config.as_deref());
-    let outcome = doctor::before(
-        world,
-        &target,
-        &events,
-        Scope {
-            fix: *setup,
-            ..Scope::default()
-        },
-    )
-    .and_then(|()| open(world, &wish, &target, events.clone(), hashes))
-    .and_then(|(session, release, _turn)| {
-        let outcome = release_from(&session, &release);
-        session.close();
-        outcome
-    });
+    let scope = Scope {
+        fix: *setup,
+        ..Scope::default()
+    };
+    let outcome = version::refuse_other_tag(world)
+        .and_then(|()| doctor::before(world, &target, &events, scope))
+        .and_then(|()| open(world, &wish, &target, events.clone(), hashes))
+        .and_then(|(session, release, _turn)| {
+            let outcome = release_from(&session, &release);
+            session.close();
+            outcome
+        });
     let (code, failure) = match outcome {
         Ok(()) => (ExitCode::SUCCESS, None),
         Err(error) if error.is::<Stopped>() => (ExitCode::SUCCESS, None),
@@ -154,6 +151,7 @@ impl Reporter for Collected {
 }
 
 fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCode> {
+    version::refuse_other_tag(world)?;
     let target = target(wish.on)?;
     let collected = std::sync::Arc::default();
     let mut reporters: Vec<Box<dyn Reporter>> =

@@ -9,6 +9,7 @@ mod sign;
 mod status;
 mod test;
 mod verify;
+mod version;
 
 pub(crate) use notarize::no_login;
 
@@ -186,6 +187,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Notarize(options) => notarize::notarize(&world, &options),
         Command::Freeze(options) => freeze::freeze(&world, &options),
         Command::Test(options) => test::test(&world, &options),
+        Command::Version(options) => version::version(&world, options.command.as_ref()),
         Command::Config => print(&format!(
             "{}\n",
             serde_json::to_string_pretty(&world.config()?)?
