@@ -26,6 +26,7 @@ use crate::{
         git::{self, Commit},
         minisign::{IS_ENCRYPTED, PublicKey, Signer},
     },
+    version::tag::{self, Tags},
 };
 
 /// Variables that hold secrets, under the names that the tools of this field use. No process
@@ -120,7 +121,12 @@ impl Release {
         probes: &Probes,
         secrets: Secrets,
     ) -> Result<Self> {
-        let commit = git::head(&config.root, probes)?;
+        let mut commit = git::head(&config.root, probes)?;
+        if commit.tag.is_some() {
+            let tags = Tags::new(git::tags(&config.root, probes)?);
+            let form = config.release.tag.as_deref();
+            commit.tag = tag::chosen(&config.product.version, form, &tags);
+        }
         let epoch = epoch(&commit)?;
         // All are masked, whether this run needs them or not.
         let configured = config.sign.secret_variables();

@@ -526,22 +526,29 @@ fn dist_refuses_another_tag() {
 
 #[test]
 fn plan_goes_on_where_a_tag_fits() {
-    let check = |tags: &[&str], tag: Option<&str>, ci: &[(&str, &str)]| {
+    // What it says of tags and versions.
+    let check = |tags: &[&str], tag: Option<&str>, ci: &[(&str, &str)], expected: Expect| {
         let repo = Repo::new();
+        repo.replace("src-tauri/tauri.windows.conf.json", "1.2.3", "1.2.2");
         if let Some(tag) = tag {
             let text = repo.read("packaging/dist.toml");
-            repo.write(
-                "packaging/dist.toml",
-                &format!("{text}[release]\ntag = '{tag}'\n"),
-            );
+            let text = format!("{text}[release]\ntag = '{tag}'\n");
+            repo.write("packaging/dist.toml", &text);
         }
         repo.commit();
         tags.iter().for_each(|tag| repo.git(&["tag", tag]));
-        let output = repo.output("plan --target linux --unsigned", ci);
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(!text.contains("tag"), "{tags:?}: {text}");
+        let output = repo.output("plan --target linux --unsigned --format json", ci);
+        let all = [output.stdout, output.stderr].concat();
+        let all = String::from_utf8(all).unwrap();
+        let notes = all
+            .lines()
+            .filter(|it| !it.starts_with("{\"at\"") || it.contains("another version"));
+        let notes = notes.map(|it| it.split_once("\"text\":").map_or(it, |it| it.1));
+        expected.assert_eq(&notes.map(|it| format!("{it}\n")).collect::<String>());
     };
-    check(&["nightly", "v1.2.2", "v1.2.3"], None, &[]);
+    check(&["nightly", "v1.2.2", "v1.2.3"], None, &[], expect![[r#"
+        "1 of 13 places says another version than 1.2.3, which a release would have: src-tauri/tauri.windows.conf.json:1 has 1.2.2; write one everywhere: `cargo xtask version set 1.2.3`; `cargo xtask version` shows all"}
+    "#]]);
     let branch = [("GITHUB_REF_TYPE", "branch"), ("GITHUB_REF_NAME", "v9.9.9")];
-    check(&["app-1.2.3", "v2.0.0"], Some("app-{version}"), &branch);
+    check(&["v2.0.0"], Some("app-{version}"), &branch, expect![[""]]);
 }

@@ -200,6 +200,17 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[test]
+    fn tags_say_the_version() {
+        let check = |text: &str, good: bool| assert_eq!(tag(text).is_ok(), good, "{text}");
+        check("v{version}", true);
+        check("desk/v{version}-rc", true);
+        check("v1.2.3", false);
+        check("{version}-{version}", false);
+        check("v {version}", false);
+        check("-{version}", false);
+    }
+
     /// Other tools know alternatives in braces; taken literally they would match no file, unnoticed.
     #[test]
     fn globs_are_those_of_gitignore() {

@@ -284,7 +284,8 @@ fn open(
         Signing { unsigned: true, .. } => SigningWish::Unsigned,
         _ => SigningWish::Any,
     };
-    let warnings = config.warnings.clone();
+    let mut warnings = config.warnings.clone();
+    warnings.extend(version::disagreement(world)?);
     let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
     release.freezing = wish.freezing;
     release.find_windows_signer(

@@ -44,6 +44,25 @@ pub(super) fn refuse_other_tag(world: &World) -> Result<()> {
     )
 }
 
+/// What is to be said of places that say another version, when something is built from a tag of the
+/// version. Elsewhere nobody is to be bothered, nor to wait for it.
+pub(super) fn disagreement(world: &World) -> Result<Option<String>> {
+    let config = world.config()?;
+    let tags = Tags::new(git::tags(&config.root, &world.probes())?);
+    if !tag::is_released(
+        &config.product.version,
+        config.release.tag.as_deref(),
+        &tags,
+    ) {
+        return Ok(None);
+    }
+    let outcome = places::find(&config).and_then(|it| agreed(&it));
+    Ok(outcome.err().map(|it| {
+        let text = format!("{it:#}").replace("\nhint: ", "; ");
+        format!("{text}; `cargo xtask version` shows all")
+    }))
+}
+
 fn show(world: &World, found: &Found) -> Result<ExitCode> {
     let warning = bump::msi_problem(
         &world.config()?,
@@ -83,12 +102,12 @@ fn agreed(found: &Found) -> Result<()> {
     };
     let (count, all) = (others.len(), found.places.len());
     let says = if count == 1 {
-        "place says"
+        "says"
     } else {
-        "places say"
+        "say"
     };
     bail!(
-        "{count} of {all} {says} another version than {version}, which a release would have: {} has \
+        "{count} of {all} places {says} another version than {version}, which a release would have: {} has \
          {}\n\
          hint: write one everywhere: `cargo xtask version set {version}`",
         first.at(),

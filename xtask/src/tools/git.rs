@@ -19,7 +19,7 @@ use crate::engine::{
 pub struct Commit {
     /// 40 hexadecimal digits; none outside of a git repository or before the first commit.
     pub id: Option<String>,
-    /// The tag on it; the first in git's order if there are several.
+    /// A tag on it; the first in git's order if there are several.
     pub tag: Option<String>,
     /// When it was committed, seconds since 1970.
     pub time: Option<i64>,

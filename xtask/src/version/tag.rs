@@ -38,8 +38,7 @@ impl Tags {
 /// # Errors
 /// None of the tags fits: which, and what to type.
 pub fn check(version: &Version, form: Option<&str>, tags: &Tags) -> Result<()> {
-    let own = form.map(|it| [it]);
-    let forms = own.as_ref().map_or(&FORMS[..], |it| &it[..]);
+    let forms = forms(form);
     let right = forms[0].replace(VERSION, &version.to_string());
     let said = |tag: &str| forms.iter().find_map(|form| stated(tag, form));
     if let Some(tag) = &tags.of_ci {
@@ -70,6 +69,31 @@ pub fn check(version: &Version, form: Option<&str>, tags: &Tags) -> Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// Whether one of the tags says this version.
+pub fn is_released(version: &Version, form: Option<&str>, tags: &Tags) -> bool {
+    let tag = chosen(version, form, tags);
+    let forms = forms(form);
+    let said = |tag: String| forms.iter().find_map(|it| stated(&tag, it));
+    tag.and_then(said).is_some_and(|it| it == *version)
+}
+
+/// The tag that a release of this version is made from: the one that says it, if there is one.
+pub fn chosen(version: &Version, form: Option<&str>, tags: &Tags) -> Option<String> {
+    let forms = forms(form);
+    let fits = |tag: &&String| {
+        forms
+            .iter()
+            .any(|it| stated(tag, it).as_ref() == Some(version))
+    };
+    let all = || tags.of_ci.iter().chain(&tags.of_commit);
+    all().find(fits).or_else(|| all().next()).cloned()
+}
+
+/// The forms that count.
+fn forms(form: Option<&str>) -> Vec<&str> {
+    form.map_or_else(|| FORMS.to_vec(), |it| vec![it])
 }
 
 /// The version that a tag of this form says.
@@ -116,6 +140,21 @@ mod tests {
         check(&["nightly", "1.3.0"], &refused("1.3.0"));
         check(&["v1.2.3-beta.1"], &refused("v1.2.3-beta.1"));
         check(&["v1.2.3+7"], &refused("v1.2.3+7"));
+    }
+
+    #[test]
+    fn of_several_tags_the_release_names_the_one_that_fits() {
+        let check = |form, tags: &[&str], expected: Option<&str>| {
+            let of_commit = tags.iter().map(|&it| it.to_owned()).collect();
+            let of_ci = None;
+            let tags = Tags { of_commit, of_ci };
+            let found = chosen(&Version::new(1, 2, 3), form, &tags);
+            assert_eq!(found.as_deref(), expected);
+        };
+        check(None, &["nightly", "v1.2.3"], Some("v1.2.3"));
+        check(Some("a{version}"), &["v1.2.3", "a1.2.3"], Some("a1.2.3"));
+        check(None, &["nightly", "other"], Some("nightly"));
+        check(None, &[], None);
     }
 
     #[test]

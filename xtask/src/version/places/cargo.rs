@@ -32,7 +32,10 @@ pub(super) fn look(look: &mut Look<'_>) -> Result<()> {
     let inherits = packages.iter().any(|it| it.file == manifest && it.inherits);
     if inherits {
         let keys = ["workspace", "package", "version"];
-        look.place(&root.join("Cargo.toml"), &keys, Form::Semver, None)?;
+        if !look.place(&root.join("Cargo.toml"), &keys, Form::Semver, None)? {
+            let text = "its version is that of a workspace which is not in this repository";
+            look.remark(&manifest, None, text);
+        }
         let all = packages.iter().filter(|it| it.inherits);
         names.extend(all.map(|it| it.name.clone()));
     } else if !look.place(&manifest, &["package", "version"], Form::Semver, None)? {

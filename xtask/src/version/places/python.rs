@@ -26,7 +26,14 @@ pub(super) fn look(look: &mut Look<'_>) -> Result<()> {
 fn project(look: &mut Look<'_>, dir: &Path, file: &Path) -> Result<()> {
     let source = look.read(file, Syntax::Toml)?;
     let mut stated = look.place(file, &["project", "version"], Form::Pep440, None)?;
-    stated |= look.place(file, &["tool", "poetry", "version"], Form::Pep440, None)?;
+    let computed = ["tool", "poetry-dynamic-versioning", "enable"];
+    if source.text_of(&computed) == Some("true") {
+        let text = "dynamic: poetry-dynamic-versioning computes it";
+        look.remark(file, None, text);
+        stated = true;
+    } else {
+        stated |= look.place(file, &["tool", "poetry", "version"], Form::Pep440, None)?;
+    }
     let dynamic = source
         .under(&["project", "dynamic"])
         .find(|it| it.text == "version");
