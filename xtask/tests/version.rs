@@ -546,9 +546,14 @@ fn plan_goes_on_where_a_tag_fits() {
         let notes = notes.map(|it| it.split_once("\"text\":").map_or(it, |it| it.1));
         expected.assert_eq(&notes.map(|it| format!("{it}\n")).collect::<String>());
     };
-    check(&["nightly", "v1.2.2", "v1.2.3"], None, &[], expect![[r#"
+    check(
+        &["nightly", "v1.2.2", "v1.2.3"],
+        None,
+        &[],
+        expect![[r#"
         "1 of 13 places says another version than 1.2.3, which a release would have: src-tauri/tauri.windows.conf.json:1 has 1.2.2; write one everywhere: `cargo xtask version set 1.2.3`; `cargo xtask version` shows all"}
-    "#]]);
+    "#]],
+    );
     let branch = [("GITHUB_REF_TYPE", "branch"), ("GITHUB_REF_NAME", "v9.9.9")];
     check(&["v2.0.0"], Some("app-{version}"), &branch, expect![[""]]);
 }

@@ -101,11 +101,7 @@ fn agreed(found: &Found) -> Result<()> {
         return Ok(());
     };
     let (count, all) = (others.len(), found.places.len());
-    let says = if count == 1 {
-        "says"
-    } else {
-        "say"
-    };
+    let says = if count == 1 { "says" } else { "say" };
     bail!(
         "{count} of {all} places {says} another version than {version}, which a release would have: {} has \
          {}\n\

@@ -70,8 +70,14 @@ fn changed(source: &Source, places: &[&Place], version: &Version) -> Result<Stri
 /// Holds a new text against the old one: every place says the version, and nothing else differs.
 fn check(source: &Source, text: &str, places: &[&Place], version: &Version) -> Result<()> {
     let new = Source::parse(text.to_owned(), source.syntax)?;
+    let keys = |it: &Source| {
+        it.leaves
+            .iter()
+            .map(|it| it.keys.clone())
+            .collect::<Vec<_>>()
+    };
     ensure!(
-        new.leaves.len() == source.leaves.len(),
+        keys(&new) == keys(source),
         "the new text would have other keys"
     );
     for (old, new) in source.leaves.iter().zip(&new.leaves) {
@@ -81,7 +87,7 @@ fn check(source: &Source, text: &str, places: &[&Place], version: &Version) -> R
             None => old.text.clone(),
         };
         ensure!(
-            new.keys == old.keys && new.text == expected,
+            new.text == expected,
             "`{}` would become {:?} instead of {expected:?}",
             old.keys.join("."),
             new.text
@@ -148,5 +154,72 @@ fn line(text: &mut String, sign: char, line: &str) {
     text.push_str(line);
     if !line.ends_with('\n') {
         text.push_str("\n\\ No newline at end of file\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, ops::Range, rc::Rc};
+
+    use super::*;
+    use crate::version::{leaf::Syntax, places::Form};
+
+    /// A file in which the version stands at these bytes, as far as anybody knows.
+    fn found(text: &str, span: Range<usize>) -> Found {
+        let path = PathBuf::from("/a.json");
+        let source = Source::parse(text.to_owned(), Syntax::Json).unwrap();
+        Found {
+            version: Version::new(1, 0, 0),
+            places: vec![Place {
+                file: "a.json".to_owned(),
+                line: 1,
+                key: "version".to_owned(),
+                text: "1.0.0".to_owned(),
+                form: Form::Semver,
+                path: path.clone(),
+                span,
+            }],
+            remarks: Vec::new(),
+            wix_version: None,
+            files: BTreeMap::from([(path, Rc::new(source))]),
+        }
+    }
+
+    /// A mistake in the reading of a file must not become one in the file.
+    #[test]
+    fn a_text_that_differs_in_more_is_refused() {
+        let text = r#"{"version": "1.0.0", "other": "1.0.0"}"#;
+        let check = |span, expected: Result<&str, &str>| {
+            let changes = changes(&found(text, span), &Version::new(2, 0, 0));
+            let outcome = changes.map_err(|it| it.root_cause().to_string());
+            let after = outcome.map(|it| it[0].after.clone());
+            assert_eq!(after.as_deref().map_err(String::as_str), expected, "{text}");
+        };
+        check(12..19, Ok(r#"{"version": "2.0.0", "other": "1.0.0"}"#));
+        check(12..18, Err("line 1: Unexpected token"));
+        check(1..10, Err("the new text would have other keys"));
+        check(12..37, Err("the new text would have other keys"));
+    }
+
+    #[test]
+    fn differences_that_are_near_are_shown_together() {
+        let lines = |changed: &[usize]| {
+            let line = |it: usize| match changed.contains(&it) {
+                true => format!("{it} new\n"),
+                false => format!("{it}\n"),
+            };
+            (1..=20).map(line).collect::<String>()
+        };
+        let change = Change {
+            path: PathBuf::new(),
+            file: "a".to_owned(),
+            before: lines(&[]) + "end",
+            after: lines(&[2, 8, 16]) + "END",
+        };
+        let diff = diff(&[change]);
+        let heads: Vec<&str> = diff.lines().filter(|it| it.starts_with('@')).collect();
+        assert_eq!(heads, ["@@ -1,11 +1,11 @@", "@@ -13,9 +13,9 @@"]);
+        let end = "-end\n\\ No newline at end of file\n+END\n\\ No newline at end of file\n";
+        assert!(diff.ends_with(end), "{diff}");
     }
 }
