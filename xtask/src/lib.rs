@@ -17,5 +17,6 @@ pub mod steps;
 pub mod target;
 pub mod tools;
 pub mod verify;
+pub mod version;
 
 pub use {xtask_config as config, xtask_engine as engine, xtask_report as report};

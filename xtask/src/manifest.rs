@@ -105,7 +105,7 @@ pub struct Product {
 pub struct Source {
     /// The full hash of the commit; `none` outside a repository.
     pub commit: String,
-    /// The tag on that commit, if there is one.
+    /// The tag on that commit, if there is one; of several the one that says the version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// Whether files differed from the commit, so that the commit does not reproduce the release.

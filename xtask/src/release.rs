@@ -27,6 +27,7 @@ use crate::{
         minisign::{IS_ENCRYPTED, PublicKey, Signer},
         tauri,
     },
+    version::tag::{self, Tags},
 };
 
 /// Variables that hold secrets, under the names that the tools of this field use. No process
@@ -122,7 +123,12 @@ impl Release {
         probes: &Probes,
         secrets: Secrets,
     ) -> Result<Self> {
-        let commit = git::head(&config.root, probes)?;
+        let mut commit = git::head(&config.root, probes)?;
+        if commit.tag.is_some() {
+            let tags = Tags::new(git::tags(&config.root, probes)?);
+            let form = config.release.tag.as_deref();
+            commit.tag = tag::chosen(&config.product.version, form, &tags);
+        }
         let epoch = epoch(&commit)?;
         // All are masked, whether this run needs them or not.
         let configured = config.sign.secret_variables();

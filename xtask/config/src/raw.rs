@@ -269,6 +269,10 @@ pub(super) struct Release {
     /// `<version>/<target>` in it.
     #[cfg_attr(test, schemars(extend("x-form" = "inner-path", "x-default" = "`dist`, or `release` if the frontend is built into `dist`")))]
     pub dir: Option<String>,
+    /// What a tag of a release looks like, with `{version}` where the version stands. `dist` refuses
+    /// a tag of this form that says another version; other tags say nothing about it.
+    #[cfg_attr(test, schemars(extend("x-form" = "tag", "x-default" = "`v{version}` and `{version}`")))]
+    pub tag: Option<String>,
 }
 
 /// See [`Dist::limits`].

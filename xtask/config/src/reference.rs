@@ -162,6 +162,7 @@ rpm = true
 
 [release]
 dir = "dist"
+tag = "app-v{version}"
 
 [limits]
 step-timeout = "2h"

@@ -167,7 +167,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
     let product = product(cx, dist.product, &host);
     let frontend = web::frontend(cx, dist.frontend, &host, &app_dir)?;
     let cli = web::cli(cx, dist.bundle.cli.clone(), frontend.as_ref(), &app_dir);
-    let release = release(cx, dist.release.dir.as_deref(), frontend.as_ref());
+    let release = release(cx, dist.release, frontend.as_ref());
     let sidecars = sidecars?;
     external(cx, &host, &sidecars);
     Some(Config {
@@ -309,9 +309,10 @@ fn archive(cx: &mut Resolver<'_>, raw: raw::Archive) -> Option<Option<Archive>> 
 /// The folder of releases, apart from the frontend's output, which builds empty.
 fn release(
     cx: &mut Resolver<'_>,
-    given: Option<&str>,
+    raw: raw::Release,
     frontend: Option<&Frontend>,
 ) -> Option<ReleaseDir> {
+    let (given, tag) = (raw.dir.as_deref(), raw.tag);
     let overlaps = |dir: &Path| {
         frontend.is_some_and(|web| dir.starts_with(&web.out) || web.out.starts_with(dir))
     };
@@ -319,6 +320,7 @@ fn release(
     match given {
         None if overlaps(&dir) => Some(ReleaseDir {
             dir: cx.path("release"),
+            tag,
         }),
         Some(given) if overlaps(&dir) => {
             let message = format!("the frontend is built into `{given}` too");
@@ -329,7 +331,7 @@ fn release(
             );
             None
         }
-        _ => Some(ReleaseDir { dir }),
+        _ => Some(ReleaseDir { dir, tag }),
     }
 }
 

@@ -355,6 +355,8 @@ pub struct Archive {
 pub struct ReleaseDir {
     /// A release is the folder `<version>/<target>` in here.
     pub dir: PathBuf,
+    /// The form of its tag, with `{version}`; `None` takes the usual ones.
+    pub tag: Option<String>,
 }
 
 /// How long things may take.

@@ -19,6 +19,7 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
             .map(drop)
             .map_err(|_| "a semantic version, such as `1.2.3`"),
         "python-version" => python_version(text).map(drop),
+        "tag" => tag(text),
         "inner-path" => inner_path(text),
         "glob" => glob(text),
         "file-glob" => file_glob(text),
@@ -110,6 +111,17 @@ pub(super) fn fingerprint(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// The form of a tag, of what git allows in a name.
+fn tag(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+@".contains(c);
+    let named = text.replacen("{version}", "1", 1);
+    if named != text && named.chars().all(plain) && !named.starts_with(['-', '/']) {
+        Ok(())
+    } else {
+        Err("the form of a tag, such as `app-v{version}`")
+    }
+}
+
 /// A relative path that stays inside the folder it is relative to.
 fn inner_path(text: &str) -> Result<(), &'static str> {
     let inside = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
@@ -187,6 +199,17 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_say_the_version() {
+        let check = |text: &str, good: bool| assert_eq!(tag(text).is_ok(), good, "{text}");
+        check("v{version}", true);
+        check("desk/v{version}-rc", true);
+        check("v1.2.3", false);
+        check("{version}-{version}", false);
+        check("v {version}", false);
+        check("-{version}", false);
+    }
 
     /// Other tools know alternatives in braces; taken literally they would match no file, unnoticed.
     #[test]

@@ -9,6 +9,7 @@ use super::{
     doctor::{self, Scope},
     print,
     targets::{self, Ended},
+    version,
 };
 use crate::{
     cli::{Dist, OnTarget, Plan, Select, Signing},
@@ -76,21 +77,18 @@ fn dist_for(world: &World, options: &Dist, on: &OnTarget, target: &Target) -> Re
     )]);
     events.add(Box::new(report::Recorder::new(&world.state(target))));
     let command = resume_command(&wish, target, world.global.config.as_deref());
-    let outcome = doctor::before(
-        world,
-        target,
-        &events,
-        Scope {
-            fix: *setup,
-            ..Scope::default()
-        },
-    )
-    .and_then(|()| open(world, &wish, target, events.clone(), hashes))
-    .and_then(|(session, release, _turn)| {
-        let outcome = release_from(&session, &release);
-        session.close();
-        outcome
-    });
+    let scope = Scope {
+        fix: *setup,
+        ..Scope::default()
+    };
+    let outcome = version::refuse_other_tag(world)
+        .and_then(|()| doctor::before(world, target, &events, scope))
+        .and_then(|()| open(world, &wish, target, events.clone(), hashes))
+        .and_then(|(session, release, _turn)| {
+            let outcome = release_from(&session, &release);
+            session.close();
+            outcome
+        });
     let (code, failure) = match outcome {
         Ok(()) => (0, None),
         Err(error) if error.is::<Stopped>() => (0, None),
@@ -152,6 +150,7 @@ impl Reporter for Collected {
 }
 
 fn show_plan(world: &World, wish: &Wish, target: &Target, explain: Option<&str>) -> Result<Ended> {
+    version::refuse_other_tag(world)?;
     let collected = std::sync::Arc::default();
     let mut reporters: Vec<Box<dyn Reporter>> =
         vec![Box::new(Collected(std::sync::Arc::clone(&collected)))];
@@ -282,7 +281,8 @@ fn open(
         Signing { unsigned: true, .. } => SigningWish::Unsigned,
         _ => SigningWish::Any,
     };
-    let warnings = config.warnings.clone();
+    let mut warnings = config.warnings.clone();
+    warnings.extend(version::disagreement(world)?);
     let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
     release.freezing = wish.freezing;
     release.find_windows_signer(

@@ -10,6 +10,7 @@ mod status;
 mod targets;
 mod test;
 mod verify;
+mod version;
 
 pub(crate) use notarize::no_login;
 
@@ -199,6 +200,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Notarize(options) => notarize::notarize(&world, &options),
         Command::Freeze(options) => freeze::freeze(&world, &options),
         Command::Test(options) => test::test(&world, &options),
+        Command::Version(options) => version::version(&world, options.command.as_ref()),
         Command::Config => print(&format!(
             "{}\n",
             serde_json::to_string_pretty(&world.config()?)?

@@ -379,7 +379,7 @@ impl Look<'_> {
         launched.wait(GRACE)?;
         launched.kill_group();
         let reported = judge::reported_version(launched.printed());
-        if let Some(reported) = reported.filter(|it| it != version) {
+        if let Some(reported) = reported.filter(|it| !crate::version::reports(it, version)) {
             bail!("{what} reports version {reported}, but the release is {version}");
         }
         Ok(())
