@@ -167,7 +167,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
     let product = product(cx, dist.product, &host);
     let frontend = web::frontend(cx, dist.frontend, &host, &app_dir)?;
     let cli = web::cli(cx, dist.bundle.cli.clone(), frontend.as_ref(), &app_dir);
-    let release = release(cx, dist.release.dir.as_deref(), frontend.as_ref());
+    let release = release(cx, dist.release, frontend.as_ref());
     let sidecars = sidecars?;
     external(cx, &host, &sidecars);
     Some(Config {
@@ -181,6 +181,9 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
         archive: archive?,
         sign: sign?,
         release: release?,
+        updater: Updater {
+            url: dist.updater.url,
+        },
         limits: Limits {
             step_timeout: cx.duration(&dist.limits.step_timeout),
         },
@@ -308,9 +311,14 @@ fn archive(cx: &mut Resolver<'_>, raw: raw::Archive) -> Option<Option<Archive>> 
 /// The folder of releases, apart from the frontend's output, which builds empty.
 fn release(
     cx: &mut Resolver<'_>,
-    given: Option<&str>,
+    raw: raw::Release,
     frontend: Option<&Frontend>,
 ) -> Option<ReleaseDir> {
+    let raw::Release {
+        dir: given,
+        targets,
+    } = raw;
+    let given = given.as_deref();
     let overlaps = |dir: &Path| {
         frontend.is_some_and(|web| dir.starts_with(&web.out) || web.out.starts_with(dir))
     };
@@ -318,6 +326,7 @@ fn release(
     match given {
         None if overlaps(&dir) => Some(ReleaseDir {
             dir: cx.path("release"),
+            targets,
         }),
         Some(given) if overlaps(&dir) => {
             let message = format!("the frontend is built into `{given}` too");
@@ -328,7 +337,7 @@ fn release(
             );
             None
         }
-        _ => Some(ReleaseDir { dir }),
+        _ => Some(ReleaseDir { dir, targets }),
     }
 }
 
