@@ -85,7 +85,10 @@ pub fn import(
     fs::create_dir_all(&lists)?;
     for list in &index.lists {
         let name = format!("{}.v1", list.digest);
-        fs::rename(unpacked.path().join("inputs").join(&name), lists.join(name))?;
+        // The name says what is in it: what is here is the same, and was not carried.
+        if !lists.join(&name).exists() {
+            fs::rename(unpacked.path().join("inputs").join(&name), lists.join(name))?;
+        }
     }
     // A crash before this leaves other files under the old records: those steps run again.
     if !records.is_empty() {
@@ -152,10 +155,11 @@ fn unpack(file: &Path, owner: &Owner, any_commit: bool, into: &Path) -> Result<I
         let entry = entries.next().context("it ends too early")??;
         let header = entry.header();
         ensure!(
-            header.entry_type().is_file() && *entry.path_bytes() == *name.as_bytes(),
+            *entry.path_bytes() == *name.as_bytes(),
             "where {name} should be, it has `{}`",
             String::from_utf8_lossy(&entry.path_bytes()).escape_debug()
         );
+        ensure!(header.entry_type().is_file(), "its entry {name} is no file");
         Ok(entry)
     };
     let first = next(NAME)?;
@@ -175,6 +179,7 @@ fn unpack(file: &Path, owner: &Owner, any_commit: bool, into: &Path) -> Result<I
         write(data, entry, into)?;
     }
     ensure!(entries.next().is_none(), "it has more in it than it says");
+    refuse_more(tar.into_inner())?;
     for record in &index.records {
         let folder = into.join(stage(&record.step));
         fs::create_dir_all(&folder)?;
@@ -192,6 +197,16 @@ fn unpack(file: &Path, owner: &Owner, any_commit: bool, into: &Path) -> Result<I
         );
     }
     Ok(index)
+}
+
+/// Reads to the end, past the padding of the form: only then are all checksums compared.
+fn refuse_more(rest: impl Read) -> Result<()> {
+    const PADDING: u64 = 1 << 20;
+    let mut padding = Vec::new();
+    rest.take(PADDING + 1).read_to_end(&mut padding)?;
+    let empty = padding.len() as u64 <= PADDING && padding.iter().all(|it| *it == 0);
+    ensure!(empty, "it has more in it than it says");
+    Ok(())
 }
 
 fn read_index(mut entry: impl Read) -> Result<Index> {

@@ -190,7 +190,11 @@ fn check_record(record: &Record) -> Result<()> {
     let mut paths = BTreeSet::new();
     for artifact in &record.artifacts {
         let path = &artifact.path;
-        check_path(path).with_context(|| format!("`{}`", path.escape_debug()))?;
+        ensure!(
+            check_path(path).is_ok(),
+            "`{}` is no path inside of its folder",
+            path.escape_debug()
+        );
         let lower = path.to_lowercase();
         let above = lower.match_indices('/').map(|(at, _)| &lower[..at]);
         for folder in above {
@@ -205,19 +209,17 @@ fn check_record(record: &Record) -> Result<()> {
     Ok(())
 }
 
-/// A link that stays in its step's folder.
+/// A link that stays in its step's folder, also if it leads through other links: it goes up first, in
+/// folders that are none, and then only down.
 fn check_link(path: &str, target: &str) -> Result<()> {
     let portable = !target.contains(|c: char| c.is_control() || matches!(c, '\\' | ':'));
-    let mut depth = path.matches('/').count();
-    let mut inside = portable && !target.is_empty() && !target.starts_with('/');
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if depth == 0 => inside = false,
-            ".." => depth -= 1,
-            _ => depth += 1,
-        }
-    }
+    let up = target.split('/').take_while(|it| *it == "..").count();
+    let down = target.split('/').skip(up);
+    let inside = portable
+        && !target.is_empty()
+        && up <= path.matches('/').count()
+        && down.into_iter().all(|it| it != "..")
+        && !target.starts_with('/');
     ensure!(
         inside,
         "the link `{path}` leads out of its folder, to `{}`",
