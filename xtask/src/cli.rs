@@ -1,8 +1,12 @@
 //! The command line: types for clap, and nothing else.
 
+mod machines;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use machines::*;
 
 use crate::{
     config::Freezer,
@@ -63,6 +67,11 @@ pub enum Command {
     Clean(Clean),
     /// Check every hash, size and signature of a release, or the signatures of files; offline
     Verify(Verify),
+    /// Join the releases of several machines into one, with one manifest and the updater's latest.json
+    Merge(Merge),
+    /// Carry finished steps from one machine to another
+    #[command(subcommand)]
+    State(State),
     /// Have Apple check what is signed for macOS, and follow what was submitted
     #[command(subcommand)]
     Notarize(Notarize),
@@ -80,7 +89,7 @@ pub enum Command {
     /// Show the configuration with every default filled in, as JSON
     Config,
     /// Print the JSON schema of manifest.json
-    Schema,
+    Schema(Schema),
 }
 
 /// Which target a command is about.

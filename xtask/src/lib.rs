@@ -5,10 +5,12 @@
 //! commands through [`engine`]; [`report`] only reads [`engine::event`].
 
 pub mod binary;
+pub mod carry;
 pub mod cli;
 pub mod commands;
 pub mod freeze;
 pub mod manifest;
+pub mod merge;
 pub mod pipeline;
 pub mod preflight;
 pub mod release;

@@ -5,6 +5,7 @@
 //! [`MANIFEST_SCHEMA`], since reading is strict: an unknown field could be the one that matters.
 
 mod artifact;
+mod merged;
 mod record;
 mod sums;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     artifact::{Artifact, ArtifactKind, Content, SignatureKind, SignatureRef},
+    merged::{Document, LATEST_NAME, MERGED, MERGED_SCHEMA, Merged, Part, Updater},
     record::{Command, Fallback, Inputs, Layout, Sidecar, Step, StepStatus},
     sums::{Sums, is_sha256},
 };

@@ -224,6 +224,14 @@ impl Target {
         self.triple.split('-').next().unwrap_or_default()
     }
 
+    /// The processor as Tauri's bundler has it in the names of disk images.
+    pub fn bundle_arch(&self) -> &str {
+        match self.arch() {
+            "x86_64" => "x64",
+            arch => arch,
+        }
+    }
+
     /// The file name of an executable.
     pub fn exe(&self, name: &str) -> String {
         match self.os {

@@ -38,6 +38,8 @@ pub(super) struct Dist {
     pub sign: Sign,
     /// Where releases go.
     pub release: Release,
+    /// Where installed apps find a new version: what `merge` writes into `latest.json`.
+    pub updater: Updater,
     /// How long things may take.
     pub limits: Limits,
     /// How `cargo xtask test` knows that the installed app works.
@@ -273,6 +275,21 @@ pub(super) struct Release {
     /// a tag of this form that says another version; other tags say nothing about it.
     #[cfg_attr(test, schemars(extend("x-form" = "tag", "x-default" = "`v{version}` and `{version}`")))]
     pub tag: Option<String>,
+    /// The targets of a complete release, which `merge` wants: `linux`, `windows`, `macos`, or Rust
+    /// target triples. One that has no architecture stands for the one that was built.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-form" = "target", "x-default" = "none: `merge` must be told, with `--expect`")))]
+    pub targets: Vec<String>,
+}
+
+/// See [`Dist::updater`].
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Updater {
+    /// Where a file of the release can be downloaded once it is published; `{version}` and `{file}`
+    /// stand for themselves.
+    #[cfg_attr(test, schemars(extend("x-form" = "download-url", "x-default" = "none: there is no `latest.json`")))]
+    pub url: Option<String>,
 }
 
 /// See [`Dist::limits`].

@@ -163,6 +163,10 @@ rpm = true
 [release]
 dir = "dist"
 tag = "app-v{version}"
+targets = ["linux", "windows", "macos", "x86_64-apple-darwin"]
+
+[updater]
+url = "https://github.com/example/tonelens/releases/download/v{version}/{file}"
 
 [limits]
 step-timeout = "2h"

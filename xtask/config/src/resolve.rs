@@ -181,6 +181,9 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
         archive: archive?,
         sign: sign?,
         release: release?,
+        updater: Updater {
+            url: dist.updater.url,
+        },
         limits: Limits {
             step_timeout: cx.duration(&dist.limits.step_timeout),
         },
@@ -312,7 +315,12 @@ fn release(
     raw: raw::Release,
     frontend: Option<&Frontend>,
 ) -> Option<ReleaseDir> {
-    let (given, tag) = (raw.dir.as_deref(), raw.tag);
+    let raw::Release {
+        dir: given,
+        tag,
+        targets,
+    } = raw;
+    let given = given.as_deref();
     let overlaps = |dir: &Path| {
         frontend.is_some_and(|web| dir.starts_with(&web.out) || web.out.starts_with(dir))
     };
@@ -321,6 +329,7 @@ fn release(
         None if overlaps(&dir) => Some(ReleaseDir {
             dir: cx.path("release"),
             tag,
+            targets,
         }),
         Some(given) if overlaps(&dir) => {
             let message = format!("the frontend is built into `{given}` too");
@@ -331,7 +340,7 @@ fn release(
             );
             None
         }
-        _ => Some(ReleaseDir { dir, tag }),
+        _ => Some(ReleaseDir { dir, tag, targets }),
     }
 }
 

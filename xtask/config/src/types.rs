@@ -36,6 +36,8 @@ pub struct Config {
     pub sign: Sign,
     /// Where releases go.
     pub release: ReleaseDir,
+    /// Where installed apps find a new version.
+    pub updater: Updater,
     /// How long things may take.
     pub limits: Limits,
     /// How the tests know that the installed app works.
@@ -357,6 +359,16 @@ pub struct ReleaseDir {
     pub dir: PathBuf,
     /// The form of its tag, with `{version}`; `None` takes the usual ones.
     pub tag: Option<String>,
+    /// The targets of a complete release, by friendly name or triple; empty if nobody said.
+    pub targets: Vec<String>,
+}
+
+/// Where installed apps find a new version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Updater {
+    /// Of a published file, with `{version}` and `{file}` in it; without it there is no `latest.json`.
+    pub url: Option<String>,
 }
 
 /// How long things may take.

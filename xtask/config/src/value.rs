@@ -29,6 +29,8 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
         "fingerprint" => fingerprint(text).map(drop),
         "thumbprint" => thumbprint(text).map(drop),
         "url" => url(text),
+        "download-url" => download_url(text),
+        "target" => target(text),
         _ => Ok(()),
     }
 }
@@ -97,6 +99,34 @@ fn url(text: &str) -> Result<(), &'static str> {
     match rest {
         Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(()),
         _ => Err("an address that begins with `http://` or `https://`"),
+    }
+}
+
+/// Where each file of a release can be downloaded: a pattern.
+fn download_url(text: &str) -> Result<(), &'static str> {
+    const FORM: &str = "an address that begins with `https://` and has `{file}` in it; \
+                        `{version}` may stand there, too";
+    // Tauri's updater refuses others, and without the file's name all would be one.
+    let rest = text.strip_prefix("https://").ok_or(FORM)?;
+    let plain = rest.replace("{version}", "").replace("{file}", "");
+    let odd = |c: char| c.is_whitespace() || "{}<>\"\\^`|".contains(c);
+    match rest.contains("{file}") && !rest.starts_with(['/', '{']) && !plain.contains(odd) {
+        true => Ok(()),
+        false => Err(FORM),
+    }
+}
+
+/// What is shipped for.
+fn target(text: &str) -> Result<(), &'static str> {
+    let plain = |part: &str| {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        !part.is_empty() && part.chars().all(known)
+    };
+    let parts: Vec<&str> = text.split('-').collect();
+    let triple = (3..=4).contains(&parts.len()) && parts.iter().all(|it| plain(it));
+    match ["linux", "windows", "macos"].contains(&text) || triple {
+        true => Ok(()),
+        false => Err("`linux`, `windows`, `macos` or a Rust target triple"),
     }
 }
 
@@ -209,6 +239,36 @@ mod tests {
         check("{version}-{version}", false);
         check("v {version}", false);
         check("-{version}", false);
+    }
+
+    #[test]
+    fn targets_and_addresses() {
+        let check = |form: &str, text: &str, good: bool| {
+            assert_eq!(super::check(form, text).is_ok(), good, "{form} {text}");
+        };
+        for good in ["linux", "aarch64-apple-darwin", "x86_64-unknown-linux-gnu"] {
+            check("target", good, true);
+        }
+        for bad in [
+            "",
+            "Linux",
+            "linux-x86_64",
+            "x86_64-pc-windows-",
+            "../a-b-c",
+        ] {
+            check("target", bad, false);
+        }
+        check("download-url", "https://example.org/{version}/{file}", true);
+        check("download-url", "https://example.org/get?name={file}", true);
+        for bad in [
+            "http://example.org/{file}",
+            "https://example.org/{version}/",
+            "https://example.org/{target}/{file}",
+            "https:///{file}",
+            "https://example.org/a b/{file}",
+        ] {
+            check("download-url", bad, false);
+        }
     }
 
     /// Other tools know alternatives in braces; taken literally they would match no file, unnoticed.

@@ -220,7 +220,11 @@ impl Session {
     fn stale(&self, record: &Record, taken: &Taken, version: u32) -> Result<Option<String>> {
         if record.version != version || record.fingerprint != taken.fingerprint {
             let changes = taken.changes_since(&record.fingerprint, &self.lists());
-            return Ok(Some(fingerprint::summary(&changes)));
+            let why = fingerprint::summary(&changes);
+            return Ok(Some(match record.imported() {
+                Some(from) => format!("imported from {from}: {why}"),
+                None => why,
+            }));
         }
         artifact::damage(&self.stage(&record.step), &record.artifacts, &self.cache)
     }

@@ -4,8 +4,10 @@ mod clean;
 mod dist;
 mod doctor;
 mod freeze;
+mod merge;
 mod notarize;
 mod sign;
+mod state;
 mod status;
 mod targets;
 mod test;
@@ -205,7 +207,12 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
             "{}\n",
             serde_json::to_string_pretty(&world.config()?)?
         )),
-        Command::Schema => print(manifest::SCHEMA),
+        Command::State(command) => state::state(&world, &command),
+        Command::Merge(options) => merge::merge(&world, &options),
+        Command::Schema(options) => print(match options.merged {
+            false => manifest::SCHEMA,
+            true => manifest::MERGED_SCHEMA,
+        }),
     }
 }
 

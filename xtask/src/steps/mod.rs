@@ -8,6 +8,7 @@ pub(crate) mod apple;
 pub mod archive;
 mod authenticode;
 pub mod bundle;
+pub(crate) mod checksums;
 pub mod frontend;
 pub mod notarize;
 pub mod seal;
@@ -121,7 +122,7 @@ fn link(target: &Path, at: &Path) -> Result<()> {
 }
 
 /// Fixes a file's modification time.
-fn set_time(path: &Path, epoch: i64) -> Result<()> {
+pub(crate) fn set_time(path: &Path, epoch: i64) -> Result<()> {
     let time =
         std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch.try_into().unwrap_or(0));
     let file = fs_err::OpenOptions::new().append(true).open(path)?;

@@ -11,26 +11,23 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    archive::Packed,
-    set_time,
-    sidecar::Frozen,
-    sidecars::Sidecars,
-    sign_installers::{Signed, sign},
+    archive::Packed, checksums, set_time, sidecar::Frozen, sidecars::Sidecars,
+    sign_installers::Signed,
 };
 use crate::{
     config::Layout,
     engine::{
         fingerprint::Inputs,
         journal::{CommandRun, Record},
-        session::{Session, sha256},
+        session::Session,
         staging::Staging,
         step::{Context, Done, Origin, Step},
     },
     freeze::failure::Failure,
-    manifest::{self as schema, ArtifactKind, Identity, Manifest, Sums},
+    manifest::{self as schema, ArtifactKind, Identity, Manifest},
     release::Release,
     target::Target,
-    tools::{gpg, tauri, versions},
+    tools::{tauri, versions},
 };
 
 /// Everything that is released.
@@ -223,40 +220,6 @@ impl<'r> Seal<'r> {
             gaps: self.gaps(),
         })
     }
-
-    fn write_sums(&self, cx: &Context, out: &Staging) -> Result<()> {
-        let mut sums = BTreeMap::new();
-        for entry in fs_err::read_dir(out.path())? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            sums.insert(name, sha256(&entry.path())?);
-        }
-        fs_err::write(out.file(schema::SUMS_NAME)?, Sums(sums).to_text())?;
-        self.sign_detached(out, schema::SUMS_NAME)?;
-        if let Some(key) = &self.gpg_key {
-            let passphrase = self.release.gpg_passphrase.as_ref();
-            let (file, into) = (out.file(schema::SUMS_NAME)?, out.file(schema::SUMS_ASC)?);
-            let (command, stdin) = gpg::sign_cmd(key, passphrase, &file, &into);
-            cx.exec(command).stdin(stdin).run().context(
-                "the checksums cannot be signed with GPG\n\
-                 hint: the secret key must be in the key ring; export its passphrase under the \
-                 name that `sign.gpg.passphrase-env` gives, or let gpg-agent know it",
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Signs with minisign only: no updater ever reads a signature of these.
-    fn sign_detached(&self, out: &Staging, name: &str) -> Result<()> {
-        sign(
-            self.release,
-            out,
-            name,
-            None,
-            &[schema::SignatureKind::Minisign],
-        )
-        .map(drop)
-    }
 }
 
 /// The operating system, with the distribution's own name where it has one (os-release(5)).
@@ -378,8 +341,8 @@ impl Step for Seal<'_> {
         }
         let manifest = self.manifest(cx, products.clone())?;
         fs_err::write(out.file(schema::MANIFEST_NAME)?, manifest.to_json())?;
-        self.sign_detached(out, schema::MANIFEST_NAME)?;
-        self.write_sums(cx, out)?;
+        checksums::sign_detached(self.release, out, schema::MANIFEST_NAME)?;
+        checksums::write(self.release, self.gpg_key.as_deref(), cx, out)?;
         for entry in fs_err::read_dir(out.path())? {
             set_time(&entry?.path(), self.epoch)?;
         }

@@ -28,4 +28,5 @@ pub mod security;
 pub mod signtool;
 pub mod tauri;
 pub mod unpack;
+pub mod updater;
 pub mod versions;

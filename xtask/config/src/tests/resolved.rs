@@ -22,7 +22,7 @@ fn plain_repository() {
             bundle: {"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"]}
             archive: {"files":[]}
             sign: {"gpg":null,"linux":{"deb":false,"rpm":false},"macos":{"certificate":{"env":"APPLE_CERTIFICATE","password-env":"APPLE_CERTIFICATE_PASSWORD"},"entitlements":null,"files":[],"identity":null,"notarize":true,"notarize-timeout":"30m","timestamp":"rfc3161","timestamp-server":"http://timestamp.apple.com/ts01","tool":"auto","trust":null},"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null},"sidecar-hashes":false,"windows":{"command-env":[],"description":null,"identity":{"file":{"env":"WIN_CSC_LINK","password-env":"WIN_CSC_KEY_PASSWORD"}},"leave-signed-by":[],"patience":"10m","publisher":null,"revoked":[],"timestamp":"rfc3161","timestamp-servers":["http://timestamp.acs.microsoft.com","http://timestamp.digicert.com","http://timestamp.sectigo.com"],"timestamp-trust":null,"tool":"auto","trust":null,"url":null}}
-            release: {"dir":"ROOT/release","tag":null}
+            release: {"dir":"ROOT/release","tag":null,"targets":[]}
             limits: {"step-timeout":"2h"}
             test: {"layouts":[],"platforms":[],"ready-line":null,"ready-timeout":"1m","window-title":null}
             tauri: {"cargo-binary":"plain","external-bin":[],"file":"ROOT/src-tauri/tauri.conf.json","frontend-dist":"ROOT/dist","identifier":"org.example.plain","main-binary":"plain","product-name":"Plain","updater-pubkey":null,"version":"1.2.3"}
@@ -121,7 +121,7 @@ fn static_frontend_with_cargo() {
             frontend: null
             bundle: {"cli":{"command":["cargo","tauri"]},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"]}
             archive: null
-            release: {"dir":"ROOT/dist","tag":null}
+            release: {"dir":"ROOT/dist","tag":null,"targets":[]}
             tauri: {"cargo-binary":"host","external-bin":[],"file":"ROOT/app/src-tauri/Tauri.toml","frontend-dist":"ROOT/app/public","identifier":"a.b","main-binary":"host","product-name":"Static","updater-pubkey":null,"version":null}
             warnings: ["the release is 0.9.0, but the app calls itself 0.8.0"]
         "#]],
@@ -146,7 +146,7 @@ fn frontend_is_switched_off() {
             product: {"identifier":"a.b","name":"plain","version":"0.0.0"}
             frontend: null
             bundle: {"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"]}
-            release: {"dir":"ROOT/out","tag":null}
+            release: {"dir":"ROOT/out","tag":null,"targets":[]}
         "#]],
     );
 }
