@@ -5,6 +5,7 @@
 //! commands through [`engine`]; [`report`] only reads [`engine::event`].
 
 pub mod binary;
+pub mod ci;
 pub mod cli;
 pub mod commands;
 pub mod freeze;

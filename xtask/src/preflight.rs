@@ -12,6 +12,7 @@
 //! | `signing` | what signs |
 
 mod doctor;
+mod linters;
 mod needs;
 mod python;
 mod signing;
@@ -69,6 +70,8 @@ pub enum Fix {
     Packages(Vec<String>),
     /// A program of Rust's registry, which is built into `target/tools`: its package and version.
     Crate(&'static str, &'static str),
+    /// Something that these commands install into `target/tools`, in words.
+    Commands(&'static str, Vec<Vec<String>>),
     /// A command to type or a thing to do, which this program does not do by itself.
     ByHand(String),
 }
@@ -78,6 +81,7 @@ impl fmt::Display for Fix {
         match self {
             Self::Packages(names) => write!(f, "install {}", names.join(" ")),
             Self::Crate(name, _) => write!(f, "cargo install {name}"),
+            Self::Commands(words, _) => f.write_str(words),
             Self::ByHand(text) => f.write_str(text),
         }
     }
@@ -147,7 +151,7 @@ pub fn advice(need: Need, probes: &Probes) -> String {
     let system = System::detect(probes);
     let command = match package(&system, need) {
         Fix::Packages(names) => doctor::line(&system.install(&names)),
-        Fix::ByHand(_) | Fix::Crate(..) => None,
+        Fix::ByHand(_) | Fix::Crate(..) | Fix::Commands(..) => None,
     };
     command.map_or_else(
         || format!("install {need}"),
@@ -266,6 +270,7 @@ impl Look<'_> {
         findings.extend(tools.iter().map(|it| self.recommended(it, "tests")));
         findings.push(self.token());
         findings.push(self.rcodesign());
+        findings.extend(self.linters());
         findings
     }
 

@@ -190,6 +190,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
             ready_timeout: cx.duration(&dist.test.ready_timeout),
             layouts: dist.test.layouts,
         },
+        ci: ci(cx, dist.ci),
         tauri: host.conf,
         warnings: Vec::new(),
     })
@@ -235,6 +236,23 @@ fn app(raw: raw::App, dir: PathBuf, package: String) -> App {
             exclude: raw.exclude,
             env: raw.env,
         },
+    }
+}
+
+fn ci(cx: &Resolver<'_>, raw: raw::Ci) -> Ci {
+    let targets = raw.target.into_iter().map(|it| CiTarget {
+        name: it.name,
+        runner: it.runner,
+        secrets: it.secrets,
+    });
+    Ci {
+        targets: targets.collect(),
+        checks: raw.checks,
+        rust: raw.rust,
+        node: raw.node,
+        python: raw.python,
+        environment: raw.environment,
+        timeout: cx.duration(&raw.timeout),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
         "fingerprint" => fingerprint(text).map(drop),
         "thumbprint" => thumbprint(text).map(drop),
         "url" => url(text),
+        "label" => label(text),
+        "tool-version" => tool_version(text),
         _ => Ok(()),
     }
 }
@@ -96,6 +98,24 @@ fn url(text: &str) -> Result<(), &'static str> {
     match rest {
         Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(()),
         _ => Err("an address that begins with `http://` or `https://`"),
+    }
+}
+
+/// A name that stands in a workflow as it is.
+fn label(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
+        true => Ok(()),
+        false => Err("a name of letters, digits, `.`, `_` and `-`"),
+    }
+}
+
+/// A version as rustup or GitHub's `setup-…` actions take it: `1.95.0`, `22`, `lts/*`, `>=3.11`.
+fn tool_version(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+*/<>=^~ ".contains(c);
+    match !text.trim().is_empty() && text.chars().all(plain) {
+        true => Ok(()),
+        false => Err("a version, such as `1.95.0`, `22` or `lts/*`"),
     }
 }
 
