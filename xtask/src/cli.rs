@@ -86,6 +86,9 @@ pub enum Command {
     Test(Test),
     /// Show the one version and all places that state it, or write another into all of them
     Version(Version),
+    /// Write and check the workflows of GitHub Actions, and publish what they made
+    #[command(subcommand)]
+    Ci(Ci),
     /// Show the configuration with every default filled in, as JSON
     Config,
     /// Print the JSON schema of manifest.json
@@ -536,4 +539,44 @@ fn version(text: &str) -> Result<semver::Version, String> {
         None => "three numbers and perhaps a pre-release: 1.2.3, 1.2.0-beta.1".to_owned(),
     };
     semver::Version::parse(text).map_err(problem)
+}
+
+/// What to do about the machines that build.
+#[derive(Debug, Subcommand)]
+pub enum Ci {
+    /// Write .github/workflows/ci.yml and release.yml, as the configuration says
+    Generate(Generate),
+    /// Print the targets with their machines as JSON, for a workflow's `fromJSON`
+    Matrix,
+    /// Publish a merged release on GitHub: a draft until every file is there with the right bytes
+    Publish(Publish),
+}
+
+/// Options of `ci generate`.
+#[derive(Args, Debug)]
+pub struct Generate {
+    /// Write nothing; fail if a file is not as it would be generated
+    #[arg(long, conflicts_with = "force")]
+    pub check: bool,
+
+    /// Overwrite files that somebody wrote or edited, too
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `ci publish`.
+#[derive(Args, Debug)]
+pub struct Publish {
+    /// The release, as `merge` leaves it
+    #[arg(value_name = "FOLDER")]
+    pub release: PathBuf,
+
+    /// The tag; default: the one that this workflow runs for, else that of the version
+    #[arg(long)]
+    pub tag: Option<String>,
+
+    /// How long to wait after GitHub fails, before the next attempt; twice as long after each further
+    /// failure
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = humantime::parse_duration)]
+    pub wait: std::time::Duration,
 }

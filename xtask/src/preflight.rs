@@ -13,6 +13,7 @@
 //! | `steps` | what of the pipeline can be done here, and who does the rest |
 
 mod doctor;
+mod linters;
 mod needs;
 mod python;
 mod signing;
@@ -74,6 +75,8 @@ pub enum Fix {
     Crate(&'static str, &'static str),
     /// Rust's standard library for a target, which rustup has.
     RustTarget(String),
+    /// Something that these commands install into `target/tools`, in words.
+    Commands(&'static str, Vec<Vec<String>>),
     /// A command to type or a thing to do, which this program does not do by itself.
     ByHand(String),
 }
@@ -84,6 +87,7 @@ impl fmt::Display for Fix {
             Self::Packages(names) => write!(f, "install {}", names.join(" ")),
             Self::Crate(name, _) => write!(f, "cargo install {name}"),
             Self::RustTarget(triple) => write!(f, "rustup target add {triple}"),
+            Self::Commands(words, _) => f.write_str(words),
             Self::ByHand(text) => f.write_str(text),
         }
     }
@@ -150,7 +154,7 @@ pub fn advice(need: Need, probes: &Probes) -> String {
     let system = System::detect(probes);
     let command = match package(&system, need) {
         Fix::Packages(names) => doctor::line(&system.install(&names)),
-        Fix::ByHand(_) | Fix::Crate(..) | Fix::RustTarget(_) => None,
+        Fix::ByHand(_) | Fix::Crate(..) | Fix::RustTarget(_) | Fix::Commands(..) => None,
     };
     command.map_or_else(
         || format!("install {need}"),
@@ -269,6 +273,7 @@ impl Look<'_> {
         findings.extend(tools.iter().map(|it| self.recommended(it, "tests")));
         findings.push(self.token());
         findings.push(self.rcodesign());
+        findings.extend(self.linters());
         findings
     }
 

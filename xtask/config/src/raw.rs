@@ -5,12 +5,14 @@
 //! `x-form` names the form of a string, or of each in a list (see `value`); `x-default` says how a
 //! default is found.
 
+mod ci;
 mod sidecar;
 mod sign;
 
 use serde::Deserialize;
 
 use super::types::{BundleKind, Layout, PackageManager};
+pub(super) use ci::Ci;
 pub(super) use sidecar::{DataFile, Sidecar};
 pub(super) use sign::Sign;
 pub(crate) use sign::{Macos, Windows};
@@ -44,6 +46,8 @@ pub(super) struct Dist {
     pub limits: Limits,
     /// How `cargo xtask test` knows that the installed app works.
     pub test: Test,
+    /// The workflows that `cargo xtask ci generate` writes.
+    pub ci: Ci,
 }
 
 /// See [`Dist::product`].

@@ -177,6 +177,19 @@ ready-line = "sidecar ready"
 ready-timeout = "60s"
 layouts = ["onefile", "folder"]
 platforms = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"]
+
+[ci]
+checks = ["test", "generate", "dist"]
+rust = "1.95.0"
+node = "22"
+python = "3.11"
+environment = "release"
+timeout = "3h"
+
+[[ci.target]]
+name = "x86_64-unknown-linux-gnu"
+runner = "ubuntu-22.04"
+secrets = ["HSM_TOKEN"]
 "#;
 
 /// `docs/configuration.md`. From the types and not from their file, so that one update of both is

@@ -194,6 +194,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
             layouts: dist.test.layouts,
             platforms: dist.test.platforms,
         },
+        ci: ci(cx, dist.ci),
         tauri: host.conf,
         warnings: Vec::new(),
     })
@@ -239,6 +240,23 @@ fn app(raw: raw::App, dir: PathBuf, package: String) -> App {
             exclude: raw.exclude,
             env: raw.env,
         },
+    }
+}
+
+fn ci(cx: &Resolver<'_>, raw: raw::Ci) -> Ci {
+    let targets = raw.target.into_iter().map(|it| CiTarget {
+        name: it.name,
+        runner: it.runner,
+        secrets: it.secrets,
+    });
+    Ci {
+        targets: targets.collect(),
+        checks: raw.checks,
+        rust: raw.rust,
+        node: raw.node,
+        python: raw.python,
+        environment: raw.environment,
+        timeout: cx.duration(&raw.timeout),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the rest of the program sees: plain data, every default filled in, every path absolute.
 
+mod ci;
 mod sign;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use ci::*;
 pub use sign::*;
 
 /// A repository's release configuration, complete: nothing in it is left to be looked up.
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// How the tests know that the installed app works.
     pub test: Test,
+    /// What the generated workflows do.
+    pub ci: Ci,
     /// What the app's own Tauri configuration says.
     pub tauri: TauriConf,
     /// What looks wrong but stops nothing, one sentence each.

@@ -31,6 +31,8 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
         "url" => url(text),
         "download-url" => download_url(text),
         "target" => target(text),
+        "label" => label(text),
+        "tool-version" => tool_version(text),
         _ => Ok(()),
     }
 }
@@ -127,6 +129,24 @@ fn target(text: &str) -> Result<(), &'static str> {
     match ["linux", "windows", "macos"].contains(&text) || triple {
         true => Ok(()),
         false => Err("`linux`, `windows`, `macos` or a Rust target triple"),
+    }
+}
+
+/// A name that stands in a workflow as it is.
+fn label(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
+        true => Ok(()),
+        false => Err("a name of letters, digits, `.`, `_` and `-`"),
+    }
+}
+
+/// A version as rustup or GitHub's `setup-…` actions take it: `1.95.0`, `22`, `lts/*`, `>=3.11`.
+fn tool_version(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+*/<>=^~ ".contains(c);
+    match !text.trim().is_empty() && text.chars().all(plain) {
+        true => Ok(()),
+        false => Err("a version, such as `1.95.0`, `22` or `lts/*`"),
     }
 }
 

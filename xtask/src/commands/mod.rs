@@ -1,5 +1,6 @@
 //! What each subcommand does, one a file. They wire configuration, engine and reporters together.
 
+mod ci;
 mod clean;
 mod dist;
 mod doctor;
@@ -203,6 +204,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Freeze(options) => freeze::freeze(&world, &options),
         Command::Test(options) => test::test(&world, &options),
         Command::Version(options) => version::version(&world, options.command.as_ref()),
+        Command::Ci(options) => ci::ci(&world, &options),
         Command::Config => print(&format!(
             "{}\n",
             serde_json::to_string_pretty(&world.config()?)?

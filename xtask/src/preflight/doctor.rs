@@ -186,6 +186,7 @@ impl Report {
         let fixes: Vec<&Fix> = fine.filter_map(|it| it.fix.as_ref()).collect();
         let mut commands = self.system.install(&packages(fixes.iter().copied()));
         commands.extend(fixes.iter().filter_map(|it| it.cargo_install()));
+        commands.extend(fixes.iter().flat_map(|it| it.commands().to_vec()));
         commands
     }
 
@@ -231,14 +232,21 @@ impl Fix {
     fn packages(&self) -> Option<&[String]> {
         match self {
             Self::Packages(names) => Some(names),
-            Self::ByHand(_) | Self::Crate(..) | Self::RustTarget(_) => None,
+            Self::ByHand(_) | Self::Crate(..) | Self::RustTarget(_) | Self::Commands(..) => None,
         }
     }
 
     fn by_hand(&self) -> Option<&str> {
         match self {
-            Self::Packages(_) | Self::Crate(..) | Self::RustTarget(_) => None,
+            Self::Packages(_) | Self::Crate(..) | Self::RustTarget(_) | Self::Commands(..) => None,
             Self::ByHand(text) => Some(text),
+        }
+    }
+
+    fn commands(&self) -> &[Vec<String>] {
+        match self {
+            Self::Commands(_, commands) => commands,
+            Self::Packages(_) | Self::Crate(..) | Self::RustTarget(_) | Self::ByHand(_) => &[],
         }
     }
 

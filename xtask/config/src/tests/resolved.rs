@@ -87,7 +87,7 @@ fn workspace_with_pnpm() {
             product: {"identifier":"a.b","name":"host","version":"3.0.0-rc.1"}
             frontend: {"dir":"ROOT/apps/desktop","lock":"ROOT/pnpm-lock.yaml","out":"ROOT/apps/desktop/dist","package-manager":"pnpm","script":"build","sources":{"env":["NODE_ENV","VITE_*"],"exclude":[],"inputs":[]}}
             bundle: {"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"]}
-            release: {"dir":"ROOT/dist","tag":null}
+            release: {"dir":"ROOT/dist","tag":null,"targets":[]}
             tauri: {"cargo-binary":"host-bin","external-bin":["ROOT/apps/desktop/src-tauri/binaries/tool","ROOT/apps/desktop/src-tauri/binaries/there"],"file":"ROOT/apps/desktop/src-tauri/tauri.conf.json","frontend-dist":"ROOT/apps/desktop/dist","identifier":"a.b","main-binary":"desk","product-name":null,"updater-pubkey":"abc","version":"3.0.0-rc.1"}
             warnings: ["there is no packaging/dist.toml: conventions decide everything","apps/desktop/src-tauri/tauri.conf.json expects the executable `apps/desktop/src-tauri/binaries/tool`, but no `[[sidecar]]` has the name `tool`"]
         "#]],

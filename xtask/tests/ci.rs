@@ -1,0 +1,11 @@
+//! `cargo xtask ci`, as a person or a workflow calls it.
+
+#[path = "ci/generate.rs"]
+mod generate;
+#[path = "ci/lint.rs"]
+mod lint;
+#[cfg(target_os = "linux")]
+#[path = "ci/publish.rs"]
+mod publish;
+#[path = "ci/world.rs"]
+mod world;
