@@ -185,3 +185,46 @@ fn where_javascript_keeps_it() {
     "#]],
     );
 }
+
+#[test]
+fn where_the_release_itself_keeps_it() {
+    let conf = |version: &str| {
+        format!(r#"{{"identifier": "a.b", "build": {{"frontendDist": "../dist"}}{version}}}"#)
+    };
+    let check = |version: &str, product: &str, expected: Expect| {
+        let files = [
+            ("src-tauri/tauri.conf.json", &*conf(version)),
+            ("packaging/dist.toml", product),
+            ("src-tauri/tauri.windows.conf.json", "{}"),
+        ];
+        check_rows(&files, "", expected);
+    };
+    let product = "[frontend]\nenabled = false\n[product]\nversion = '1.2.4'\n";
+    check(r#", "version": "1.2.3""#, product, expect![[r#"
+        1.2.4
+        place version key
+        packaging/dist.toml:4 1.2.4 product.version
+        src-tauri/tauri.conf.json:1 1.2.3, not 1.2.4 version
+        Cargo.toml:6 1.2.3, not 1.2.4 workspace.package.version
+        Cargo.toml:9 =1.2.3, not 1.2.4 workspace.dependencies.parts.version
+        Cargo.lock:9 1.2.3, not 1.2.4 package desk
+        Cargo.lock:16 1.2.3, not 1.2.4 package parts
+        Cargo.lock:11 parts 1.2.3, not 1.2.4 dependency
+        package.json:3 1.2.3, not 1.2.4 version
+        package-lock.json:3 1.2.3, not 1.2.4 version
+        package-lock.json:8 1.2.3, not 1.2.4 packages."".version
+    "#]]);
+    check(r#", "version": null"#, "", expect![[r#"
+        1.2.3
+        place version key
+        Cargo.toml:6 1.2.3 workspace.package.version
+        Cargo.toml:9 =1.2.3 workspace.dependencies.parts.version
+        Cargo.lock:9 1.2.3 package desk
+        Cargo.lock:16 1.2.3 package parts
+        Cargo.lock:11 parts 1.2.3 dependency
+        package.json:3 1.2.3 version
+        package-lock.json:3 1.2.3 version
+        package-lock.json:8 1.2.3 packages."".version
+        src-tauri/tauri.conf.json - no version: Tauri takes that of Cargo.toml
+    "#]]);
+}
