@@ -74,9 +74,15 @@ impl Source {
         })
     }
 
-    /// The values that these keys lead to; several if a key stands there twice.
-    pub(super) fn all<'s>(&'s self, keys: &'s [&str]) -> impl Iterator<Item = &'s Leaf> {
-        self.leaves.iter().filter(move |it| it.keys == keys)
+    /// The strings that these keys lead to; several if a key stands there twice. `null`, for
+    /// instance, is no version.
+    pub(super) fn strings<'s>(&'s self, keys: &'s [&str]) -> impl Iterator<Item = &'s Leaf> {
+        let is_string = |it: &&Leaf| match self.syntax {
+            Syntax::Json | Syntax::Toml => self.text[it.span.clone()].starts_with(['"', '\'']),
+            Syntax::Python | Syntax::Text => true,
+        };
+        let all = self.leaves.iter().filter(move |it| it.keys == keys);
+        all.filter(is_string)
     }
 
     /// The first value that these keys lead to.

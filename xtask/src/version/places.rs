@@ -202,7 +202,7 @@ impl Look<'_> {
         let Some(source) = self.files.get(file).cloned() else {
             return Ok(false);
         };
-        let mut all = source.all(keys);
+        let mut all = source.strings(keys);
         let Some(leaf) = all.next() else {
             return Ok(false);
         };

@@ -32,7 +32,7 @@ pub(super) fn look(look: &mut Look<'_>) -> Result<Option<String>> {
         let source = look.read(file, Syntax::of(file))?;
         let wix_keys = ["bundle", "windows", "wix", "version"];
         wix = source.text_of(&wix_keys).map(str::to_owned).or(wix);
-        let Some(version) = source.get(&["version"]) else {
+        let Some(version) = source.strings(&["version"]).next() else {
             if index == 0 {
                 look.remark(file, None, "no version: Tauri takes that of Cargo.toml");
             }
