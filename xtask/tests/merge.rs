@@ -223,8 +223,8 @@ fn what_was_made_of_something_else_is_told_all_at_once() {
             release  file  problem
             -  -  commit differs: 629da0b7c1f04e2b8a5d9c3e6f7081a2b3c4d5e6 (macos, linux), bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb (windows)
             -  -  dirty differs: false (macos, linux), true (windows)
-            -  -  identifier differs: com.example.small (windows, linux), org.example (macos)
-            -  -  minisign key differs: [KEY] (windows, linux), [OTHER KEY] (macos); export one key on all machines (a development key is made on each)
+            -  -  identifier differs: org.example (macos), com.example.small (windows, linux)
+            -  -  minisign key differs: [OTHER KEY] (macos), [KEY] (windows, linux); export one key on all machines (a development key is made on each)
             -  -  version differs: 0.1.0 (macos, linux), 0.2.0 (windows)
             macos  -  identifier org.example, but this checkout says com.example.small
             windows  -  version 0.2.0, but this checkout says 0.1.0

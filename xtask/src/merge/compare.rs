@@ -161,11 +161,15 @@ fn facts(manifest: &Manifest) -> Vec<(&'static str, String)> {
 }
 
 fn check_same(found: &[Found], problems: &mut Vec<Problem>) {
-    let mut all: BTreeMap<usize, (&str, BTreeMap<String, Vec<&str>>)> = BTreeMap::new();
+    // Each fact with its values, and who has them, in the order of the releases.
+    let mut all: BTreeMap<usize, (&str, Vec<(String, Vec<&str>)>)> = BTreeMap::new();
     for release in found {
         for (at, (what, value)) in facts(&release.manifest).into_iter().enumerate() {
-            let (_, values) = all.entry(at).or_insert_with(|| (what, BTreeMap::new()));
-            values.entry(value).or_default().push(release.name());
+            let (_, values) = all.entry(at).or_insert_with(|| (what, Vec::new()));
+            match values.iter_mut().find(|it| it.0 == value) {
+                Some((_, names)) => names.push(release.name()),
+                None => values.push((value, vec![release.name()])),
+            }
         }
     }
     let tags: BTreeSet<_> = found
