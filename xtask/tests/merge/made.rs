@@ -226,8 +226,9 @@ impl Case {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(line.split_whitespace());
         command.current_dir(self.path("repo"));
-        let private = ["GITHUB_TOKEN", "CI", "SOURCE_DATE_EPOCH"];
-        private.iter().for_each(|it| drop(command.env_remove(it)));
+        for private in ["GITHUB_TOKEN", "CI", "SOURCE_DATE_EPOCH"] {
+            command.env_remove(private);
+        }
         command.env("TAURI_SIGNING_PRIVATE_KEY", &self.key);
         command.env_remove("TAURI_SIGNING_PRIVATE_KEY_PASSWORD");
         let output = command.output().unwrap();
