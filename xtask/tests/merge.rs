@@ -355,6 +355,66 @@ fn the_key_must_be_the_one_of_the_releases() {
     );
 }
 
+/// GnuPG's key of the publisher signs the whole as it signed the parts.
+#[test]
+#[cfg(target_os = "linux")]
+fn checksums_are_signed_with_gpg_too() {
+    let home = tempfile::tempdir().unwrap();
+    let gpg = |words: &[&str]| {
+        let mut command = std::process::Command::new("gpg");
+        command.args(["--batch", "--quiet", "--pinentry-mode", "loopback"]);
+        command.args(["--passphrase", ""]).args(words);
+        let output = command.env("GNUPGHOME", home.path()).output();
+        let output = output.ok().filter(|it| it.status.success());
+        output.map(|it| String::from_utf8(it.stdout).unwrap())
+    };
+    if gpg(&["--quick-gen-key", "publisher", "ed25519", "sign"]).is_none() {
+        return eprintln!("gpg does not work here; `cargo xtask test --setup` installs it");
+    }
+    let listed = gpg(&["--with-colons", "--list-keys"]).unwrap();
+    let line = listed.lines().find_map(|it| it.strip_prefix("fpr:"));
+    let fingerprint = line.unwrap().trim_matches(':').to_owned();
+    let mut case = Case::new();
+    case.write("repo/key.asc", gpg(&["--armor", "--export"]).unwrap());
+    let config = case.read("repo/packaging/dist.toml");
+    let key = format!("key = \"{fingerprint}\"\npublic-key = \"key.asc\"\n");
+    case.write(
+        "repo/packaging/dist.toml",
+        format!("{config}[sign.gpg]\n{key}"),
+    );
+    let home = home.path().to_str().unwrap().to_owned();
+    case.variables.push(("GNUPGHOME".to_owned(), home));
+    let with_gpg = |it: &mut Manifest| {
+        let fingerprint = fingerprint.clone();
+        it.signing.gpg = Some(xtask::manifest::GpgKey { fingerprint });
+    };
+    case.linux(with_gpg);
+    case.macos(with_gpg);
+    for target in ["linux", "macos"] {
+        let sums = case.path(&format!("in/{target}/SHA256SUMS"));
+        gpg(&["--armor", "--detach-sign", sums.to_str().unwrap()]).unwrap();
+    }
+    let (code, said) = case.run("merge ../in --expect linux,macos");
+    assert_eq!(code, 0, "{said}");
+    let asc = case.path("repo/dist/0.1.0/merged/SHA256SUMS.asc");
+    assert_eq!(case.run("verify dist/0.1.0/merged").0, 0);
+    fs::copy(case.path("in/linux/SHA256SUMS.asc"), asc).unwrap();
+    let (code, said) = case.run("verify dist/0.1.0/merged");
+    assert!(code == 1 && said.contains("SHA256SUMS.asc"), "{said}");
+    // The key of one of them only.
+    case.macos(|_| {});
+    fs::remove_file(case.path("in/macos/SHA256SUMS.asc")).unwrap();
+    let (code, said) = case.run("merge ../in --expect linux,macos");
+    assert!(
+        code == 1 && said.contains("GPG key differs: none (macos)"),
+        "{said}"
+    );
+    let mut end = std::process::Command::new("gpgconf");
+    end.args(["--kill", "all"])
+        .env("GNUPGHOME", &case.variables[0].1);
+    end.status().ok();
+}
+
 #[test]
 fn what_is_unsigned_stays_so() {
     let case = Case::new();

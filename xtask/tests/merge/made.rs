@@ -28,6 +28,8 @@ pub struct Case {
     pub signer: Signer,
     /// What differs from run to run, and what is shown instead.
     pub masked: Vec<(String, String)>,
+    /// What every run gets.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A secret key as minisign writes it, without a password, and what signs with it.
@@ -54,6 +56,7 @@ impl Case {
             key,
             signer,
             masked: Vec::new(),
+            variables: Vec::new(),
         };
         case.write("repo/packaging/dist.toml", CONFIG);
         case.write(
@@ -231,6 +234,7 @@ impl Case {
         }
         command.env("TAURI_SIGNING_PRIVATE_KEY", &self.key);
         command.env_remove("TAURI_SIGNING_PRIVATE_KEY_PASSWORD");
+        command.envs(self.variables.iter().map(|it| (&it.0, &it.1)));
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let said = text(&output.stdout) + &text(&output.stderr);
