@@ -24,6 +24,8 @@ fn refuse(change: impl FnOnce(&mut Case), options: &str, expected: Expect) {
 fn all_targets_become_one_release() {
     let case = Case::complete();
     case.write("notes.md", "All is new.\r\n");
+    // As a run leaves it that was killed.
+    case.write("repo/dist/0.1.0/.merged.1/manifest.json", "{");
     let merge = "merge ../in --notes ../notes.md";
     expect![[r#"
         merged: [FOLDER]/repo/dist/0.1.0/merged
