@@ -24,6 +24,8 @@ fn refuse(change: impl FnOnce(&mut Case), options: &str, expected: Expect) {
 fn all_targets_become_one_release() {
     let case = Case::complete();
     case.write("notes.md", "All is new.\r\n");
+    // As a run leaves it that was killed.
+    case.write("repo/dist/0.1.0/.merged.1/manifest.json", "{");
     let merge = "merge ../in --notes ../notes.md";
     expect![[r#"
         merged: [FOLDER]/repo/dist/0.1.0/merged
@@ -223,8 +225,8 @@ fn what_was_made_of_something_else_is_told_all_at_once() {
             release  file  problem
             -  -  commit differs: 629da0b7c1f04e2b8a5d9c3e6f7081a2b3c4d5e6 (macos, linux), bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb (windows)
             -  -  dirty differs: false (macos, linux), true (windows)
-            -  -  identifier differs: com.example.small (windows, linux), org.example (macos)
-            -  -  minisign key differs: [KEY] (windows, linux), [OTHER KEY] (macos); export one key on all machines (a development key is made on each)
+            -  -  identifier differs: org.example (macos), com.example.small (windows, linux)
+            -  -  minisign key differs: [OTHER KEY] (macos), [KEY] (windows, linux); export one key on all machines (a development key is made on each)
             -  -  version differs: 0.1.0 (macos, linux), 0.2.0 (windows)
             macos  -  identifier org.example, but this checkout says com.example.small
             windows  -  version 0.2.0, but this checkout says 0.1.0
@@ -353,6 +355,66 @@ fn the_key_must_be_the_one_of_the_releases() {
         exit code 1
     "#]],
     );
+}
+
+/// GnuPG's key of the publisher signs the whole as it signed the parts.
+#[test]
+#[cfg(target_os = "linux")]
+fn checksums_are_signed_with_gpg_too() {
+    let home = tempfile::tempdir().unwrap();
+    let gpg = |words: &[&str]| {
+        let mut command = std::process::Command::new("gpg");
+        command.args(["--batch", "--quiet", "--pinentry-mode", "loopback"]);
+        command.args(["--passphrase", ""]).args(words);
+        let output = command.env("GNUPGHOME", home.path()).output();
+        let output = output.ok().filter(|it| it.status.success());
+        output.map(|it| String::from_utf8(it.stdout).unwrap())
+    };
+    if gpg(&["--quick-gen-key", "publisher", "ed25519", "sign"]).is_none() {
+        return eprintln!("gpg does not work here; `cargo xtask test --setup` installs it");
+    }
+    let listed = gpg(&["--with-colons", "--list-keys"]).unwrap();
+    let line = listed.lines().find_map(|it| it.strip_prefix("fpr:"));
+    let fingerprint = line.unwrap().trim_matches(':').to_owned();
+    let mut case = Case::new();
+    case.write("repo/key.asc", gpg(&["--armor", "--export"]).unwrap());
+    let config = case.read("repo/packaging/dist.toml");
+    let key = format!("key = \"{fingerprint}\"\npublic-key = \"key.asc\"\n");
+    case.write(
+        "repo/packaging/dist.toml",
+        format!("{config}[sign.gpg]\n{key}"),
+    );
+    let home = home.path().to_str().unwrap().to_owned();
+    case.variables.push(("GNUPGHOME".to_owned(), home));
+    let with_gpg = |it: &mut Manifest| {
+        let fingerprint = fingerprint.clone();
+        it.signing.gpg = Some(xtask::manifest::GpgKey { fingerprint });
+    };
+    case.linux(with_gpg);
+    case.macos(with_gpg);
+    for target in ["linux", "macos"] {
+        let sums = case.path(&format!("in/{target}/SHA256SUMS"));
+        gpg(&["--armor", "--detach-sign", sums.to_str().unwrap()]).unwrap();
+    }
+    let (code, said) = case.run("merge ../in --expect linux,macos");
+    assert_eq!(code, 0, "{said}");
+    let asc = case.path("repo/dist/0.1.0/merged/SHA256SUMS.asc");
+    assert_eq!(case.run("verify dist/0.1.0/merged").0, 0);
+    fs::copy(case.path("in/linux/SHA256SUMS.asc"), asc).unwrap();
+    let (code, said) = case.run("verify dist/0.1.0/merged");
+    assert!(code == 1 && said.contains("SHA256SUMS.asc"), "{said}");
+    // The key of one of them only.
+    case.macos(|_| {});
+    fs::remove_file(case.path("in/macos/SHA256SUMS.asc")).unwrap();
+    let (code, said) = case.run("merge ../in --expect linux,macos");
+    assert!(
+        code == 1 && said.contains("GPG key differs: none (macos)"),
+        "{said}"
+    );
+    let mut end = std::process::Command::new("gpgconf");
+    end.args(["--kill", "all"])
+        .env("GNUPGHOME", &case.variables[0].1);
+    end.status().ok();
 }
 
 #[test]

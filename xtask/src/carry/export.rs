@@ -21,12 +21,15 @@ use crate::engine::{
     journal::{Journal, Record},
 };
 
+/// A step that was left out, by full name, and the reason.
+pub type LeftOut = (String, String);
+
 /// What was written.
 pub struct Exported {
     /// The steps, by full name.
     pub steps: Vec<String>,
-    /// Steps that were left out, with the reason.
-    pub left_out: Vec<(String, String)>,
+    /// Steps that were left out.
+    pub left_out: Vec<LeftOut>,
     /// Bytes of all files before they were packed.
     pub bytes: u64,
 }
@@ -73,7 +76,7 @@ pub fn export(state: &Path, owner: &Owner, file: &Path) -> Result<Exported> {
 }
 
 /// The records whose files are what they say: each is read.
-fn intact(state: &Path, journal: &Journal) -> Result<(Vec<Record>, Vec<(String, String)>)> {
+fn intact(state: &Path, journal: &Journal) -> Result<(Vec<Record>, Vec<LeftOut>)> {
     let (mut records, mut left_out) = (Vec::new(), Vec::new());
     let cache = StatCache::open(PathBuf::new(), true, exec::quiet);
     for record in journal.records() {

@@ -221,21 +221,29 @@ fn read_index(mut entry: impl Read) -> Result<Index> {
     serde_json::from_value(value).context("its index")
 }
 
+/// Says who may execute it.
+#[cfg(unix)]
+fn mark(path: &Path, executable: bool) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = if executable { 0o755 } else { 0o644 };
+    Ok(fs::set_permissions(path, PermissionsExt::from_mode(mode))?)
+}
+
+/// Nobody says so there; what was recorded elsewhere is refused when all files are compared.
+#[cfg(not(unix))]
+fn mark(_: &Path, _: bool) -> Result<()> {
+    Ok(())
+}
+
 fn write(mut data: impl Read, entry: &Entry, into: &Path) -> Result<()> {
     let path = into.join(&entry.path);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use fs::os::unix::fs::OpenOptionsExt as _;
-        options.mode(if entry.executable { 0o755 } else { 0o644 });
-    }
-    let mut file = options.open(&path)?;
+    let mut file = fs::File::create_new(&path)?;
     std::io::copy(&mut data, &mut file).with_context(|| entry.path.clone())?;
     drop(file);
+    mark(&path, entry.executable)?;
     ensure!(
         hex(&hash_file(&path)?) == entry.sha256,
         "{} is not what was recorded: its SHA-256 is another",

@@ -161,36 +161,40 @@ fn facts(manifest: &Manifest) -> Vec<(&'static str, String)> {
 }
 
 fn check_same(found: &[Found], problems: &mut Vec<Problem>) {
-    let mut all: BTreeMap<usize, (&str, BTreeMap<String, Vec<&str>>)> = BTreeMap::new();
-    for release in found {
-        for (at, (what, value)) in facts(&release.manifest).into_iter().enumerate() {
-            let (_, values) = all.entry(at).or_insert_with(|| (what, BTreeMap::new()));
-            values.entry(value).or_default().push(release.name());
-        }
-    }
     let tags: BTreeSet<_> = found
         .iter()
         .filter_map(|it| it.manifest.source.tag.as_ref())
         .collect();
     if tags.len() > 1 {
         let tags: Vec<String> = tags.into_iter().cloned().collect();
-        problems.push(Problem::of_all(format!(
-            "the tags differ: {}",
-            tags.join(", ")
-        )));
+        let text = format!("the tags differ: {}", tags.join(", "));
+        problems.push(Problem::of_all(text));
     }
-    let ids_differ = all
-        .values()
-        .any(|it| it.0 == "minisign key" && it.1.len() > 1);
-    for (what, values) in all.into_values().filter(|it| it.1.len() > 1) {
-        if what == "public key" && ids_differ {
+    let all: Vec<_> = found.iter().map(|it| facts(&it.manifest)).collect();
+    let names = all.first().into_iter().flatten().map(|it| it.0);
+    let mut keys_differ = false;
+    for (at, what) in names.enumerate() {
+        // The key itself says no more than its name.
+        if what == "public key" && keys_differ {
+            continue;
+        }
+        let mut values: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (release, facts) in found.iter().zip(&all) {
+            let value = &*facts[at].1;
+            match values.iter_mut().find(|it| it.0 == value) {
+                Some((_, names)) => names.push(release.name()),
+                None => values.push((value, vec![release.name()])),
+            }
+        }
+        if values.len() < 2 {
             continue;
         }
         let each = values
-            .into_iter()
+            .iter()
             .map(|(value, names)| format!("{value} ({})", names.join(", ")));
         let mut text = format!("{what} differs: {}", each.collect::<Vec<_>>().join(", "));
         if what == "minisign key" {
+            keys_differ = true;
             text += "; export one key on all machines (a development key is made on each)";
         }
         problems.push(Problem::of_all(text));

@@ -28,6 +28,8 @@ pub struct Case {
     pub signer: Signer,
     /// What differs from run to run, and what is shown instead.
     pub masked: Vec<(String, String)>,
+    /// What every run gets.
+    pub variables: Vec<(String, String)>,
 }
 
 /// A secret key as minisign writes it, without a password, and what signs with it.
@@ -54,6 +56,7 @@ impl Case {
             key,
             signer,
             masked: Vec::new(),
+            variables: Vec::new(),
         };
         case.write("repo/packaging/dist.toml", CONFIG);
         case.write(
@@ -226,10 +229,12 @@ impl Case {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(line.split_whitespace());
         command.current_dir(self.path("repo"));
-        let private = ["GITHUB_TOKEN", "CI", "SOURCE_DATE_EPOCH"];
-        private.iter().for_each(|it| drop(command.env_remove(it)));
+        for private in ["GITHUB_TOKEN", "CI", "SOURCE_DATE_EPOCH"] {
+            command.env_remove(private);
+        }
         command.env("TAURI_SIGNING_PRIVATE_KEY", &self.key);
         command.env_remove("TAURI_SIGNING_PRIVATE_KEY_PASSWORD");
+        command.envs(self.variables.iter().map(|it| (&it.0, &it.1)));
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let said = text(&output.stdout) + &text(&output.stderr);
