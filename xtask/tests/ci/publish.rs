@@ -358,7 +358,8 @@ fn a_draft_is_gone_on_with() {
         ("draft", ""),
         ("assets/small.deb", "a package"),
         ("assets/latest.json", "an older pointer"),
-        ("assets/manifest.json", "{"),
+        // All bytes, but GitHub does not call it uploaded.
+        ("assets/manifest.json", MANIFEST),
         ("partial-manifest.json", ""),
         ("assets/old.rpm", "of another day"),
     ];
