@@ -87,6 +87,17 @@ pub fn remove(path: &Path) -> Result<()> {
     outcome.with_context(|| format!("cannot remove {}", path.display()))
 }
 
+/// Gives a file the place of another. On Windows a scanner that looks into either keeps it from that for a
+/// moment: it is tried for two seconds.
+///
+/// # Errors
+/// The disk's.
+pub fn replace(from: &Path, to: &Path) -> Result<()> {
+    let patience = if cfg!(windows) { HELD } else { Duration::ZERO };
+    let outcome = patiently(patience, || std::fs::rename(from, to));
+    outcome.with_context(|| format!("cannot replace {}", to.display()))
+}
+
 /// Does it again while somebody else has a file open, for so long.
 fn patiently(
     patience: Duration,

@@ -55,6 +55,27 @@ fn slow_who_is_not_let_in_does_not_ask_again() {
     });
 }
 
+/// Who logs in well may have to sign something first.
+#[test]
+fn slow_an_agreement_is_no_matter_of_the_login() {
+    both(|mac| {
+        mac.signed_image();
+        let forbidden = Behaviour::accepting().trouble(Request::Submit, Trouble::Forbidden, None);
+        mac.notary.set(&forbidden).unwrap();
+        let said = mac.said("notarize submit --timeout 1s Practice.dmg");
+        assert!(
+            said.contains("Apple wants an agreement to be signed first"),
+            "{said}"
+        );
+        assert!(!said.contains("API key"), "{said}");
+        assert_eq!(
+            mac.checkpoints(),
+            Vec::<String>::new(),
+            "nothing was submitted"
+        );
+    });
+}
+
 #[test]
 fn ways_to_log_in() {
     let Some(mut mac) = Mac::new() else { return };
