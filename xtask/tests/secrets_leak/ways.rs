@@ -359,7 +359,7 @@ fn check(way: &Way) {
 fn configure(case: &Case, lines: &str) {
     let server = case.server.url();
     case.project.configure(&format!(
-        "[sign.windows]\npatience = \"2s\"\ntimestamp-servers = [\"{server}\"]\n{lines}"
+        "[sign.windows]\npatience = \"5s\"\ntimestamp-servers = [\"{server}\"]\n{lines}"
     ));
 }
 

@@ -340,11 +340,14 @@ fn a_root_that_windows_does_not_trust() {
     let mut case = Case::new().unwrap();
     let thumbprint = leaf(&case).thumbprint();
     case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
-    check(&case, expect![[r#"
+    check(
+        &case,
+        expect![[r#"
         error: signature on app.exe could not be made: signtool does not accept the certificate: SignTool Error: A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider.
         hint: Windows must trust the authority that issued it: `certutil -user -addstore Root ROOT.cer` for one of your own
         hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
