@@ -436,10 +436,14 @@ fn what_cannot_end_well_is_not_begun() {
     let run_for = [("GITHUB_REF_TYPE", "tag"), ("GITHUB_REF_NAME", "v9.0.0")];
     let run_for = run_for.map(|(name, value)| (name.to_owned(), value.to_owned()));
     hub.world.variables.extend(run_for);
-    hub.publish(&[], 1, expect![[r#"
+    hub.publish(
+        &[],
+        1,
+        expect![[r#"
         error: the release is 1.2.3, but the tag is v9.0.0
           hint: raise the version in a commit, and tag that commit: v1.2.3 is the tag of this one
-    "#]]);
+    "#]],
+    );
     hub.world.variables.retain(|it| !it.0.starts_with("GITHUB"));
     fs::remove_file(hub.world.beside("bin").join("gh")).unwrap();
     hub.world.variables[0].1 = hub.world.beside("bin").display().to_string();
