@@ -2,6 +2,7 @@
 
 #[path = "ci/generate.rs"]
 mod generate;
+#[cfg(target_os = "linux")]
 #[path = "ci/lint.rs"]
 mod lint;
 #[cfg(target_os = "linux")]

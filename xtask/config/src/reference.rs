@@ -189,7 +189,7 @@ timeout = "3h"
 [[ci.target]]
 name = "x86_64-unknown-linux-gnu"
 runner = "ubuntu-22.04"
-secrets = ["HSM_TOKEN"]
+secrets = ["NPM_TOKEN"]
 "#;
 
 /// `docs/configuration.md`. From the types and not from their file, so that one update of both is

@@ -71,7 +71,7 @@ fn target(config: &Config, job: &Job, toolchains: &Toolchains) -> String {
         )
         .step(&format!(
             "name: Take over finished steps\n{again}\n\
-             run: cargo xtask state import --if-exists {STATE}"
+             run: cargo xtask state import --target {target} --if-exists {STATE}"
         ))
         .step(&format!(
             "name: Make the release\nrun: cargo xtask dist --setup --target {target} --release\n{}",

@@ -33,7 +33,10 @@ pub(super) fn of_job(config: &Config, job: &Job) -> Vec<String> {
             }
             WindowsIdentity::Pkcs11(it) => names.push(it.pin_env.clone()),
             WindowsIdentity::Azure(_) => names.extend(AZURE.map(str::to_owned)),
-            WindowsIdentity::Store(_) | WindowsIdentity::Command(_) => {}
+            WindowsIdentity::Command(_) => {
+                names.extend(config.sign.windows.command_env.iter().cloned());
+            }
+            WindowsIdentity::Store(_) => {}
         },
         Os::Macos => {
             let apple = &config.sign.macos;

@@ -185,8 +185,8 @@ impl Report {
         let fine = self.findings.iter().filter(|it| it.problem.is_none());
         let fixes: Vec<&Fix> = fine.filter_map(|it| it.fix.as_ref()).collect();
         let mut commands = self.system.install(&packages(fixes.iter().copied()));
-        commands.extend(fixes.iter().filter_map(|it| it.cargo_install()));
         commands.extend(fixes.iter().flat_map(|it| it.commands().to_vec()));
+        commands.extend(fixes.iter().filter_map(|it| it.cargo_install()));
         commands
     }
 

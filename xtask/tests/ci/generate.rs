@@ -268,13 +268,13 @@ fn a_job_has_the_secrets_that_it_needs() {
             publish:"#]],
     );
     secrets(
-        "[[ci.target]]\nname = 'windows'\nsecrets = ['HSM_TOKEN']\n\
-         [sign.windows]\ncommand = ['hsm', '%1']\n",
+        "[[ci.target]]\nname = 'windows'\nsecrets = ['NPM_TOKEN']\n\
+         [sign.windows]\ncommand = ['hsm', '%1']\ncommand-env = ['HSM_TOKEN']\n",
         expect![[r#"
 
             push:
             workflow_dispatch:
-            x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD HSM_TOKEN
+            x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD HSM_TOKEN NPM_TOKEN
             merge: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
             publish:"#]],
     );

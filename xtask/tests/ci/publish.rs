@@ -98,7 +98,9 @@ impl Hub {
         let (ended, stdout, stderr) = self.world.run(&words);
         let root = self.world.root.display().to_string();
         let shown = format!("{stderr}{stdout}").replace(&root, "…");
-        assert!(!shown.contains("the-token"), "{shown}");
+        let log = self.world.root.join("target/dist/publish/logs/publish.log");
+        let log = fs::read_to_string(log).unwrap_or_default();
+        assert!(!shown.contains("the-token") && !log.contains("the-token"));
         // Events have times.
         let shown = shown.lines().filter(|it| !it.starts_with("{\"at\""));
         let shown: String = shown.map(|it| format!("{it}\n")).collect();
@@ -161,6 +163,24 @@ fn all_is_uploaded_before_it_is_published() {
               hint: what people may have downloaded is not replaced: raise the version, and tag that
         "#]],
     );
+}
+
+#[test]
+fn a_version_with_a_tail_is_a_prerelease() {
+    let hub = Hub::new();
+    hub.file("manifest.json", &MANIFEST.replace("1.2.3", "1.2.3-beta.1"));
+    hub.publish(&[], 0, expect![[r#"
+        $ gh release view v1.2.3-beta.1 --json isDraft,url,assets
+        $ gh release create v1.2.3-beta.1 --draft --verify-tag --title 'Small 1.2.3-beta.1' --generate-notes --prerelease
+        $ gh release view v1.2.3-beta.1 --json isDraft,url,assets
+        $ gh release upload v1.2.3-beta.1 merged/latest.json --clobber
+        $ gh release upload v1.2.3-beta.1 merged/manifest.json --clobber
+        $ gh release upload v1.2.3-beta.1 merged/small.deb --clobber
+        $ gh release view v1.2.3-beta.1 --json isDraft,url,assets
+        $ gh release edit v1.2.3-beta.1 --draft=false
+        $ gh release view v1.2.3-beta.1 --json isDraft,url,assets
+        v1.2.3-beta.1 is published: https://github.example/v1.2.3-beta.1
+    "#]]);
 }
 
 #[test]
@@ -358,7 +378,8 @@ fn a_draft_is_gone_on_with() {
         ("draft", ""),
         ("assets/small.deb", "a package"),
         ("assets/latest.json", "an older pointer"),
-        ("assets/manifest.json", "{"),
+        // All bytes, but GitHub does not call it uploaded.
+        ("assets/manifest.json", MANIFEST),
         ("partial-manifest.json", ""),
         ("assets/old.rpm", "of another day"),
     ];
@@ -412,6 +433,18 @@ fn what_cannot_end_well_is_not_begun() {
           hint: export a token as GH_TOKEN, or log in with `gh auth login`
     "#]],
     );
+    let run_for = [("GITHUB_REF_TYPE", "tag"), ("GITHUB_REF_NAME", "v9.0.0")];
+    let run_for = run_for.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    hub.world.variables.extend(run_for);
+    hub.publish(
+        &[],
+        1,
+        expect![[r#"
+        error: the release is 1.2.3, but the tag is v9.0.0
+          hint: raise the version in a commit, and tag that commit: v1.2.3 is the tag of this one
+    "#]],
+    );
+    hub.world.variables.retain(|it| !it.0.starts_with("GITHUB"));
     fs::remove_file(hub.world.beside("bin").join("gh")).unwrap();
     hub.world.variables[0].1 = hub.world.beside("bin").display().to_string();
     hub.publish(

@@ -59,8 +59,8 @@ pub(crate) struct Target {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("x-form" = "label", "x-default" = "GitHub's own one of that system and processor")))]
     pub runner: Option<String>,
-    /// Further secrets of the environment that its job gets, as variables of the same name: those of
-    /// a signing command, for instance.
+    /// Further secrets of the environment that `dist` gets in its job, as variables of the same name:
+    /// the token of a private registry, for instance. Those that sign are known.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
     pub secrets: Vec<String>,
