@@ -21,5 +21,7 @@ mod identities;
 mod microsoft;
 #[path = "sign_windows/services.rs"]
 mod services;
+#[path = "sign_windows/setup.rs"]
+mod setup;
 #[path = "sign_windows/steps.rs"]
 mod steps;

@@ -5,12 +5,14 @@
 //! `x-form` names the form of a string, or of each in a list (see `value`); `x-default` says how a
 //! default is found.
 
+mod setup;
 mod sidecar;
 mod sign;
 
 use serde::Deserialize;
 
 use super::types::{BundleKind, Layout, PackageManager};
+pub(super) use setup::{Inno, Nsis, Setup};
 pub(super) use sidecar::{DataFile, Sidecar};
 pub(super) use sign::Sign;
 pub(crate) use sign::{Macos, Windows};
@@ -169,6 +171,12 @@ pub(super) struct Bundle {
     /// The command that runs Tauri's CLI: a program and its first arguments.
     #[cfg_attr(test, schemars(extend("x-form" = "text", "minItems" = 1, "x-default" = "the app's own dependency `@tauri-apps/cli`, else `[\"cargo\", \"tauri\"]`")))]
     pub cli: Option<Vec<String>>,
+    /// What NSIS and Inno Setup have in common where this program writes their scripts.
+    pub setup: Setup,
+    /// The setup program by NSIS.
+    pub nsis: Nsis,
+    /// The setup program by Inno Setup.
+    pub inno: Inno,
 }
 
 impl Default for Bundle {
@@ -178,6 +186,9 @@ impl Default for Bundle {
             windows: vec![WindowsBundle::Nsis],
             macos: vec![MacosBundle::App, MacosBundle::Dmg],
             cli: None,
+            setup: Setup::default(),
+            nsis: Nsis::default(),
+            inno: Inno::default(),
         }
     }
 }
@@ -209,6 +220,7 @@ impl From<LinuxBundle> for BundleKind {
 pub(super) enum WindowsBundle {
     Nsis,
     Msi,
+    Inno,
 }
 
 impl From<WindowsBundle> for BundleKind {
@@ -216,6 +228,7 @@ impl From<WindowsBundle> for BundleKind {
         match kind {
             WindowsBundle::Nsis => Self::Nsis,
             WindowsBundle::Msi => Self::Msi,
+            WindowsBundle::Inno => Self::Inno,
         }
     }
 }

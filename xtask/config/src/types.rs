@@ -1,5 +1,6 @@
 //! What the rest of the program sees: plain data, every default filled in, every path absolute.
 
+mod setup;
 mod sign;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use setup::*;
 pub use sign::*;
 
 /// A repository's release configuration, complete: nothing in it is left to be looked up.
@@ -303,12 +305,14 @@ impl Layout {
 pub struct Bundle {
     /// For Linux: of deb, rpm, appimage.
     pub linux: Vec<BundleKind>,
-    /// For Windows: of nsis, msi.
+    /// For Windows: of nsis, msi, inno.
     pub windows: Vec<BundleKind>,
     /// For macOS: of app, dmg.
     pub macos: Vec<BundleKind>,
     /// What runs Tauri's bundler.
     pub cli: TauriCli,
+    /// The setup programs for Windows that Tauri's bundler does not make.
+    pub setup: Setup,
 }
 
 /// A kind of installer, named as Tauri's bundler names it.
@@ -325,6 +329,8 @@ pub enum BundleKind {
     Nsis,
     /// A Windows Installer package.
     Msi,
+    /// A setup program made by Inno Setup. Tauri's bundler has no such kind.
+    Inno,
     /// A macOS application folder.
     App,
     /// A macOS disk image.
