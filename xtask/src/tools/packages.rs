@@ -44,6 +44,8 @@ pub enum Need {
     SevenZip,
     Msitools,
     Nsis,
+    Wine,
+    Mingw,
     Wixl,
     Xorriso,
     Patchelf,
@@ -109,6 +111,8 @@ const TABLE: &[Row] = table! {
     SevenZip      "7-Zip"                             "7zip"                   "7zip"                  "sevenzip"   "7zip.7zip"
     Msitools      "msitools"                          "msitools"               "msitools"              "msitools"   ""
     Nsis          "NSIS"                              "nsis"                   "mingw32-nsis"          "makensis"   "NSIS.NSIS"
+    Wine          "wine"                              "wine"                   "wine"                  ""           ""
+    Mingw         "MinGW's C compiler"                "gcc-mingw-w64-x86-64"   "mingw64-gcc"           "mingw-w64"  ""
     Wixl          "wixl"                              "wixl"                   "msitools"              "msitools"   ""
     Xorriso       "xorriso"                           "xorriso"                "xorriso"               "xorriso"    ""
     Patchelf      "patchelf"                          "patchelf"               "patchelf"              "patchelf"   ""

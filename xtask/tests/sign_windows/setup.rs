@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use fs_err as fs;
 use xtask::{
     config::{self, BundleKind},
@@ -19,7 +19,7 @@ use xtask::{
     release::Release,
     steps::{
         app::Host,
-        bundle::{Bundle, Installer},
+        bundle::{Bundle, Installer, Installers},
         sidecar::Frozen,
         sign_code::SignCode,
     },
@@ -344,4 +344,179 @@ fn slow_what_nsis_made_here_installs_and_leaves_nothing() {
         [""; 0],
         "nothing is left"
     );
+}
+
+#[test]
+fn slow_a_script_of_the_project_that_ships_something_else_is_refused() {
+    if !tools::have(&["makensis", "7zz", "x86_64-w64-mingw32-gcc"]) {
+        return;
+    }
+    let Some(made) = Made::new(BundleKind::Nsis) else {
+        return;
+    };
+    let built_in = include_str!("../../src/tools/setup/installer.nsi");
+    let check = |from: &str, to: &str, expected: Expect| {
+        assert!(built_in.contains(from), "{from}");
+        let script = made.case.root().join("installer.nsi");
+        fs::write(&script, built_in.replace(from, to)).unwrap();
+        let mut release = bundler::release(&made.case);
+        release.config.bundle.setup.nsis_template = Some(script);
+        let (result, _, _) = made.case.try_step(&Bundle::new(&release, &made.code, None));
+        let error = result
+            .err()
+            .map_or("fine".to_owned(), |it| format!("{it:#}"));
+        let error = error.split("hint: ").next().unwrap_or_default().trim_end();
+        expected.assert_eq(&format!("{error}\n"));
+    };
+    check("!define MUI_ABORTWARNING", "", expect![[r#"
+        fine
+    "#]]);
+    check("!uninstfinalize '${SIGN}'", "", expect![[r#"
+        the uninstaller in the package is not signed
+    "#]]);
+    check("!insertmacro INSTALL_FILES", "", expect![[r#"
+        the package holds no sidecars/x/lib/a $1 {b}.py
+    "#]]);
+    check(
+        "!insertmacro INSTALL_FILES",
+        "!insertmacro INSTALL_FILES\n  File installer.nsi",
+        expect![[r#"
+            installer.nsi in the package is no file that was built
+        "#]],
+    );
+    check(
+        "OutFile \"${OUT_FILE}\"",
+        "OutFile other.exe",
+        expect![[r#"
+            the script made no small_0.1.0_x64-setup.exe
+        "#]],
+    );
+}
+
+/// Does what Inno Setup's compiler does, as far as it is looked at, with the words that it says. `swap`
+/// is run before it lists what it packed.
+const ISCC: &str = r##"
+import glob, hashlib, os, re, sys
+
+assert sys.argv[1:] == ["/Q", "installer.iss"], sys.argv
+script = open("installer.iss", encoding="utf-8").read()
+product = open("product.iss", encoding="utf-8-sig").read()
+assert '#include "product.iss"' in script
+if "#define Signed" in product:
+    made = glob.glob("uninstaller/*.e32")
+    if not made:
+        os.makedirs("uninstaller")
+        host = open("files/small.exe", "rb").read()
+        open("uninstaller/uninst-6.4.1-0123456789.e32", "wb").write(host.replace(b"READY", b"UNINS"))
+        sys.exit("Signed uninstaller mode is enabled. [...] attach your digital signature [...]")
+    assert b"Practice Publisher" in open(made[0], "rb").read(), "somebody signed it"
+files = re.findall(r'^Source: "(.*?)"', product, re.M)
+swap(files)
+with open("packed.txt", "w", encoding="utf-8-sig", newline="\r\n") as packed:
+    print("Index\tSourceFilename\tTimeStamp\tVersion\tSHA256Sum\tOriginalSize", file=packed)
+    for number, name in enumerate(files):
+        data = open(name.replace("\\", "/"), "rb").read()
+        hash = hashlib.sha256(data).hexdigest()
+        print(f"{number}\tZ:\\work\\{name}\t2026\t\t{hash}\t{len(data)}", file=packed)
+[out] = re.findall(r'^#define OutFile "(.*)"', product, re.M)
+with open(out + ".exe", "wb") as setup:
+    setup.write(open("files/small.exe", "rb").read())
+"##;
+
+/// What the step makes of it with this compiler, or says instead.
+fn by_inno(made: &Made, compiler: &[&str]) -> String {
+    let mut release = bundler::release(&made.case);
+    let words = compiler.iter().map(|it| (*it).to_owned()).collect();
+    release.config.bundle.setup.inno_compiler = Some(words);
+    let (result, _, said) = made.case.try_step(&Bundle::new(&release, &made.code, None));
+    match result {
+        Ok(Installers { installers }) => {
+            assert_eq!(installers[0].gap, None);
+            let lines = installers[0].contents.iter().map(|it| {
+                let file = made
+                    .case
+                    .root()
+                    .join("state/cache/bundle/inno/files")
+                    .join(&it.path);
+                assert_eq!(it.sha256, hex(&hash_file(&file).unwrap()));
+                format!("{}\n", it.path)
+            });
+            format!(
+                "{said}{}\n{}",
+                installers[0].file,
+                lines.collect::<String>()
+            )
+        }
+        Err(error) => format!("{error:#}\n")
+            .split("hint: ")
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}
+
+#[test]
+fn slow_what_inno_setup_packs_is_what_was_built() {
+    if !tools::have(&["x86_64-w64-mingw32-gcc"]) {
+        return;
+    }
+    let Some(made) = Made::new(BundleKind::Inno) else {
+        return;
+    };
+    let check = |swap: &str, expected: Expect| {
+        let text = format!("def swap(files):\n    {swap}\n{ISCC}");
+        let script = made.case.root().join("iscc.py");
+        fs::write(&script, text).unwrap();
+        expected.assert_eq(&by_inno(&made, &["python3", script.to_str().unwrap()]));
+    };
+    check(
+        "pass",
+        expect![[r#"
+        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.setup.webview2` packs what installs it)
+        small_0.1.0_x64-inno-setup.exe
+        sidecars/x/x.exe
+        small.exe
+    "#]],
+    );
+    check(
+        "files.pop()",
+        expect![[r#"
+        the package holds no small.exe
+    "#]],
+    );
+    check(
+        "open('files/small.exe', 'ab').write(b'more')",
+        expect![[r#"
+            small.exe in the package is not the file that was built and tried out
+        "#]],
+    );
+    check(
+        "open('files/more.exe', 'w'); files.append('files\\\\more.exe')",
+        expect![[r#"
+            more.exe in the package is no file that was built
+        "#]],
+    );
+}
+
+/// The variable `ISCC` names the real one, and `WINELOADER` a wine for 32 bits: see
+/// docs/windows-installers.md.
+#[test]
+fn slow_inno_setup_compiles_the_script() {
+    let Some(iscc) = std::env::var_os("ISCC") else {
+        eprintln!("skipped: the variable ISCC names no compiler");
+        return;
+    };
+    if !tools::have(&["x86_64-w64-mingw32-gcc", "wine"]) {
+        return;
+    }
+    let Some(made) = Made::new(BundleKind::Inno) else {
+        return;
+    };
+    let wine = std::env::var("WINELOADER").unwrap_or_else(|_| "wine".to_owned());
+    expect![[r#"
+        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.setup.webview2` packs what installs it)
+        small_0.1.0_x64-inno-setup.exe
+        sidecars/x/x.exe
+        small.exe
+    "#]].assert_eq(&by_inno(&made, &[&wine, iscc.to_str().unwrap()]));
 }

@@ -93,6 +93,12 @@ impl Case {
 
     /// The step's output, with what it said.
     pub fn step<S: Step>(&self, step: &S) -> (S::Output, Staging, String) {
+        let (output, out, said) = self.try_step(step);
+        (output.unwrap(), out, said)
+    }
+
+    /// The same of a step that may fail.
+    pub fn try_step<S: Step>(&self, step: &S) -> (Result<S::Output>, Staging, String) {
         let facts = Facts::default();
         let events = Events::new(vec![Box::new(facts.clone())]);
         let out = Staging::create(&self.root().join("staging"), S::ID).unwrap();
@@ -100,7 +106,7 @@ impl Case {
             step.inputs(cx)?;
             step.run(cx, &out)
         };
-        let output = frozen::in_session(self.root(), events, &Arc::default(), run).unwrap();
+        let output = frozen::in_session(self.root(), events, &Arc::default(), run);
         let said = facts.0.lock().unwrap().clone();
         (output, out, self.filtered(&said))
     }

@@ -484,15 +484,10 @@ fn no_makensis() -> anyhow::Error {
 }
 
 fn no_iscc() -> String {
-    let wine = match cfg!(windows) {
-        true => "",
-        false => ", and wine, which runs it here",
-    };
     format!(
-        "there is no ISCC.exe, Inno Setup's compiler{wine}\n\
-         hint: install Inno Setup 6.3 or newer (winget install JRSoftware.InnoSetup), set {} to where \
-         ISCC.exe is, or leave inno out of `bundle.windows`",
-        inno::VARIABLE
+        "there is no ISCC.exe, Inno Setup's compiler\n\
+         hint: {}, or leave inno out of `bundle.windows`",
+        inno::how_to_get()
     )
 }
 

@@ -89,6 +89,18 @@ impl Compiler {
     }
 }
 
+/// How to get the compiler, in words.
+pub fn how_to_get() -> String {
+    let wine = match cfg!(windows) {
+        true => "",
+        false => " and wine for 32 bits",
+    };
+    format!(
+        "install Inno Setup 6.3 or newer (winget install JRSoftware.InnoSetup){wine}, and set {VARIABLE} \
+         to where ISCC.exe is"
+    )
+}
+
 /// A wine for 32 bits, which is what ISCC is made for.
 fn wine() -> Option<PathBuf> {
     let named = std::env::var_os("WINELOADER").map(PathBuf::from);

@@ -3,6 +3,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::engine::files::{hash_file, hex};
 
 fn product() -> Product {
     Product {
@@ -212,4 +213,93 @@ fn packed_says_what_the_compiler_packed() {
         packed.txt has no hashes
         hint: Inno Setup 6.3 or newer is needed, and the script must say OutputManifestFile=packed.txt
     "#]].assert_eq(&format!("{error}\n"));
+}
+
+/// The smallest picture that is one: 1 pixel.
+const ICON: &[u8] = b"\0\0\x01\0\x01\0\x01\x01\0\0\x01\0\x20\0\x30\0\0\0\x16\0\0\0\
+    \x28\0\0\0\x01\0\0\0\x02\0\0\0\x01\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\
+    \0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff\0\0\0\0";
+
+/// Lays out all that the scripts may be told of.
+fn work(product: &Product) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        let file = std::fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000))
+            .unwrap();
+    };
+    for path in &product.files {
+        write(&format!("{FILES}/{path}"), path.as_bytes());
+    }
+    write("icon.ico", ICON);
+    write("license.txt", b"Take it.\n");
+    write("webview2.exe", b"MZ");
+    folder
+}
+
+/// Every way that the scripts have is a good script, and gives the same bytes each time.
+fn every_way(compile: impl Fn(&Product) -> String) {
+    let mut product = product();
+    let plain = compile(&product);
+    assert_eq!(compile(&product), plain, "the same inputs, other bytes");
+    product.scope = Scope::Machine;
+    product.shortcuts.clear();
+    product.user_data = UserData::Remove;
+    assert_ne!(compile(&product), plain);
+    product.shortcuts = vec![Shortcut::StartMenu, Shortcut::Desktop];
+    product.user_data = UserData::Keep;
+    product.license = Some("license.txt".to_owned());
+    product.webview2 = Some("webview2.exe".to_owned());
+    product.icon = None;
+    product.sidecars = None;
+    compile(&product);
+}
+
+fn run(mut command: std::process::Command) {
+    let output = command.output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("warning"), "{text}");
+}
+
+#[test]
+fn slow_makensis_takes_the_script() {
+    let Some(makensis) = nsis::find() else {
+        eprintln!("skipped: no makensis; `cargo xtask test --setup` installs it");
+        return;
+    };
+    every_way(|product| {
+        let work = work(product);
+        let stub = nsis::stub(&makensis, &product.arch);
+        let definitions = nsis::definitions(product, stub, None).unwrap();
+        std::fs::write(work.path().join(nsis::DEFINITIONS), definitions).unwrap();
+        std::fs::write(work.path().join(nsis::SCRIPT), nsis::TEMPLATE).unwrap();
+        run(nsis::command(&makensis, work.path(), 1_000_000_000));
+        hex(&hash_file(&work.path().join(&product.out)).unwrap())
+    });
+}
+
+/// With the real one, which only who has it runs: see docs/windows-installers.md.
+#[test]
+fn slow_inno_setup_takes_the_script() {
+    let named = std::env::var_os(inno::VARIABLE);
+    let Some(compiler) = named.and_then(|_| inno::Compiler::find(None)) else {
+        eprintln!("skipped: the variable ISCC names no compiler, or there is no wine");
+        return;
+    };
+    every_way(|product| {
+        let work = work(product);
+        let definitions = inno::definitions(product, false).unwrap();
+        std::fs::write(work.path().join(inno::DEFINITIONS), definitions).unwrap();
+        std::fs::write(work.path().join(inno::SCRIPT), inno::TEMPLATE).unwrap();
+        run(compiler.command(work.path()));
+        let packed = std::fs::read_to_string(work.path().join(inno::PACKED)).unwrap();
+        let packed: Vec<String> = inno::packed(&packed).unwrap().into_keys().collect();
+        assert_eq!(packed, product.files);
+        hex(&hash_file(&work.path().join(&product.out)).unwrap())
+    });
 }
