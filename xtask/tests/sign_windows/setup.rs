@@ -368,15 +368,27 @@ fn slow_a_script_of_the_project_that_ships_something_else_is_refused() {
         let error = error.split("hint: ").next().unwrap_or_default().trim_end();
         expected.assert_eq(&format!("{error}\n"));
     };
-    check("!define MUI_ABORTWARNING", "", expect![[r#"
+    check(
+        "!define MUI_ABORTWARNING",
+        "",
+        expect![[r#"
         fine
-    "#]]);
-    check("!uninstfinalize '${SIGN}'", "", expect![[r#"
+    "#]],
+    );
+    check(
+        "!uninstfinalize '${SIGN}'",
+        "",
+        expect![[r#"
         the uninstaller in the package is not signed
-    "#]]);
-    check("!insertmacro INSTALL_FILES", "", expect![[r#"
+    "#]],
+    );
+    check(
+        "!insertmacro INSTALL_FILES",
+        "",
+        expect![[r#"
         the package holds no sidecars/x/lib/a $1 {b}.py
-    "#]]);
+    "#]],
+    );
     check(
         "!insertmacro INSTALL_FILES",
         "!insertmacro INSTALL_FILES\n  File installer.nsi",

@@ -10,7 +10,7 @@ use expect_test::expect;
 use fs_err as fs;
 use serde_json::json;
 use xtask::{
-    config::WindowsIdentity,
+    config::{NsisBundler, WindowsIdentity},
     engine::{
         artifact::collect,
         event::{Event, Events, Reporter, Stamped},
@@ -389,7 +389,8 @@ fn without_a_certificate_the_release_says_what_is_missing() {
 
 #[test]
 fn the_plan_says_what_would_be_signed_and_touches_nothing() {
-    let Some(case) = Case::new() else { return };
+    let Some(mut case) = Case::new() else { return };
+    case.config.bundle.setup.nsis_bundler = Some(NsisBundler::Tauri);
     let p12 = leaf(&case);
     let variables = [("WIN_CSC_LINK", &*p12), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
     let file = |name: &str, path: Option<PathBuf>, format| File {
@@ -437,6 +438,21 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     "#]]
     .assert_eq(&shown(&release));
     assert!(fs::read(case.root().join("app.exe")).unwrap() == before);
+    // Made from a script of the project: what makes it has the uninstaller signed and nothing else.
+    let mut own = case.signed_release(&variables);
+    own.config.bundle.setup.nsis_bundler = Some(NsisBundler::Makensis);
+    let installers = ["setup.exe", "a-inno-setup.exe"].map(|it| file(it, None, Format::Pe));
+    let mut rows = windows::plan_bundle(&own, None, &installers).unwrap();
+    rows.extend(windows::plan(&own, &installers).unwrap());
+    let rows = plan::cells(&rows).into_iter();
+    let rows = rows.map(|it| it.join(" | ") + "\n").collect::<String>();
+    expect![[r#"
+        1 | bundle | setup.exe: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
+        2 | bundle | setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is signed while the installer is made, which packs it
+        3 | bundle | a-inno-setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is signed while the installer is made, which packs it
+        4 | sign-installers | setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+        5 | sign-installers | a-inno-setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+    "#]].assert_eq(&rows);
     // Only what signing leaves behind tells whose certificate it is.
     let signer = release.windows.as_ref().unwrap();
     let fingerprint = signer.certificate(&case).unwrap();
