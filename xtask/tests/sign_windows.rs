@@ -17,6 +17,8 @@ mod bundler;
 mod files;
 #[path = "sign_windows/identities.rs"]
 mod identities;
+#[path = "sign_windows/inno.rs"]
+mod inno;
 #[path = "sign_windows/microsoft.rs"]
 mod microsoft;
 #[path = "sign_windows/services.rs"]
@@ -25,3 +27,5 @@ mod services;
 mod setup;
 #[path = "sign_windows/steps.rs"]
 mod steps;
+#[path = "sign_windows/wine.rs"]
+mod wine;

@@ -13,7 +13,7 @@ use xtask::{
 };
 use xtask_practice::{pki::PASSWORD, specimens, tools};
 
-use super::{case::Case, steps::done};
+use super::case::{Case, done};
 
 /// Does what Tauri's bundler does for Windows, in its order: the executable, a library among the
 /// resources, the uninstaller, the installer.

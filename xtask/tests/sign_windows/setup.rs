@@ -1,32 +1,32 @@
 //! Setup programs from the project's own scripts: made, signed, installed by wine, and removed.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, process::Command};
 
 use expect_test::{Expect, expect};
 use fs_err as fs;
 use xtask::{
-    config::{self, BundleKind},
-    engine::{
-        files::{hash_file, hex},
-        staging::Staging,
-        step::Done,
-    },
+    config::{self, BundleKind, NsisBundler},
+    engine::{staging::Staging, step::Done},
     release::Release,
+    sign::{
+        format::Format,
+        plan::{self, File, Role},
+        windows,
+    },
     steps::{
         app::Host,
-        bundle::{Bundle, Installer, Installers},
+        bundle::{Bundle, Installer},
         sidecar::Frozen,
         sign_code::SignCode,
     },
 };
-use xtask_practice::tools;
+use xtask_practice::{pki::PASSWORD, tools};
 
-use super::{bundler, case::Case, steps::done};
+use super::{
+    bundler,
+    case::{Case, done},
+    wine::Wine,
+};
 
 /// A program like the host: it says that it is ready, and ends when its time is over.
 const HOST: &str = r#"
@@ -43,13 +43,13 @@ int main(int count, char **words) {
 "#;
 
 /// The small project with programs for Windows that run.
-struct Made {
-    case: Case,
-    code: Done<xtask::steps::sign_code::Code>,
+pub struct Made {
+    pub case: Case,
+    pub code: Done<xtask::steps::sign_code::Code>,
 }
 
 impl Made {
-    fn new(kind: BundleKind) -> Option<Self> {
+    pub fn new(kind: BundleKind) -> Option<Self> {
         let mut case = Case::new()?;
         case.configure(&format!(
             "[sign.windows]\ntrust = {:?}\ntimestamp-trust = {:?}\ntimestamp-servers = [{:?}]\n",
@@ -102,120 +102,6 @@ fn code(case: &Case) -> Done<xtask::steps::sign_code::Code> {
     let kept = case.root().join("signed");
     fs::rename(out.path(), &kept).unwrap();
     done(kept, "sign-code", code)
-}
-
-/// A Windows of its own, with a home of its own, since wine links the desktop into that.
-struct Wine {
-    folder: tempfile::TempDir,
-    /// What was there before anything was installed.
-    before: BTreeMap<String, String>,
-}
-
-impl Wine {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut wine = Self {
-            folder,
-            before: BTreeMap::new(),
-        };
-        fs::create_dir(wine.folder.path().join("home")).unwrap();
-        assert_eq!(wine.run(&["wineboot", "-i"]).0, 0, "wine starts");
-        wine.before = wine.users();
-        wine
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("wine");
-        command.args(words).current_dir(self.folder.path());
-        command
-            .env("WINEPREFIX", self.folder.path().join("prefix"))
-            .env("HOME", self.folder.path().join("home"))
-            .env("USER", "somebody")
-            .env("WINEDEBUG", "-all")
-            .env("WINEDLLOVERRIDES", "mscoree,mshtml,winemenubuilder.exe=")
-            .env_remove("DISPLAY");
-        command
-    }
-
-    /// The status that it ended with, and what it wrote.
-    fn run(&self, words: &[&str]) -> (i32, String) {
-        let output = tools::output(&mut self.command(words)).unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).replace('\r', "");
-        (output.status.code().unwrap_or(-1), text)
-    }
-
-    /// The files of all users, by path with their hash, but for what wine and Windows keep.
-    fn users(&self) -> BTreeMap<String, String> {
-        let mut found = BTreeMap::new();
-        for folder in ["prefix/drive_c/users", "home"] {
-            collect(&self.folder.path().join(folder), &mut found);
-        }
-        // A copy of the uninstaller, which removes what cannot remove itself: NSIS has it deleted
-        // with the next start.
-        found.retain(|path, _| !path.contains("/Temp/~nsu"));
-        found
-    }
-
-    /// What is there that was not there before.
-    fn added(&self) -> BTreeMap<String, String> {
-        let mut now = self.users();
-        now.retain(|path, hash| self.before.get(path) != Some(hash));
-        let name = |path: &str| {
-            path.rsplit_once("/somebody/")
-                .map_or(path.to_owned(), |it| it.1.to_owned())
-        };
-        now.iter()
-            .map(|(path, hash)| (name(path), hash.clone()))
-            .collect()
-    }
-
-    fn local(&self) -> PathBuf {
-        self.folder
-            .path()
-            .join("prefix/drive_c/users/somebody/AppData/Local")
-    }
-
-    /// An uninstaller goes on in a copy of itself.
-    fn wait_until_gone(&self, path: &Path) {
-        let began = Instant::now();
-        while path.exists() {
-            assert!(
-                began.elapsed() < Duration::from_secs(20),
-                "{path:?} is still there"
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn registered(&self) -> String {
-        let key = "HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\small";
-        let (_, text) = self.run(&["reg", "query", key]);
-        let lines = text.lines().filter(|it| it.contains("REG_"));
-        let words = |it: &str| it.split_whitespace().collect::<Vec<_>>().join(" ") + "\n";
-        lines.map(words).collect()
-    }
-}
-
-impl Drop for Wine {
-    fn drop(&mut self) {
-        // Its services would write into a folder that is gone.
-        self.run(&["wineboot", "-k"]);
-    }
-}
-
-fn collect(folder: &Path, found: &mut BTreeMap<String, String>) {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let kind = entry.file_type().unwrap();
-        if kind.is_dir() {
-            collect(&entry.path(), found);
-        } else if kind.is_file() {
-            let hash = hex(&hash_file(&entry.path()).unwrap());
-            found.insert(entry.path().to_string_lossy().into_owned(), hash);
-        }
-    }
 }
 
 #[test]
@@ -405,130 +291,32 @@ fn slow_a_script_of_the_project_that_ships_something_else_is_refused() {
     );
 }
 
-/// Does what Inno Setup's compiler does, as far as it is looked at, with the words that it says. `swap`
-/// is run before it lists what it packed.
-const ISCC: &str = r##"
-import glob, hashlib, os, re, sys
-
-assert sys.argv[1:] == ["/Q", "installer.iss"], sys.argv
-script = open("installer.iss", encoding="utf-8").read()
-product = open("product.iss", encoding="utf-8-sig").read()
-assert '#include "product.iss"' in script
-if "#define Signed" in product:
-    made = glob.glob("uninstaller/*.e32")
-    if not made:
-        os.makedirs("uninstaller")
-        host = open("files/small.exe", "rb").read()
-        open("uninstaller/uninst-6.4.1-0123456789.e32", "wb").write(host.replace(b"READY", b"UNINS"))
-        sys.exit("Signed uninstaller mode is enabled. [...] attach your digital signature [...]")
-    assert b"Practice Publisher" in open(made[0], "rb").read(), "somebody signed it"
-files = re.findall(r'^Source: "(.*?)"', product, re.M)
-swap(files)
-with open("packed.txt", "w", encoding="utf-8-sig", newline="\r\n") as packed:
-    print("Index\tSourceFilename\tTimeStamp\tVersion\tSHA256Sum\tOriginalSize", file=packed)
-    for number, name in enumerate(files):
-        data = open(name.replace("\\", "/"), "rb").read()
-        hash = hashlib.sha256(data).hexdigest()
-        print(f"{number}\tZ:\\work\\{name}\t2026\t\t{hash}\t{len(data)}", file=packed)
-[out] = re.findall(r'^#define OutFile "(.*)"', product, re.M)
-with open(out + ".exe", "wb") as setup:
-    setup.write(open("files/small.exe", "rb").read())
-"##;
-
-/// What the step makes of it with this compiler, or says instead.
-fn by_inno(made: &Made, compiler: &[&str]) -> String {
-    let mut release = bundler::release(&made.case);
-    let words = compiler.iter().map(|it| (*it).to_owned()).collect();
-    release.config.bundle.setup.inno_compiler = Some(words);
-    let (result, _, said) = made.case.try_step(&Bundle::new(&release, &made.code, None));
-    match result {
-        Ok(Installers { installers }) => {
-            assert_eq!(installers[0].gap, None);
-            let lines = installers[0].contents.iter().map(|it| {
-                let file = made
-                    .case
-                    .root()
-                    .join("state/cache/bundle/inno/files")
-                    .join(&it.path);
-                assert_eq!(it.sha256, hex(&hash_file(&file).unwrap()));
-                format!("{}\n", it.path)
-            });
-            format!(
-                "{said}{}\n{}",
-                installers[0].file,
-                lines.collect::<String>()
-            )
-        }
-        Err(error) => format!("{error:#}\n")
-            .split("hint: ")
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-    }
-}
-
+/// What makes it has the uninstaller signed and nothing else.
 #[test]
-fn slow_what_inno_setup_packs_is_what_was_built() {
-    if !tools::have(&["x86_64-w64-mingw32-gcc"]) {
-        return;
-    }
-    let Some(made) = Made::new(BundleKind::Inno) else {
-        return;
-    };
-    let check = |swap: &str, expected: Expect| {
-        let text = format!("def swap(files):\n    {swap}\n{ISCC}");
-        let script = made.case.root().join("iscc.py");
-        fs::write(&script, text).unwrap();
-        expected.assert_eq(&by_inno(&made, &["python3", script.to_str().unwrap()]));
-    };
-    check(
-        "pass",
-        expect![[r#"
-        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.setup.webview2` packs what installs it)
-        small_0.1.0_x64-inno-setup.exe
-        sidecars/x/x.exe
-        small.exe
-    "#]],
-    );
-    check(
-        "files.pop()",
-        expect![[r#"
-        the package holds no small.exe
-    "#]],
-    );
-    check(
-        "open('files/small.exe', 'ab').write(b'more')",
-        expect![[r#"
-            small.exe in the package is not the file that was built and tried out
-        "#]],
-    );
-    check(
-        "open('files/more.exe', 'w'); files.append('files\\\\more.exe')",
-        expect![[r#"
-            more.exe in the package is no file that was built
-        "#]],
-    );
-}
-
-/// The variable `ISCC` names the real one, and `WINELOADER` a wine for 32 bits: see
-/// docs/windows-installers.md.
-#[test]
-fn slow_inno_setup_compiles_the_script() {
-    let Some(iscc) = std::env::var_os("ISCC") else {
-        eprintln!("skipped: the variable ISCC names no compiler");
-        return;
-    };
-    if !tools::have(&["x86_64-w64-mingw32-gcc", "wine"]) {
-        return;
-    }
-    let Some(made) = Made::new(BundleKind::Inno) else {
-        return;
-    };
-    let wine = std::env::var("WINELOADER").unwrap_or_else(|_| "wine".to_owned());
+fn the_plan_says_what_is_signed_of_it() {
+    let Some(case) = Case::new() else { return };
+    let p12 = case.pki.identity("leaf").p12_with_chain;
+    let variables = [
+        ("WIN_CSC_LINK", p12.to_str().unwrap()),
+        ("WIN_CSC_KEY_PASSWORD", PASSWORD),
+    ];
+    let mut own = case.signed_release(&variables);
+    own.config.bundle.setup.nsis_bundler = Some(NsisBundler::Makensis);
+    let installers = ["setup.exe", "a-inno-setup.exe"].map(|name| File {
+        name: name.to_owned(),
+        path: None,
+        role: Role::Installer,
+        format: Format::Pe,
+    });
+    let mut rows = windows::plan_bundle(&own, None, &installers).unwrap();
+    rows.extend(windows::plan(&own, &installers).unwrap());
+    let rows = plan::cells(&rows).into_iter();
+    let rows = rows.map(|it| it.join(" | ") + "\n").collect::<String>();
     expect![[r#"
-        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.setup.webview2` packs what installs it)
-        small_0.1.0_x64-inno-setup.exe
-        sidecars/x/x.exe
-        small.exe
-    "#]].assert_eq(&by_inno(&made, &[&wine, iscc.to_str().unwrap()]));
+        1 | bundle | setup.exe: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
+        2 | bundle | setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is signed while the installer is made, which packs it
+        3 | bundle | a-inno-setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is signed while the installer is made, which packs it
+        4 | sign-installers | setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+        5 | sign-installers | a-inno-setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
+    "#]].assert_eq(&rows);
 }

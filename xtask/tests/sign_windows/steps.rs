@@ -12,9 +12,7 @@ use serde_json::json;
 use xtask::{
     config::{NsisBundler, WindowsIdentity},
     engine::{
-        artifact::collect,
         event::{Event, Events, Reporter, Stamped},
-        files::StatCache,
         probe::Probes,
         secret::Redactor,
         staging::Staging,
@@ -39,7 +37,7 @@ use xtask::{
 use xtask_practice::{pki::PASSWORD, specimens};
 
 use super::{
-    case::Case,
+    case::{Case, done},
     frozen,
     project::{KEY, PASSWORD as KEY_PASSWORD},
 };
@@ -59,17 +57,6 @@ impl Reporter for Facts {
     }
 }
 
-/// Files in a folder, as a step leaves them.
-pub fn done<T>(folder: PathBuf, step: &str, output: T) -> Done<T> {
-    let cache = StatCache::open(PathBuf::new(), true, xtask::engine::exec::quiet);
-    Done {
-        step: step.to_owned(),
-        artifacts: collect(&folder, &cache).unwrap(),
-        output,
-        folder,
-    }
-}
-
 impl Case {
     pub fn release(&self, wish: SigningWish) -> Release {
         let probes = Probes::open(PathBuf::new());
@@ -82,7 +69,7 @@ impl Case {
     }
 
     /// With these variables.
-    fn signed_release(&self, variables: &[(&str, &str)]) -> Release {
+    pub fn signed_release(&self, variables: &[(&str, &str)]) -> Release {
         let mut release = self.release(SigningWish::Any);
         let secrets = Secrets::of(Redactor::default(), variables);
         release
@@ -438,21 +425,6 @@ fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     "#]]
     .assert_eq(&shown(&release));
     assert!(fs::read(case.root().join("app.exe")).unwrap() == before);
-    // Made from a script of the project: what makes it has the uninstaller signed and nothing else.
-    let mut own = case.signed_release(&variables);
-    own.config.bundle.setup.nsis_bundler = Some(NsisBundler::Makensis);
-    let installers = ["setup.exe", "a-inno-setup.exe"].map(|it| file(it, None, Format::Pe));
-    let mut rows = windows::plan_bundle(&own, None, &installers).unwrap();
-    rows.extend(windows::plan(&own, &installers).unwrap());
-    let rows = plan::cells(&rows).into_iter();
-    let rows = rows.map(|it| it.join(" | ") + "\n").collect::<String>();
-    expect![[r#"
-        1 | bundle | setup.exe: the host | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | the kind of installer is written into it
-        2 | bundle | setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is signed while the installer is made, which packs it
-        3 | bundle | a-inno-setup.exe: the uninstaller | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is signed while the installer is made, which packs it
-        4 | sign-installers | setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
-        5 | sign-installers | a-inno-setup.exe | PE | sign | certificate in WIN_CSC_LINK | osslsigncode |  | it is not built yet
-    "#]].assert_eq(&rows);
     // Only what signing leaves behind tells whose certificate it is.
     let signer = release.windows.as_ref().unwrap();
     let fingerprint = signer.certificate(&case).unwrap();

@@ -1,20 +1,19 @@
 //! Setup programs for Windows that Tauri's bundler does not make: by Inno Setup, and by NSIS where
 //! Tauri's own NSIS cannot be had. What is packed is the folder that was built and signed, as it is.
 
+mod look;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    super::{set_time, with_hint},
-    Bundle, FOLDERS, Installer, authenticode, copy,
-    look::{HINT, Looked, unread},
-    resources::resources,
+    super::set_time, Bundle, FOLDERS, Installer, authenticode, copy, resources::resources,
 };
 use crate::{
     config::{BundleKind, NsisBundler, Scope, Shortcut, UserData},
@@ -26,15 +25,11 @@ use crate::{
         staging::{self, Staging},
         step::Context,
     },
-    manifest::Content,
     release::Release,
-    sign::windows::Signer,
     target::Os,
     tools::{
-        inside::Inside,
         setup::{FILES, Product, inno, nsis},
         tauri,
-        unpack::unpack,
     },
 };
 
@@ -368,49 +363,6 @@ impl Bundle<'_> {
         }
         cx.exec(compiler.command(&work.folder)).run()
     }
-
-    /// Whether all that was laid out is in the package, as it was, and nothing else.
-    fn look_at_own(
-        &self,
-        cx: &Context,
-        kind: BundleKind,
-        package: &Path,
-        work: &Work,
-    ) -> Result<Looked> {
-        let name = &work.product.out;
-        if let Some(looked) = unread(kind, name) {
-            return Ok(looked);
-        }
-        let scratch = work.folder.join("inside");
-        let inside = match kind {
-            BundleKind::Inno => {
-                inno::packed(&fs_err::read_to_string(work.folder.join(inno::PACKED))?)?
-            }
-            _ => {
-                let run = |command| cx.exec(command).run();
-                let unpacked = unpack(kind, package, &scratch, &run)
-                    .with_context(|| format!("{name} cannot be unpacked"))?;
-                if let Some(signer) = authenticode::signer(self.release) {
-                    refuse_unsigned(signer, &unpacked.folder()?.join(nsis::UNINSTALLER))?;
-                }
-                unpacked.inside
-            }
-        };
-        let hint = || format!("{HINT} {}", self.release.relative(&cx.log().path));
-        let compared = compare(&work.payload, &inside);
-        compared.map_err(|it| with_hint(it, &hint()))?;
-        staging::remove(&scratch)?;
-        let programs = work.payload.iter().filter(|it| it.is_program);
-        let contents = programs.map(|it| Content {
-            path: it.path.clone(),
-            sha256: it.sha256.clone(),
-        });
-        Ok(Looked {
-            contents: contents.collect(),
-            gap: None,
-            hint: None,
-        })
-    }
 }
 
 /// A project's own script, or the one built in.
@@ -419,42 +371,6 @@ fn write_script(own: Option<&Path>, built_in: &str, to: &Path) -> Result<()> {
         Some(own) => copy(own, to),
         None => Ok(fs_err::write(to, built_in)?),
     }
-}
-
-fn compare(payload: &[Payload], inside: &Inside) -> Result<()> {
-    for it in payload {
-        let path = &it.path;
-        let Some(found) = inside.get(path) else {
-            bail!("the package holds no {path}");
-        };
-        ensure!(
-            found.sha256 == it.sha256,
-            "{path} in the package is not the file that was built and tried out"
-        );
-    }
-    let known: BTreeSet<&str> = payload.iter().map(|it| &*it.path).collect();
-    // NSIS has its own where it runs: plug-ins, pictures.
-    let is_own = |path: &str| path.starts_with('$') || path == nsis::UNINSTALLER;
-    let other = inside
-        .keys()
-        .find(|it| !known.contains(&***it) && !is_own(it));
-    ensure!(
-        other.is_none(),
-        "{} in the package is no file that was built",
-        other.map_or("", |it| it)
-    );
-    Ok(())
-}
-
-/// A script that leaves the call out ships an uninstaller that nobody signed.
-fn refuse_unsigned(signer: &Signer, uninstaller: &Path) -> Result<()> {
-    let is_signed = signer.still_good(uninstaller)?.is_some();
-    ensure!(
-        is_signed,
-        "the uninstaller in the package is not signed\n\
-         hint: the script must say !uninstfinalize '${{SIGN}}', as the one built in does"
-    );
-    Ok(())
 }
 
 /// RFC 7396: what is in `over` replaces what was there, null removes it, tables are joined.
