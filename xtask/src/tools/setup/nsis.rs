@@ -30,17 +30,13 @@ pub struct SignCall {
 }
 
 impl SignCall {
-    /// As makensis hands it to `system()`, which is a POSIX shell or `cmd.exe`. Each word stands in
-    /// double quotes; `%1` is replaced by makensis.
+    /// As makensis hands it to a POSIX shell or `cmd.exe`, whose way with quotation marks it knows. Each
+    /// word stands in double quotes; `%1` is replaced by makensis.
     fn command_line(&self) -> String {
         let program = self.program.to_string_lossy().into_owned();
         let words = std::iter::once(&program).chain(&self.args);
         let quoted: Vec<String> = words.map(|it| format!("\"{}\"", escaped(it))).collect();
-        match cfg!(windows) {
-            // cmd.exe takes the first and the last of several quotation marks away.
-            true => format!("\"{}\"", quoted.join(" ")),
-            false => quoted.join(" "),
-        }
+        quoted.join(" ")
     }
 }
 
