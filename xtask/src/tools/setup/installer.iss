@@ -23,8 +23,7 @@ PrivilegesRequired=admin
 PrivilegesRequired=lowest
 #endif
 PrivilegesRequiredOverridesAllowed=commandline
-; Without administrator rights {autopf} is the user's own folder for programs.
-DefaultDirName={autopf}\{#Product}
+DefaultDirName={code:Programs}\{#Product}
 DisableProgramGroupPage=yes
 ArchitecturesAllowed={#Architectures}
 ArchitecturesInstallIn64BitMode={#Architectures}
@@ -70,6 +69,10 @@ Name: "desktop"; Description: "{cm:CreateDesktopIcon}"; Flags: unchecked
 Type: filesandordirs; Name: "{app}\{#SidecarFolders}"
 #endif
 
+[UninstallDelete]
+; Also if it was there before, when nothing of anybody's is in it.
+Type: dirifempty; Name: "{app}"
+
 [Dirs]
 Name: "{localappdata}\{#Identifier}"; Flags: uninsneveruninstall
 
@@ -93,6 +96,15 @@ Source: "{#WebView2}"; DestDir: "{tmp}"; DestName: "MicrosoftEdgeWebview2Setup.e
 [Code]
 const
   WebView2Key = 'Microsoft\EdgeUpdate\Clients\{F3017226-FE2A-4295-8BDF-00C3A9A7E4C5}';
+
+// What {autopf} is, without asking Windows for the user's own folder, of which Wine knows nothing.
+function Programs(Param: String): String;
+begin
+  if IsAdminInstallMode then
+    Result := ExpandConstant('{commonpf}')
+  else
+    Result := ExpandConstant('{localappdata}\Programs');
+end;
 
 function NeedsWebView2: Boolean;
 var
