@@ -16,6 +16,7 @@ mod doctor;
 mod linters;
 mod needs;
 mod python;
+mod setup;
 mod signing;
 mod steps;
 mod toolchain;
@@ -117,6 +118,7 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
         findings.extend(look.sidecar_tools());
         findings.extend(look.ccache());
     }
+    findings.extend(look.setup_makers());
     findings.extend(look.unpackers());
     findings.extend(look.code_signing());
     findings.extend(look.openpgp());
@@ -253,11 +255,14 @@ impl Look<'_> {
                 .or_missing(found, || self.package(Need::WindowTools)),
         );
         // They make and unpack installers for tests of what looks into them.
-        let of_installers: [(&'static [&'static str], Need); 13] = [
+        let of_installers: [(&'static [&'static str], Need); 15] = [
             (&["mksquashfs"], Need::Squashfs),
             (&["rpmbuild"], Need::Rpm),
             (&["7zz", "7z"], Need::SevenZip),
             (&["makensis"], Need::Nsis),
+            // It installs what was made for Windows, and a program for Windows is what that is.
+            (&["wine"], Need::Wine),
+            (&["x86_64-w64-mingw32-gcc"], Need::Mingw),
             (&["msiextract"], Need::Msitools),
             (&["wixl"], Need::Wixl),
             (&["xorriso"], Need::Xorriso),

@@ -52,6 +52,8 @@ fn an_empty_machine_needs_everything() {
         rpmbuild | tests | - | - | install rpm
         7zz | tests | - | - | install 7zip
         makensis | tests | - | - | install nsis
+        wine | tests | - | - | install wine
+        x86_64-w64-mingw32-gcc | tests | - | - | install gcc-mingw-w64-x86-64
         msiextract | tests | - | - | install msitools
         wixl | tests | - | - | install wixl
         xorriso | tests | - | - | install xorriso
@@ -68,7 +70,7 @@ fn an_empty_machine_needs_everything() {
           apt-get update && apt-get install -y --no-install-recommends nodejs npm build-essential pkg-config libwebkit2gtk-4.1-dev python3 python3-venv python3-dev binutils gnupg git xvfb xauth dbus dpkg rpm minisign imagemagick xdotool
 
         Recommended:
-          apt-get update && apt-get install -y --no-install-recommends ccache squashfs-tools rpm 7zip nsis msitools wixl xorriso patchelf openssl osslsigncode gcab debsigs debsig-verify softhsm2 libengine-pkcs11-openssl && cargo install apple-codesign --version 0.29.0 --locked --debug --config profile.dev.debug=0 --root target/tools
+          apt-get update && apt-get install -y --no-install-recommends ccache squashfs-tools rpm 7zip nsis wine gcc-mingw-w64-x86-64 msitools wixl xorriso patchelf openssl osslsigncode gcab debsigs debsig-verify softhsm2 libengine-pkcs11-openssl && cargo install apple-codesign --version 0.29.0 --locked --debug --config profile.dev.debug=0 --root target/tools
 
         By hand:
           install Rust with rustup: see rustup.rs

@@ -138,6 +138,7 @@ fn of_a_release_for_windows() {
         return;
     }
     let mut project = Project::built();
+    project.configure("[bundle.nsis]\nbundler = 'tauri'\n");
     check(
         &project,
         "sign plan --target windows",

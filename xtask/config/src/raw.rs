@@ -6,6 +6,7 @@
 //! default is found.
 
 mod ci;
+mod setup;
 mod sidecar;
 mod sign;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use super::types::{BundleKind, Layout, PackageManager};
 pub(super) use ci::Ci;
+pub(super) use setup::{Inno, Nsis, Setup};
 pub(super) use sidecar::{DataFile, Sidecar};
 pub(super) use sign::Sign;
 pub(crate) use sign::{Macos, Windows};
@@ -175,6 +177,12 @@ pub(super) struct Bundle {
     /// The command that runs Tauri's CLI: a program and its first arguments.
     #[cfg_attr(test, schemars(extend("x-form" = "text", "minItems" = 1, "x-default" = "the app's own dependency `@tauri-apps/cli`, else `[\"cargo\", \"tauri\"]`")))]
     pub cli: Option<Vec<String>>,
+    /// What NSIS and Inno Setup have in common where this program writes their scripts.
+    pub setup: Setup,
+    /// The setup program by NSIS.
+    pub nsis: Nsis,
+    /// The setup program by Inno Setup.
+    pub inno: Inno,
 }
 
 impl Default for Bundle {
@@ -184,6 +192,9 @@ impl Default for Bundle {
             windows: vec![WindowsBundle::Nsis],
             macos: vec![MacosBundle::App, MacosBundle::Dmg],
             cli: None,
+            setup: Setup::default(),
+            nsis: Nsis::default(),
+            inno: Inno::default(),
         }
     }
 }
@@ -215,6 +226,7 @@ impl From<LinuxBundle> for BundleKind {
 pub(super) enum WindowsBundle {
     Nsis,
     Msi,
+    Inno,
 }
 
 impl From<WindowsBundle> for BundleKind {
@@ -222,6 +234,7 @@ impl From<WindowsBundle> for BundleKind {
         match kind {
             WindowsBundle::Nsis => Self::Nsis,
             WindowsBundle::Msi => Self::Msi,
+            WindowsBundle::Inno => Self::Inno,
         }
     }
 }

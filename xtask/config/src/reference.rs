@@ -95,6 +95,20 @@ windows = ["nsis"]
 macos = ["app", "dmg"]
 cli = ["cargo", "tauri"]
 
+[bundle.setup]
+scope = "user"
+shortcuts = ["start-menu", "desktop"]
+user-data = "ask"
+webview2 = "packaging/windows/MicrosoftEdgeWebview2Setup.exe"
+
+[bundle.nsis]
+bundler = "makensis"
+template = "packaging/windows/installer.nsi"
+
+[bundle.inno]
+compiler = ["wine", "tools/ISCC.exe"]
+template = "packaging/windows/installer.iss"
+
 [archive]
 enabled = true
 files = ["README.md", "LICENSE*"]

@@ -168,6 +168,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
     let frontend = web::frontend(cx, dist.frontend, &host, &app_dir)?;
     let cli = web::cli(cx, dist.bundle.cli.clone(), frontend.as_ref(), &app_dir);
     let release = release(cx, dist.release, frontend.as_ref());
+    let bundle = bundle(cx, dist.bundle, cli);
     let sidecars = sidecars?;
     external(cx, &host, &sidecars);
     Some(Config {
@@ -177,7 +178,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
         frontend,
         app: app(dist.app, app_dir, host.package),
         sidecars,
-        bundle: bundle(dist.bundle, cli),
+        bundle: bundle?,
         archive: archive?,
         sign: sign?,
         release: release?,
@@ -288,13 +289,43 @@ fn product(cx: &mut Resolver<'_>, raw: raw::Product, host: &Host) -> Option<Prod
     })
 }
 
-fn bundle(raw: raw::Bundle, cli: TauriCli) -> Bundle {
-    Bundle {
+fn bundle(cx: &mut Resolver<'_>, raw: raw::Bundle, cli: TauriCli) -> Option<Bundle> {
+    let setup = setup(cx, raw.setup, raw.nsis, raw.inno);
+    Some(Bundle {
+        setup: setup?,
         linux: raw.linux.into_iter().map(Into::into).collect(),
         windows: raw.windows.into_iter().map(Into::into).collect(),
         macos: raw.macos.into_iter().map(Into::into).collect(),
         cli,
-    }
+    })
+}
+
+fn setup(
+    cx: &mut Resolver<'_>,
+    raw: raw::Setup,
+    nsis: raw::Nsis,
+    inno: raw::Inno,
+) -> Option<Setup> {
+    let root = cx.root.to_owned();
+    let mut file = |key: &str, given: Option<String>, usual: Option<&str>| match given {
+        Some(text) => cx.file(key, &root, &text).map(Some),
+        None => Some(usual.map(|it| root.join(it)).filter(|it| it.is_file())),
+    };
+    let webview2 = file("bundle.setup.webview2", raw.webview2, None);
+    let nsi = Some("packaging/windows/installer.nsi");
+    let nsis_template = file("bundle.nsis.template", nsis.template, nsi);
+    let iss = Some("packaging/windows/installer.iss");
+    let inno_template = file("bundle.inno.template", inno.template, iss);
+    Some(Setup {
+        scope: raw.scope,
+        shortcuts: raw.shortcuts,
+        user_data: raw.user_data,
+        webview2: webview2?,
+        nsis_bundler: nsis.bundler,
+        nsis_template: nsis_template?,
+        inno_compiler: inno.compiler,
+        inno_template: inno_template?,
+    })
 }
 
 fn archive(cx: &mut Resolver<'_>, raw: raw::Archive) -> Option<Option<Archive>> {

@@ -1,6 +1,7 @@
 //! What the rest of the program sees: plain data, every default filled in, every path absolute.
 
 mod ci;
+mod setup;
 mod sign;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use ci::*;
+pub use setup::*;
 pub use sign::*;
 
 /// A repository's release configuration, complete: nothing in it is left to be looked up.
@@ -309,12 +311,14 @@ impl Layout {
 pub struct Bundle {
     /// For Linux: of deb, rpm, appimage.
     pub linux: Vec<BundleKind>,
-    /// For Windows: of nsis, msi.
+    /// For Windows: of nsis, msi, inno.
     pub windows: Vec<BundleKind>,
     /// For macOS: of app, dmg.
     pub macos: Vec<BundleKind>,
     /// What runs Tauri's bundler.
     pub cli: TauriCli,
+    /// The setup programs for Windows that Tauri's bundler does not make.
+    pub setup: Setup,
 }
 
 /// A kind of installer, named as Tauri's bundler names it.
@@ -331,6 +335,8 @@ pub enum BundleKind {
     Nsis,
     /// A Windows Installer package.
     Msi,
+    /// A setup program made by Inno Setup. Tauri's bundler has no such kind.
+    Inno,
     /// A macOS application folder.
     App,
     /// A macOS disk image.

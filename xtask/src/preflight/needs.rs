@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use semver::Version;
 
 use super::{
+    setup::SetupMaker,
     signing::{self, CodeTool},
     toolchain,
 };
@@ -34,6 +35,8 @@ pub struct Needs {
     pub pythons: Vec<PythonNeed>,
     /// The installers that are made.
     pub bundle: Vec<BundleKind>,
+    /// What makes those that Tauri's bundler does not make.
+    pub setup: Vec<SetupMaker>,
     /// Whether something is signed with OpenPGP.
     pub gpg: bool,
     /// What signs the target's code; none if nothing does.
@@ -94,6 +97,7 @@ impl Needs {
             tauri,
             pythons,
             bundle: target.bundles(&config.bundle),
+            setup: SetupMaker::of(config, target),
             gpg: config.sign.gpg.is_some(),
             code: CodeTool::of(config, target),
             publisher: signing::is_publisher(config),

@@ -304,7 +304,7 @@ fn format_of(kind: BundleKind) -> Format {
         BundleKind::Deb => Format::Deb,
         BundleKind::Rpm => Format::Rpm,
         BundleKind::Appimage => Format::Elf,
-        BundleKind::Nsis => Format::Pe,
+        BundleKind::Nsis | BundleKind::Inno => Format::Pe,
         BundleKind::Msi => Format::Msi,
         BundleKind::App => Format::App,
         BundleKind::Dmg => Format::Dmg,

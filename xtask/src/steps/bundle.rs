@@ -2,6 +2,8 @@
 
 mod for_macos;
 mod look;
+mod own;
+mod resources;
 
 use std::{
     path::{Path, PathBuf},
@@ -58,6 +60,9 @@ pub struct Bundle<'r> {
     /// made again then, and only then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     refuses_gaps: bool,
+    /// What decides the setup programs that Tauri's bundler does not make; none if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<own::Parameters>,
 }
 
 /// The bundler's packages.
@@ -92,6 +97,7 @@ impl<'r> Bundle<'r> {
         Self {
             release,
             refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
+            own: own::Parameters::of(release, &kinds),
             kinds,
             version: release.config.product.version.to_string(),
             epoch: release.epoch,
@@ -159,6 +165,9 @@ impl<'r> Bundle<'r> {
     }
 
     fn bundle(&self, cx: &Context, wanted: BundleKind, out: &Staging) -> Result<Installer> {
+        if self.is_own(wanted) {
+            return self.own(cx, wanted, out);
+        }
         let config = &self.release.config;
         let kind = self.asked_for(wanted);
         // A copy for each kind: the bundler writes the kind into the executable, and a failed run
@@ -418,6 +427,7 @@ impl Step for Bundle<'_> {
                 inputs = inputs.tool("tauri", cx.probe(&versions::tauri(words))?.version);
             }
         }
+        inputs = self.own_inputs(cx, inputs)?;
         // Without them nobody looks into a package: once they are there, somebody has to.
         for tool in self.kinds.iter().flat_map(|it| unpack::tools(*it)) {
             let name = tool.names[0];

@@ -25,6 +25,7 @@ pub mod rcodesign;
 pub mod rpm;
 pub mod rpmsign;
 pub mod security;
+pub mod setup;
 pub mod signtool;
 pub mod tauri;
 pub mod unpack;

@@ -46,6 +46,7 @@ pub enum Need {
     SevenZip,
     Msitools,
     Nsis,
+    Wine,
     Wixl,
     Xorriso,
     Patchelf,
@@ -113,6 +114,7 @@ const TABLE: &[Row] = table! {
     SevenZip      "7-Zip"                             "7zip"                   "7zip"                  "sevenzip"   "7zip.7zip"
     Msitools      "msitools"                          "msitools"               "msitools"              "msitools"   ""
     Nsis          "NSIS"                              "nsis"                   "mingw32-nsis"          "makensis"   "NSIS.NSIS"
+    Wine          "wine"                              "wine"                   "wine"                  ""           ""
     Wixl          "wixl"                              "wixl"                   "msitools"              "msitools"   ""
     Xorriso       "xorriso"                           "xorriso"                "xorriso"               "xorriso"    ""
     Patchelf      "patchelf"                          "patchelf"               "patchelf"              "patchelf"   ""
