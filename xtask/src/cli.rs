@@ -1,8 +1,8 @@
 //! The command line: types for clap, and nothing else.
 
+mod ci;
 mod machines;
 mod version;
-mod ci;
 
 use std::path::PathBuf;
 
@@ -16,8 +16,8 @@ use crate::{
     report::{ColorWhen, Format},
 };
 
-pub use version::{BumpVersion, SetVersion, Version, VersionCommand, Writing};
 pub use ci::{Ci, Generate, Publish};
+pub use version::{BumpVersion, SetVersion, Version, VersionCommand, Writing};
 
 /// Build, freeze, bundle, sign and checksum a Tauri app with Python sidecars; resume where it
 /// stopped.
