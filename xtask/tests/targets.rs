@@ -239,7 +239,10 @@ fn slow_libraries_beside_a_host_for_windows() {
         "host.exe",
         &[loader],
     );
-    assert_eq!(cross::libraries(&host).unwrap(), [library.clone()]);
+    assert_eq!(
+        cross::libraries(&host).unwrap(),
+        std::slice::from_ref(&library)
+    );
     let plain = compile("int main(void) { return 0; }", "plain.exe", &[]);
     assert!(cross::libraries(&plain).unwrap().is_empty());
     fs::remove_file(library).unwrap();

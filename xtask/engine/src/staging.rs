@@ -48,9 +48,9 @@ impl Staging {
             fs_err::create_dir_all(parent)?;
         }
         if stage.exists() {
-            fs_err::rename(stage, &old)?;
+            rename(stage, &old)?;
         }
-        fs_err::rename(&self.path, stage)?;
+        rename(&self.path, stage)?;
         self.published = true;
         remove(&old)
     }
@@ -85,6 +85,14 @@ pub fn remove(path: &Path) -> Result<()> {
     let patience = if cfg!(windows) { HELD } else { Duration::ZERO };
     let outcome = patiently(patience, || remove_now(path));
     outcome.with_context(|| format!("cannot remove {}", path.display()))
+}
+
+/// Moves a file or a folder. On Windows what a scanner looks into cannot be moved at once: it is tried
+/// for two seconds.
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    let patience = if cfg!(windows) { HELD } else { Duration::ZERO };
+    let outcome = patiently(patience, || std::fs::rename(from, to));
+    outcome.with_context(|| format!("cannot move {} to {}", from.display(), to.display()))
 }
 
 /// Does it again while somebody else has a file open, for so long.
