@@ -135,8 +135,9 @@ fn several_targets_have_one_result() {
         ran.stderr
     );
     assert!(ran.stderr.contains("released "), "{}", ran.stderr);
-    let good = project.run("plan --target linux");
-    assert_eq!(good.code, 0);
+    let ran = project.run("plan --target macos --target linux --from nonsense");
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("no step `nonsense`").count(), 2);
     let ran = project.run("dist --target linux,plan9");
     check(
         &ran,
