@@ -31,7 +31,7 @@ use crate::{
 
 /// Variables that hold secrets, under the names that the tools of this field use. No process
 /// inherits one: the step that needs a secret hands it over.
-pub const SECRET_VARIABLES: [&str; 21] = [
+pub const SECRET_VARIABLES: [&str; 22] = [
     "TAURI_SIGNING_PRIVATE_KEY",
     "TAURI_SIGNING_PRIVATE_KEY_PASSWORD",
     "TAURI_SIGNING_PRIVATE_KEY_PATH",
@@ -50,6 +50,7 @@ pub const SECRET_VARIABLES: [&str; 21] = [
     "WIN_CSC_KEY_PASSWORD",
     "AZURE_CLIENT_SECRET",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_PASSWORD",
     "GPG_PASSPHRASE",
     "GITHUB_TOKEN",
     "GH_TOKEN",

@@ -112,6 +112,22 @@ fn check_code(mac: &Mac, app: &Path) {
     assert_eq!(mac.signature(app).problems, NO_PROBLEMS);
 }
 
+#[test]
+fn nobody_signs_what_a_run_works_on() {
+    let Some(mac) = Mac::new() else { return };
+    fs::write(mac.project.root.join("tool"), macho_file()).unwrap();
+    let state = mac.project.root.join("target/dist/linux");
+    let held = xtask::engine::lock::Lock::take(&state, "the other").unwrap();
+    let said = mac.said("sign tool");
+    let words = "error: another run works on ";
+    assert!(
+        said.contains(words) && said.contains("`the other`"),
+        "{said}"
+    );
+    drop(held);
+    mac.project.succeed("sign tool");
+}
+
 /// As PyInstaller leaves it once its links are lost.
 fn lose_links(app: &Path) {
     let framework = app.join("Contents/Frameworks/Kit.framework");

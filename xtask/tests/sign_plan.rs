@@ -202,12 +202,21 @@ fn of_a_release_for_macos() {
         exit code 0
     "#]],
     );
+    project.replace(
+        "src-tauri/tauri.conf.json",
+        "\"icon\"",
+        "\"externalBin\": [\"binaries/other\"],\n    \"icon\"",
+    );
     project.set("APPLE_CERTIFICATE", "AAAA");
     let development = project.run("sign plan --target macos").shown();
     assert!(!development.contains("notariz"), "{development}");
     let stage = project.root.join("target/dist/macos/stages/bundle");
     fs::create_dir_all(&stage).unwrap();
-    specimens::app(&stage).unwrap();
+    let app = specimens::app(&stage).unwrap();
+    // Links that were lost are made anew before anything is signed.
+    let kit = app.join("Contents/Frameworks/Kit.framework");
+    fs::remove_file(kit.join("Kit")).unwrap();
+    fs::copy(kit.join("Versions/A/Kit"), kit.join("Kit")).unwrap();
     fs::write(stage.join("small.dmg"), specimens::dmg()).unwrap();
     project.set("TAURI_SIGNING_PRIVATE_KEY", KEY);
     project.set("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", KEY_PASSWORD);
@@ -215,27 +224,28 @@ fn of_a_release_for_macos() {
         &project,
         "sign plan --target macos",
         expect![[r#"
-        #  step  file  format  action  identity  tool  entitlements  why
-        1  sign-code  small  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  not built yet; all code in it by its first bytes
-        2  bundle  Practice.app/Contents/Frameworks/Kit.framework/Versions/A  framework  sign  certificate in APPLE_CERTIFICATE  rcodesign  a framework; it seals the code in it
-        3  bundle  Practice.app/Contents/Resources/sidecars/tool/module.so  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
-        4  bundle  Practice.app/Contents/Resources/sidecars/tool/tool  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
-        5  bundle  Practice.app/Contents/MacOS/helper  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
-        6  bundle  Practice.app  app  sign  certificate in APPLE_CERTIFICATE  rcodesign  it seals all code and resources in it
-        7  bundle  small.dmg  dmg  sign  certificate in APPLE_CERTIFICATE  rcodesign  a disk image; what is in it was signed before
-        8  notarize  Practice.app  app  notarize  notarytool or rcodesign  macOS starts what was downloaded only if Apple has seen it
-        9  notarize  Practice.app  app  staple  stapler or rcodesign  so that it starts without a connection, too; it changes the bytes
-        10  notarize  small.dmg  dmg  notarize  notarytool or rcodesign  macOS starts what was downloaded only if Apple has seen it
-        11  notarize  small.dmg  dmg  staple  stapler or rcodesign  so that it starts without a connection, too; it changes the bytes
-        12  sign-installers  Practice.app.tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
-        13  sign-installers  Practice.app.tar.gz  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        14  sign-installers  small.dmg  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
-        15  sign-installers  small.dmg  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
-        16  archive  the archive  minisign  sign  release key ([KEY])  minisign, in process  for people
-        17  seal  manifest.json  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
-        18  seal  SHA256SUMS  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
-        exit code 0
-    "#]],
+            #  step  file  format  action  identity  tool  entitlements  why
+            1  sign-code  other  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  not built yet; all code in it by its first bytes
+            2  sign-code  small  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  not built yet; all code in it by its first bytes
+            3  bundle  Practice.app/Contents/Frameworks/Kit.framework/Versions/A  framework  sign  certificate in APPLE_CERTIFICATE  rcodesign  a framework; it seals the code in it
+            4  bundle  Practice.app/Contents/Resources/sidecars/tool/module.so  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
+            5  bundle  Practice.app/Contents/Resources/sidecars/tool/tool  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
+            6  bundle  Practice.app/Contents/MacOS/helper  Mach-O  sign  certificate in APPLE_CERTIFICATE  rcodesign  code, found by its first bytes
+            7  bundle  Practice.app  app  sign  certificate in APPLE_CERTIFICATE  rcodesign  it seals all code and resources in it
+            8  bundle  small.dmg  dmg  sign  certificate in APPLE_CERTIFICATE  rcodesign  a disk image; what is in it was signed before
+            9  notarize  Practice.app  app  notarize  rcodesign  macOS starts what was downloaded only if Apple has seen it
+            10  notarize  Practice.app  app  staple  rcodesign  so that it starts without a connection, too; it changes the bytes
+            11  notarize  small.dmg  dmg  notarize  rcodesign  macOS starts what was downloaded only if Apple has seen it
+            12  notarize  small.dmg  dmg  staple  rcodesign  so that it starts without a connection, too; it changes the bytes
+            13  sign-installers  Practice.app.tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+            14  sign-installers  Practice.app.tar.gz  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            15  sign-installers  small.dmg  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+            16  sign-installers  small.dmg  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            17  archive  the archive  minisign  sign  release key ([KEY])  minisign, in process  for people
+            18  seal  manifest.json  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
+            19  seal  SHA256SUMS  minisign  sign  release key ([KEY])  minisign, in process  it names the hashes of all else
+            exit code 0
+        "#]],
     );
 }
 

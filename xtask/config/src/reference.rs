@@ -115,6 +115,7 @@ public-key = "packaging/keys/release.asc"
 [sign.windows]
 tool = "auto"
 command = ["cloud-hsm", "sign", "--in-place", "%1"]
+command-env = ["CLOUD_HSM_PASSWORD"]
 thumbprint = "0123456789ABCDEF0123456789ABCDEF01234567"
 certificate-env = "WIN_CSC_LINK"
 password-env = "WIN_CSC_KEY_PASSWORD"

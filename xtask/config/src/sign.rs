@@ -95,9 +95,15 @@ fn windows(cx: &mut Resolver<'_>, raw: &raw::Windows) -> Option<WindowsSigning> 
         cx.problem("sign.windows.publisher", message, "leave it out");
         return None;
     }
+    if !raw.command_env.is_empty() && !matches!(identity, WindowsIdentity::Command(_)) {
+        let message = "there is no `command` that could read these";
+        cx.problem("sign.windows.command-env", message, "leave it out");
+        return None;
+    }
     Some(WindowsSigning {
         tool: raw.tool,
         identity,
+        command_env: raw.command_env.clone(),
         timestamp: raw.timestamp,
         timestamp_servers: raw.timestamp_servers.clone(),
         patience: cx.duration(&raw.patience),

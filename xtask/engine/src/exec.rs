@@ -252,6 +252,7 @@ impl<'a> Run<'a> {
             stdout: seen.stdout,
             printed: seen.printed.into(),
             command: line.into(),
+            log: self.log.path.clone(),
         })
     }
 

@@ -48,9 +48,9 @@ impl Staging {
             fs_err::create_dir_all(parent)?;
         }
         if stage.exists() {
-            rename(stage, &old)?;
+            replace(stage, &old)?;
         }
-        rename(&self.path, stage)?;
+        replace(&self.path, stage)?;
         self.published = true;
         remove(&old)
     }
@@ -87,12 +87,15 @@ pub fn remove(path: &Path) -> Result<()> {
     outcome.with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Moves a file or a folder. On Windows what a scanner looks into cannot be moved at once: it is tried
-/// for two seconds.
-fn rename(from: &Path, to: &Path) -> Result<()> {
+/// Gives a file or a folder the place of another. On Windows a scanner that looks into either keeps it from that for a
+/// moment: it is tried for two seconds.
+///
+/// # Errors
+/// The disk's.
+pub fn replace(from: &Path, to: &Path) -> Result<()> {
     let patience = if cfg!(windows) { HELD } else { Duration::ZERO };
     let outcome = patiently(patience, || std::fs::rename(from, to));
-    outcome.with_context(|| format!("cannot move {} to {}", from.display(), to.display()))
+    outcome.with_context(|| format!("cannot replace {}", to.display()))
 }
 
 /// Does it again while somebody else has a file open, for so long.

@@ -10,6 +10,10 @@ import threading
 import time
 
 
+# For which Apple answers 403 to who logs in well.
+AGREEMENT = "FORBIDDEN.REQUIRED_AGREEMENTS_MISSING_OR_EXPIRED"
+
+
 class State:
     """The folder through which a test talks to its server: `behaviour.json` says what to do, and
     `requests.jsonl` what was asked."""
@@ -100,8 +104,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif trouble == "429":
             self.answer(429, {"errors": [{"status": "429", "title": "slow down"}]}, Retry_After="1")
         else:
-            title = {"401": "NOT_AUTHORIZED", "404": "NOT_FOUND"}.get(trouble, "UNEXPECTED_ERROR")
-            self.answer(int(trouble), {"errors": [{"status": trouble, "code": title, "title": title}]})
+            code = {"401": "NOT_AUTHORIZED", "404": "NOT_FOUND", "403": AGREEMENT}.get(trouble, "UNEXPECTED_ERROR")
+            title = "A required agreement is missing or has expired." if code == AGREEMENT else code
+            self.answer(int(trouble), {"errors": [{"status": trouble, "code": code, "title": title}]})
         return True
 
 

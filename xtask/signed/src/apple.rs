@@ -26,6 +26,10 @@ const REP_SPECIFIC: u32 = 6;
 /// The last of the slots that directories have hashes for.
 const LAST_SPECIAL: u32 = raw::CSSLOT_LIBRARY_CONSTRAINT.0;
 
+/// `codesign` signs in place, and reserves more than it needs: what is left of an older signature there
+/// stays, which is more than so many bytes. macOS reads none of them. Fewer are an accident.
+const LEFT_OVER: usize = 32;
+
 /// What belongs to code beside its own pages, and is sealed with it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seals<'a> {
@@ -268,8 +272,8 @@ fn is_known(blob: &CodeSignatureBlob<'_>) -> bool {
 struct Blobs<'a>(Vec<CodeSignatureBlob<'a>>);
 
 impl<'a> Blobs<'a> {
-    /// Fails unless the parts follow each other, with nothing between and zeros behind: what no part
-    /// holds, nothing checks.
+    /// Fails unless the parts follow each other, with nothing between, and zeros or the rest of an older
+    /// signature behind: what no part holds, nothing checks.
     fn parse(bytes: &'a [u8]) -> Result<Self> {
         let signature = CodeSignature::parse(bytes).context("the signature is damaged")?;
         let blobs = signature.blobs().collect::<Result<Vec<_>, _>>();
@@ -305,8 +309,9 @@ impl<'a> Blobs<'a> {
             "the signature has a gap"
         );
         let rest = bytes.get(at..).unwrap_or_default();
+        let some = rest.iter().filter(|it| **it != 0).count();
         ensure!(
-            rest.iter().all(|it| *it == 0),
+            some == 0 || some >= LEFT_OVER,
             "something follows the signature"
         );
         Ok(Self(blobs))

@@ -15,6 +15,7 @@ use crate::digest::hex;
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+const RSA_WITH_SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
@@ -133,6 +134,15 @@ impl Certificate {
         self.parsed.tbs_certificate.issuer == other.parsed.tbs_certificate.subject
     }
 
+    /// Whether it has key and number of the other, and is another one. Who vouches for somebody else's
+    /// key gives the certificate a number of his own.
+    pub(crate) fn pretends_to_be(&self, other: &Self) -> bool {
+        let (own, others) = (&self.parsed.tbs_certificate, &other.parsed.tbs_certificate);
+        self != other
+            && own.subject_public_key_info == others.subject_public_key_info
+            && own.serial_number == others.serial_number
+    }
+
     /// Whether issuer and serial number are these.
     pub(crate) fn is(&self, issuer: &x509_cert::name::Name, serial: &[u8]) -> bool {
         let tbs = &self.parsed.tbs_certificate;
@@ -234,6 +244,33 @@ impl Certificate {
         self.check_signature(algorithm.oid, None, other.signed_part()?, signature)
     }
 
+    /// Fails unless this certificate's key signed `other` with SHA-1, as that of Apple's root did. It
+    /// says that the other is whole, and nothing of whether to believe it.
+    pub(crate) fn check_issued_with_sha1(&self, other: &Self) -> Result<()> {
+        let algorithm = &other.parsed.signature_algorithm;
+        let is_one = *algorithm == other.parsed.tbs_certificate.signature;
+        ensure!(is_one, "two signature algorithms");
+        let signature = other.parsed.signature.as_bytes();
+        let signature = signature.context("a signature of a broken number of bits")?;
+        self.check_with_sha1(algorithm.oid, other.signed_part()?, signature)
+    }
+
+    /// Like [`Self::check_signature`], of a signature that is too weak for anything else than what the
+    /// callers name.
+    pub(crate) fn check_with_sha1(
+        &self,
+        algorithm: ObjectIdentifier,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<()> {
+        ensure!(
+            [RSA, RSA_WITH_SHA1].contains(&algorithm),
+            "signature algorithm {algorithm} is not known, or too weak"
+        );
+        let how = &ring_signature::RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY;
+        self.check_with(how, message, signature)
+    }
+
     /// What its issuer signed, in the bytes of the file: writing what was read might mend something.
     fn signed_part(&self) -> Result<&[u8]> {
         let mut reader = SliceReader::new(&self.der)?;
@@ -254,6 +291,16 @@ impl Certificate {
         let curve = key.algorithm.parameters.as_ref();
         let curve = curve.and_then(|it| it.decode_as::<ObjectIdentifier>().ok());
         let how = how_to_verify(key.algorithm.oid, curve, algorithm, digest)?;
+        self.check_with(how, message, signature)
+    }
+
+    fn check_with(
+        &self,
+        how: &'static dyn ring_signature::VerificationAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<()> {
+        let key = &self.parsed.tbs_certificate.subject_public_key_info;
         let bits = key.subject_public_key.as_bytes();
         let bits = bits.context("a key of a broken number of bits")?;
         let key = ring_signature::UnparsedPublicKey::new(how, bits);

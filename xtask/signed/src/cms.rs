@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use cms::{
     content_info::{CmsVersion, ContentInfo},
     signed_data::{EncapsulatedContentInfo, SignerIdentifier, SignerInfo},
@@ -15,10 +15,11 @@ use ring::digest::digest;
 use x509_cert::{attr::Attributes, spki::AlgorithmIdentifierOwned};
 
 use crate::{
-    Timestamp, Trust,
+    Timestamp, Trust, ber,
     certificate::Certificate,
     chain::{self, Wanted},
-    digest::algorithm,
+    digest::{SHA1, WEAK, algorithm, even_weak},
+    endorsed,
 };
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -63,14 +64,13 @@ pub struct Verdict {
 }
 
 impl Message {
-    /// Of DER, followed by nothing but zeros.
+    /// Of DER, or BER as Apple's tools write it, followed by nothing but zeros.
     ///
     /// # Errors
     /// When it is no signed message, or one of several signers.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let mut reader = SliceReader::new(bytes).map_err(|it| anyhow!("{it}"))?;
-        let info: ContentInfo = reader.decode().context("no signed message")?;
-        let rest = reader.read_slice(reader.remaining_len())?;
+        let (message, rest) = ber::with_lengths(bytes).context("no signed message")?;
+        let info = ContentInfo::from_der(&message).context("no signed message")?;
         ensure!(
             rest.iter().all(|it| *it == 0),
             "something follows the signature"
@@ -94,13 +94,12 @@ impl Message {
         ensure!(digests.tag() == Tag::Set, "it has another form");
         let content: EncapsulatedContentInfo = reader.decode()?;
         check_content(version, &content)?;
-        let certificates = match optional(reader, 0)? {
-            Some(it) => each(it)?
-                .iter()
-                .map(|it| Certificate::from_der(it))
-                .collect(),
-            None => Ok(Vec::new()),
-        };
+        let mut certificates = Vec::new();
+        for element in each(optional(reader, 0)?.unwrap_or_default())? {
+            if !endorsed::is_one(element)? {
+                certificates.push(Certificate::from_der(element)?);
+            }
+        }
         let _revoked = optional(reader, 1)?;
         let signers: AnyRef<'_> = reader.decode()?;
         ensure!(
@@ -125,7 +124,7 @@ impl Message {
         Ok(Self {
             content,
             signer,
-            certificates: certificates?,
+            certificates,
         })
     }
 
@@ -169,12 +168,26 @@ impl Message {
 
     /// What the signature over `content` is worth for `purpose`.
     pub fn check(&self, content: &[u8], purpose: ObjectIdentifier, trust: &Trust) -> Verdict {
+        self.judge(content, purpose, trust, false)
+    }
+
+    /// With `sha1` a signature made with that may be good.
+    fn judge(
+        &self,
+        content: &[u8],
+        purpose: ObjectIdentifier,
+        trust: &Trust,
+        sha1: bool,
+    ) -> Verdict {
         let mut problems = Vec::new();
         let signer = self.signer();
         if let Err(error) = self.check_signature(signer, content) {
             problems.push(format!("{error:#}"));
         }
         let fits = signer.is_some() && problems.is_empty();
+        if self.signer.digest_alg.oid == SHA1 && !sha1 && fits {
+            problems.push(WEAK.to_owned());
+        }
         let timestamp = match self.timestamp(trust) {
             Ok(it) => it,
             Err(error) => {
@@ -222,7 +235,7 @@ impl Message {
             return Ok(());
         };
         let info = &self.signer;
-        let hash = algorithm(info.digest_alg.oid)?;
+        let hash = even_weak(info.digest_alg.oid)?;
         let attributes = info.signed_attrs.as_ref().context("no signed attributes")?;
         let of_type: ObjectIdentifier = attribute(Some(attributes), CONTENT_TYPE)
             .context("the type of the content is not signed")?
@@ -238,12 +251,12 @@ impl Message {
             signed.as_bytes() == digest(hash, content).as_ref(),
             "the signed digest is that of other content"
         );
-        signer.check_signature(
-            info.signature_algorithm.oid,
-            Some(info.digest_alg.oid),
-            &attributes.to_der()?,
-            info.signature.as_bytes(),
-        )
+        let named = info.signature_algorithm.oid;
+        let (message, signature) = (attributes.to_der()?, info.signature.as_bytes());
+        match info.digest_alg.oid {
+            SHA1 => signer.check_with_sha1(named, &message, signature),
+            other => signer.check_signature(named, Some(other), &message, signature),
+        }
     }
 
     /// Unsigned attributes may be anything; a timestamp whose number was altered is no timestamp.
@@ -264,6 +277,9 @@ impl Message {
             .filter(|it| TIMESTAMPS.contains(&it.oid))
             .collect();
         let values: Vec<_> = stamps.iter().flat_map(|it| it.values.iter()).collect();
+        // Apple's server signs with SHA-1 to this day, and macOS takes it. What such a weak hash costs is
+        // a date, and only if its owner can have two made to measure.
+        let sha1 = stamps.iter().all(|it| it.oid == TIMESTAMPS[0]);
         let token = match *values {
             [] if stamps.is_empty() => return Ok(None),
             [] => bail!("it is damaged"),
@@ -287,7 +303,7 @@ impl Message {
             revoked: trust.revoked.clone(),
             now: info.time,
         };
-        let verdict = token.check(content, chain::TIME_STAMPING, &trust);
+        let verdict = token.judge(content, chain::TIME_STAMPING, &trust, sha1);
         if let Some(problem) = verdict.problems.first() {
             bail!("{problem}");
         }
@@ -378,7 +394,8 @@ impl TstInfo {
         let mut reader = SliceReader::new(bytes)?;
         let parsed = reader.sequence(|it| {
             let _version: u8 = it.decode()?;
-            let _policy: ObjectIdentifier = it.decode()?;
+            // Apple's has numbers that `ObjectIdentifier` does not hold.
+            let _policy: AnyRef<'_> = it.decode()?;
             let imprint: Imprint = it.decode()?;
             let _serial: der::asn1::Int = it.decode()?;
             let time: Any = it.decode()?;

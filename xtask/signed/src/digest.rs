@@ -22,9 +22,20 @@ pub fn algorithm(oid: ObjectIdentifier) -> Result<&'static Algorithm> {
         SHA256 => &digest::SHA256,
         SHA384 => &digest::SHA384,
         SHA512 => &digest::SHA512,
-        SHA1 => bail!("it is made with SHA-1, which counts no more"),
+        SHA1 => bail!(WEAK),
         other => bail!("its digest algorithm {other} is not known"),
     })
+}
+
+/// What is said of a signature that is made with SHA-1.
+pub const WEAK: &str = "it is made with SHA-1, which counts no more";
+
+/// The same, and SHA-1 besides, for those who judge by themselves what that is worth.
+pub(crate) fn even_weak(oid: ObjectIdentifier) -> Result<&'static Algorithm> {
+    match oid {
+        SHA1 => Ok(&digest::SHA1_FOR_LEGACY_USE_ONLY),
+        other => algorithm(other),
+    }
 }
 
 /// Lower-case hexadecimal.

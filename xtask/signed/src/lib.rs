@@ -6,10 +6,12 @@
 //! its [`Signed::problems`] are why it must not be believed.
 
 pub mod apple;
+mod ber;
 pub mod certificate;
 pub mod chain;
 pub mod cms;
 pub mod digest;
+mod endorsed;
 mod revoked;
 pub mod windows;
 

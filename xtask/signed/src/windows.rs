@@ -53,11 +53,17 @@ fn signed(
     let claimed = indirect(content).context("the signature's content is damaged")?;
     let verdict = message.check(content, CODE_SIGNING, trust);
     let mut problems = verdict.problems;
-    let actual = digest::algorithm(claimed.message_digest.digest_algorithm.oid).and_then(hash);
+    // Whether it counts, the message says.
+    let actual = digest::even_weak(claimed.message_digest.digest_algorithm.oid).and_then(hash);
     let is_same = |it: &Vec<u8>| it == claimed.message_digest.digest.as_bytes();
     let intact = verdict.fits && actual.as_ref().is_ok_and(is_same);
     match actual {
-        Ok(it) if is_same(&it) => {}
+        Ok(it) if is_same(&it) => {
+            let weak = claimed.message_digest.digest_algorithm.oid == digest::SHA1;
+            if weak && !problems.iter().any(|it| it == digest::WEAK) {
+                problems.insert(0, digest::WEAK.to_owned());
+            }
+        }
         Ok(_) => problems.insert(0, "the file is not the one that was signed".to_owned()),
         Err(error) => problems.insert(0, format!("{error:#}")),
     }

@@ -130,7 +130,7 @@ fn going_on<'j>(checkpoint: Checkpoint, file: Option<PathBuf>) -> Job<'j> {
     let work = move |notary: &Notary| {
         let mut checkpoint = checkpoint.clone();
         if checkpoint.id.is_none() {
-            checkpoint.id = notary.client.find_by_name(notary.hands, &checkpoint.file)?;
+            checkpoint.id = notary.find(&checkpoint.file)?;
             checkpoint.id().with_context(|| {
                 format!(
                     "Apple knows no {}: its upload did not begin, or was broken off\n\

@@ -15,6 +15,7 @@ use crate::{
     engine::{
         event::Level,
         exec::{Exec, Interrupted, Log},
+        lock::Lock,
         secret::Redactor,
     },
     manifest::Identity,
@@ -105,6 +106,9 @@ struct Signing {
     hands: Loose,
     state: PathBuf,
     windows: Option<windows::Signer>,
+    /// The list of keychains that macOS searches is read and written as a whole, and what is signed
+    /// may be what a run works on.
+    _lock: Lock,
 }
 
 fn loose(world: &World, options: &Sign, files: &[PathBuf]) -> Result<ExitCode> {
@@ -182,6 +186,7 @@ impl Signing {
         let config = world.config()?;
         let target = target(&options.on())?;
         let state = world.state(&target);
+        let lock = Lock::take(&state, "cargo xtask sign")?;
         let redactor = Redactor::default();
         let probes = world.probes();
         // A key that nothing needs is neither made nor opened.
@@ -213,6 +218,7 @@ impl Signing {
             windows: if needed { windows? } else { None },
             release,
             state,
+            _lock: lock,
         })
     }
 

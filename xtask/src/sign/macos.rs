@@ -147,6 +147,10 @@ impl One<'_, '_> {
                     .facts
                     .push((key, format!("{NO_LIBRARY_VALIDATION}: {why}")));
             }
+            if let Entitlements::PassedOver(_) = &item.entitlements {
+                let key = format!("entitlements of {}", item.name);
+                outcome.facts.push((key, item.entitlements.to_string()));
+            }
             let place = outcome.files.len();
             if item.kind == Kind::Bundle && item.path == path {
                 // The last moment at which a file in it may change.
@@ -218,8 +222,8 @@ impl One<'_, '_> {
                 format!("<key>{NO_LIBRARY_VALIDATION}</key><true/>")
             }
             // `rcodesign` keeps those of an older signature unless it is given others.
-            Entitlements::None if self.has_entitlements(item)? => String::new(),
-            Entitlements::None => return Ok(None),
+            _ if self.has_entitlements(item)? => String::new(),
+            Entitlements::None | Entitlements::PassedOver(_) => return Ok(None),
         };
         let plist = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -278,7 +282,6 @@ pub(crate) fn failed(ran: Finished) -> CommandFailed {
         command: ran.command,
         tail: ran.tail,
         printed: ran.printed,
-        // The step knows its own.
-        log: PathBuf::new(),
+        log: ran.log,
     }
 }

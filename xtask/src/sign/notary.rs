@@ -34,7 +34,11 @@ use self::{
     package::Package,
 };
 use super::hands::Hands;
-use crate::engine::{exec::Interrupted, paste::pasteable, session::EndsWith};
+use crate::engine::{
+    exec::{CommandFailed, Interrupted},
+    paste::pasteable,
+    session::EndsWith,
+};
 
 /// The exit status of a run that ends before Apple has answered: try again later (`EX_TEMPFAIL` of
 /// `sysexits.h`).
@@ -43,6 +47,8 @@ pub const NOT_ANSWERED: u8 = 75;
 const POLLS: [u64; 6] = [2, 4, 8, 15, 20, 30];
 /// Waits before a ticket is asked for again that is not to be had yet.
 const TICKETS: [u64; 6] = [2, 5, 10, 20, 40, 60];
+/// What is shown of a tool's words, in characters: a whole page may have come instead of an answer.
+const LONGEST_REASON: usize = 300;
 
 /// What asking the notary needs.
 pub struct Notary<'a> {
@@ -106,22 +112,19 @@ impl Notary<'_> {
                 Ok(Answer::Accepted) => return self.now(checkpoint, Status::Accepted),
                 Ok(Answer::Rejected) => {
                     self.now(checkpoint, Status::Rejected)?;
-                    self.keep_log(checkpoint)?;
                     bail!(self.rejection(checkpoint)?);
                 }
-                Ok(Answer::Waits) => "Apple has not decided",
+                Ok(Answer::Waits) => "Apple has not decided".to_owned(),
                 Err(Trouble::Final(error)) if error.is::<Interrupted>() => return Err(error),
                 Err(Trouble::Final(error) | Trouble::Denied(error)) => {
                     return Err(error.context(format!("submission {id} of {}", checkpoint.file)));
                 }
-                Err(Trouble::Passing(_)) => {
-                    "Apple could not be asked, the network or its servers failed"
-                }
+                Err(Trouble::Passing(error)) => could_not_be_asked(&error),
             };
             let left = self.timeout.saturating_sub(started.elapsed());
             if left.is_zero() {
                 self.now(checkpoint, Status::TimedOut)?;
-                bail!(self.not_answered(checkpoint, last));
+                bail!(self.not_answered(checkpoint, &last));
             }
             wait = waits.next().unwrap_or(wait);
             self.hands.pause(wait.min(left))?;
@@ -160,8 +163,9 @@ impl Notary<'_> {
             }
             // Only the step has the file.
             None => format!(
-                "remove {}, then `{}`",
+                "rename {} to {}, then `{}`",
                 checkpoint.path(self.state).display(),
+                checkpoint::wish(self.state, &checkpoint.sha256).display(),
                 self.resume
             ),
         }
@@ -173,20 +177,29 @@ impl Notary<'_> {
         Ok(fs_err::write(checkpoint.log(self.state), text)?)
     }
 
-    /// Says what Apple found.
+    /// Says what Apple found. The verdict stands, also where the log is not to be had.
     fn rejection(&self, checkpoint: &Checkpoint) -> Result<anyhow::Error> {
-        let file = checkpoint.log(self.state);
-        if !file.is_file() {
-            self.keep_log(checkpoint)?;
+        let (file, id) = (checkpoint.log(self.state), checkpoint.id()?);
+        let verdict = format!("Apple rejected {} (submission {id})", checkpoint.file);
+        let kept = match file.is_file() {
+            true => Ok(()),
+            false => self.keep_log(checkpoint),
+        };
+        match kept {
+            Err(error) if error.is::<Interrupted>() => return Ok(error),
+            Err(error) => {
+                let why = "why is in its log, which is not to be had now";
+                let hint = command(&["log"], self.state, Path::new(id));
+                return Ok(error.context(format!("{verdict}: {why}\nhint: {hint}")));
+            }
+            Ok(()) => {}
         }
         let text = fs_err::read_to_string(&file)?;
         let found = log::table(&serde_json::from_str(&text).context("Apple's log is no JSON")?);
         Ok(anyhow::anyhow!(
-            "Apple rejected {} (submission {}):\n{found}\n\
+            "{verdict}:\n{found}\n\
              hint: what to do about each: https://developer.apple.com/documentation/security/resolving-common-notarization-issues\n\
              hint: Apple's whole log: {}",
-            checkpoint.file,
-            checkpoint.id()?,
             file.display()
         ))
     }
@@ -242,6 +255,25 @@ pub fn submit_again(checkpoint: &Checkpoint, state: &Path) -> String {
     match &checkpoint.product {
         Some(product) => command(&["submit"], state, product),
         None => "cargo xtask dist, with the same options".to_owned(),
+    }
+}
+
+/// The network or Apple's servers failed, and the tool's last words say how.
+fn could_not_be_asked(error: &anyhow::Error) -> String {
+    let failed = error.downcast_ref::<CommandFailed>();
+    let printed = failed.filter(|it| !it.timed_out()).map(|it| &*it.printed);
+    let printed = printed.unwrap_or_default();
+    // An error of many lines begins with this word; without it the last line is all there is.
+    let begin = printed.iter().rposition(|it| it.starts_with("Error"));
+    let begin = begin.unwrap_or(printed.len().saturating_sub(1));
+    let words: Vec<_> = printed[begin..]
+        .iter()
+        .flat_map(|it| it.split_whitespace())
+        .collect();
+    let said: String = words.join(" ").chars().take(LONGEST_REASON).collect();
+    match said.is_empty() {
+        true => format!("Apple could not be asked: {error:#}"),
+        false => format!("Apple could not be asked: {said}"),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     windows,
 };
 use crate::{
-    config::BundleKind,
+    config::{AppleSigning, AppleTool, BundleKind},
     engine::staging,
     manifest::{Identity as Level, MANIFEST_NAME, SUMS_NAME},
     release::Release,
@@ -119,7 +119,7 @@ fn apple(release: &Release, files: &[File]) -> Result<Vec<Row>> {
             ));
             continue;
         };
-        for item in macos::plan::plan(path, config, &sidecars)? {
+        for item in items(path, config, &sidecars)? {
             let entitlements = match &item.entitlements {
                 macos::plan::Entitlements::None => Vec::new(),
                 other => vec![other.to_string()],
@@ -144,6 +144,22 @@ fn apple(release: &Release, files: &[File]) -> Result<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+/// What is signed of an app, an image or loose code. A framework that lost its links is mended before
+/// it is signed: then the copies that stand for links are gone.
+fn items(
+    path: &Path,
+    config: &AppleSigning,
+    sidecars: &[String],
+) -> Result<Vec<macos::plan::Item>> {
+    let mut items = macos::plan::plan(path, config, sidecars)?;
+    if path.is_dir() {
+        for (framework, current) in macos::links::versions(path)? {
+            items.retain(|it| !it.path.starts_with(&framework) || it.path.starts_with(&current));
+        }
+    }
+    Ok(items)
 }
 
 /// Who signs for macOS, as far as that is known without a password.
@@ -171,12 +187,16 @@ fn notarization(release: &Release, installers: &[File]) -> Vec<Row> {
         tool: tool.to_owned(),
         ..Row::leave("notarize", file, action, why)
     };
+    let (asks, attaches) = match macos::identity::tool(&release.config.sign.macos) {
+        AppleTool::Codesign => ("notarytool", "stapler"),
+        _ => ("rcodesign", "rcodesign"),
+    };
     let each = |file: &File| {
         let why = "macOS starts what was downloaded only if Apple has seen it";
         let attached = "so that it starts without a connection, too; it changes the bytes";
         [
-            row(file, Action::Notarize, "notarytool or rcodesign", why),
-            row(file, Action::Staple, "stapler or rcodesign", attached),
+            row(file, Action::Notarize, asks, why),
+            row(file, Action::Staple, attaches, attached),
         ]
     };
     installers
@@ -214,14 +234,16 @@ fn code(release: &Release, stages: &Path) -> Result<Vec<File>> {
         }
         files.extend(found);
     }
-    for (name, path) in external(release)
-        .into_iter()
-        .filter(|(_, path)| path.is_file())
-    {
-        files.push(File {
-            format: Format::of(&path)?,
-            path: Some(path),
-            ..planned(&name, Role::External)
+    for (name, path) in external(release) {
+        // What makes it may not have run yet.
+        let planned = planned(&name, Role::External);
+        files.push(match path.is_file() {
+            true => File {
+                format: Format::of(&path)?,
+                path: Some(path),
+                ..planned
+            },
+            false => planned,
         });
     }
     let mut host = below(&stages.join("app"), Role::Executable)?;

@@ -37,7 +37,7 @@ use self::{
 use super::{hands::Hands, private::Private, secrets::Secrets};
 use crate::{
     config::{Config, Timestamping, WindowsSigning},
-    engine::event::Level,
+    engine::{event::Level, staging},
     tools::osslsigncode::Label,
 };
 
@@ -161,9 +161,13 @@ impl Signer {
         let replaced = match self.judge(file, before)? {
             Judgement::Sign(replaced) => replaced,
             Judgement::Ours(made) => return Ok(Outcome::Already(made)),
-            Judgement::Theirs(made) => match self.doubt(hands, file)? {
-                Some(why) => Some(format!("that of {} is not valid: {why}", made.signer)),
-                None => return Ok(Outcome::Foreign(made)),
+            Judgement::Theirs(made) => match self.windows_says(hands, file)? {
+                Some(Err(why)) => Some(format!("that of {} is not valid: {why}", made.signer)),
+                None | Some(Ok(())) => return Ok(Outcome::Foreign(made)),
+            },
+            Judgement::Doubtful(made, why) => match self.windows_says(hands, file)? {
+                Some(Ok(())) => return Ok(Outcome::Foreign(made)),
+                None | Some(Err(_)) => Some(why),
             },
         };
         let patience = Patience::new(hands, self.config.patience);
@@ -194,7 +198,7 @@ impl Signer {
         })
     }
 
-    /// What [`Self::sign`] would do. Changes nothing and asks nobody; so Microsoft's tool has no say.
+    /// What [`Self::sign`] would do. Changes nothing and asks nobody; so Microsoft's tool has no say yet.
     ///
     /// # Errors
     /// The file cannot be read, or is of another kind.
@@ -202,13 +206,29 @@ impl Signer {
         let (keeps, why) = match self.judge(file, Before::of(file, &self.config)?)? {
             Judgement::Sign(None) => (None, "it has no signature".to_owned()),
             Judgement::Sign(Some(why)) => (None, format!("its signature is replaced: {why}")),
+            Judgement::Doubtful(_, why) => (
+                None,
+                format!(
+                    "its signature is replaced: {why}{}",
+                    self.unless("accepts it")
+                ),
+            ),
             Judgement::Ours(made) => (Some(made), "it carries this signature already".to_owned()),
             Judgement::Theirs(made) => {
-                let why = format!("it carries a valid signature of {}", made.signer);
+                let unless = self.unless("objects");
+                let why = format!("it carries a valid signature of {}{unless}", made.signer);
                 (Some(made), why)
             }
         };
         Ok(Intent { keeps, why })
+    }
+
+    /// What a plan cannot know where Microsoft's tool will be asked.
+    fn unless(&self, what: &str) -> String {
+        match self.signtool() {
+            Some(_) => format!(", unless signtool {what}"),
+            None => String::new(),
+        }
     }
 
     /// What a file carries, if that is just what signing it would give but for the time. Somebody who
@@ -250,8 +270,7 @@ impl Signer {
         .map_err(|error| self.explained(error, &what))?;
         let explained = |error| self.explained(error, &what);
         let (made, done) = if self.timestamp_apart() {
-            // What is wrong with the certificate is no timestamp server's fault.
-            check::signature(self, &signed, Timestamping::None).map_err(explained)?;
+            check::unstamped(self, hands, &signed).map_err(explained)?;
             let stamped = folder.join("stamped").join(&*name);
             (self.stamp(hands, &signed, &stamped, patience)?, stamped)
         } else {
@@ -322,7 +341,9 @@ impl Signer {
             return error.context(format!("{what} could not be made"));
         }
         let mut hint = self.key.hint();
-        if error.to_string().contains("trusted") {
+        let text = error.to_string();
+        // What Windows does not trust has a hint of its own.
+        if text.contains("trusted") && !text.contains("hint: ") {
             hint += "; it must come with the certificates between it and one that \
                      `sign.windows.trust` names";
         }
@@ -358,11 +379,12 @@ fn put(done: &Path, file: &Path) -> Result<()> {
     let mode = fs::metadata(&file)?.permissions();
     // Beside it, so that a full disk or a crash leaves the old file or the new one.
     let beside = file.with_file_name(format!(".{}.signed", name_of(&file)));
-    let moved = fs::copy(done, &beside)
-        .and_then(|_| fs::set_permissions(&beside, mode))
-        .and_then(|()| fs::rename(&beside, &file));
+    let copied = fs::copy(done, &beside).and_then(|_| fs::set_permissions(&beside, mode));
+    let moved = copied
+        .map_err(Into::into)
+        .and_then(|()| staging::replace(&beside, &file));
     if moved.is_err() {
         fs::remove_file(&beside).ok();
     }
-    Ok(moved?)
+    moved
 }

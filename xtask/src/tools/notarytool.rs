@@ -114,6 +114,12 @@ pub fn staple_cmd(path: &Path) -> Command {
     command
 }
 
+/// How a submission stands, in what [`info_cmd`] printed; none if that says nothing of it.
+pub fn status(stdout: &[u8]) -> Option<String> {
+    let found = submission(stdout)?.status;
+    Some(found).filter(|it| !it.trim().is_empty())
+}
+
 /// A submission in what [`submit_cmd`] or [`info_cmd`] printed.
 pub fn submission(stdout: &[u8]) -> Option<Submission> {
     serde_json::from_slice(stdout).ok()
@@ -133,6 +139,17 @@ pub fn is_transient(printed: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_without_a_status_is_none() {
+        let check = |printed: &str, expected: Option<&str>| {
+            assert_eq!(status(printed.as_bytes()).as_deref(), expected, "{printed}");
+        };
+        check(r#"{"id":"0","status":"In Progress"}"#, Some("In Progress"));
+        check(r#"{"id":"0","status":""}"#, None);
+        check(r#"{"id":"0","message":"Successfully received"}"#, None);
+        check("<html>", None);
+    }
 
     /// Lines of logs that people published.
     #[test]

@@ -95,6 +95,12 @@ pub fn identities(stdout: &str) -> Vec<(String, String)> {
     found
 }
 
+/// Whether the certificate of this SHA-1 has expired, by what [`identities_cmd`] printed.
+pub fn is_expired(stdout: &str, hash: &str) -> bool {
+    let is_so = |line: &str| line.contains(hash) && line.contains("CSSMERR_TP_CERT_EXPIRED");
+    stdout.lines().any(is_so)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +139,8 @@ mod tests {
             identities(&text),
             [(hash.to_owned(), "Dev: E (T)".to_owned())]
         );
+        assert!(!is_expired(&text, hash));
+        let expired = text.replace("NOT_TRUSTED", "CERT_EXPIRED");
+        assert!(is_expired(&expired, hash) && !is_expired(&expired, "89AB89AB"));
     }
 }

@@ -204,6 +204,47 @@ fn slow_the_network_fails_while_it_waits() {
 }
 
 #[test]
+fn slow_a_rejection_is_said_without_its_log() {
+    both(|mac| {
+        mac.signed_image();
+        let issues = vec![Issue::error("a", "The binary is not signed.")];
+        let rejecting = Behaviour::rejecting(issues);
+        let no_log = rejecting
+            .clone()
+            .trouble(Request::Logs, Trouble::Unavailable, None);
+        mac.notary.set(&no_log).unwrap();
+        let said = mac.said("notarize submit Practice.dmg");
+        for text in [
+            "Apple rejected Practice-[SHA].dmg (submission [ID 1]): why is in its log, which is not to be had now",
+            "hint: cargo xtask notarize log [ID 1]",
+        ] {
+            assert!(said.contains(text), "{said}");
+        }
+        assert!(mac.checkpoints()[0].contains("rejected"));
+        mac.notary.set(&rejecting).unwrap();
+        let said = mac.said("notarize submit Practice.dmg");
+        assert!(said.contains("The binary is not signed."), "{said}");
+        submissions_are(mac, 1);
+    });
+}
+
+#[test]
+fn slow_why_apple_cannot_be_asked_is_said() {
+    both(|mac| {
+        mac.signed_image();
+        let trouble = Behaviour::accepting().trouble(Request::Status, Trouble::Unavailable, None);
+        mac.notary.set(&trouble).unwrap();
+        let said = mac.said("notarize submit --timeout 1s Practice.dmg");
+        let why = said
+            .lines()
+            .find_map(|it| it.split_once("could not be asked: "));
+        let (_, why) = why.unwrap_or_else(|| panic!("{said}"));
+        assert!(why.contains("503"), "{why}");
+        assert!(said.ends_with("exit 75\n"), "{said}");
+    });
+}
+
+#[test]
 fn the_ticket_of_other_code_is_no_ticket() {
     let Some(mac) = Mac::new() else { return };
     mac.signed_image();

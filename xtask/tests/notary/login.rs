@@ -18,20 +18,21 @@ fn slow_who_is_not_let_in_does_not_ask_again() {
         check(
             &mac.said("notarize submit Practice.dmg"),
             expect![[r#"
-            cargo xtask notarize submit Practice.dmg for macos: 1 step, [JOBS] at a time
-            notarize:Practice.dmg  runs: it was asked for
-            notarize:Practice.dmg  failed after [TIME]: submission [ID 1] of Practice-[SHA].dmg
+                cargo xtask notarize submit Practice.dmg for macos: 1 step, [JOBS] at a time
+                notarize:Practice.dmg  runs: it was asked for
+                notarize:Practice.dmg  failed after [TIME]: submission [ID 1] of Practice-[SHA].dmg
 
-            step  status  why  time
-            notarize:Practice.dmg  failed  it was asked for  [TIME]
-            1 failed in [TIME]
+                step  status  why  time
+                notarize:Practice.dmg  failed  it was asked for  [TIME]
+                1 failed in [TIME]
 
-            notarize:Practice.dmg failed: submission [ID 1] of Practice-[SHA].dmg
-              cause: Apple refuses the login
-              hint: make an API key in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
-              resume: cargo xtask notarize submit Practice.dmg
-            exit 1
-        "#]],
+                notarize:Practice.dmg failed: submission [ID 1] of Practice-[SHA].dmg
+                  cause: Apple refuses the login
+                  log: [ROOT]/target/dist/macos/logs/notarize-Practice.dmg.log
+                  hint: make an API key in App Store Connect (Users and Access, Integrations), and export its id as APPLE_API_KEY, its issuer as APPLE_API_ISSUER, and the path of its .p8 file as APPLE_API_KEY_PATH
+                  resume: cargo xtask notarize submit Practice.dmg
+                exit 1
+            "#]],
         );
         let requests = mac.notary.requests().unwrap();
         let asked = requests
@@ -52,6 +53,27 @@ fn slow_who_is_not_let_in_does_not_ask_again() {
         mac.project
             .succeed("notarize submit Practice.app Practice.dmg");
         submissions_are(mac, 2);
+    });
+}
+
+/// Who logs in well may have to sign something first.
+#[test]
+fn slow_an_agreement_is_no_matter_of_the_login() {
+    both(|mac| {
+        mac.signed_image();
+        let forbidden = Behaviour::accepting().trouble(Request::Submit, Trouble::Forbidden, None);
+        mac.notary.set(&forbidden).unwrap();
+        let said = mac.said("notarize submit --timeout 1s Practice.dmg");
+        assert!(
+            said.contains("Apple wants an agreement to be signed first"),
+            "{said}"
+        );
+        assert!(!said.contains("API key"), "{said}");
+        assert_eq!(
+            mac.checkpoints(),
+            Vec::<String>::new(),
+            "nothing was submitted"
+        );
     });
 }
 

@@ -170,14 +170,15 @@ ways! {
             let (leaf, tsa) = (case.pki.identity("leaf"), case.pki.identity("tsa"));
             let script = case.own.join("cloud-signer");
             let text = format!(
-                "test \"$WIN_CSC_KEY_PASSWORD\" || exit 3\n\
+                "test \"$CLOUD_HSM_PIN\" || exit 3\n\
                  osslsigncode sign -h sha256 -certs {} -key {} -TSA-certs {} -TSA-key {} \
                  -in \"$1\" -out \"$1.s\" && mv \"$1.s\" \"$1\"\n",
                 leaf.chain.display(), leaf.key.display(), tsa.chain.display(), tsa.key.display()
             );
             std::fs::write(&script, text).unwrap();
-            configure(case, &format!("command = [\"sh\", \"{}\", \"%1\"]\n", script.display()));
-            case.secret("WIN_CSC_KEY_PASSWORD", &case.canary.clone());
+            let command = format!("command = [\"sh\", \"{}\", \"%1\"]\n", script.display());
+            configure(case, &(command + "command-env = [\"CLOUD_HSM_PIN\"]\n"));
+            case.secret("CLOUD_HSM_PIN", &case.canary.clone());
         },
         knows: &["cloud-signer", "osslsigncode"],
         // What it calls has inherited its environment.
@@ -358,7 +359,7 @@ fn check(way: &Way) {
 fn configure(case: &Case, lines: &str) {
     let server = case.server.url();
     case.project.configure(&format!(
-        "[sign.windows]\npatience = \"2s\"\ntimestamp-servers = [\"{server}\"]\n{lines}"
+        "[sign.windows]\npatience = \"5s\"\ntimestamp-servers = [\"{server}\"]\n{lines}"
     ));
 }
 

@@ -66,6 +66,38 @@ fn entitlements_that_are_missing_are_seen() {
     );
 }
 
+/// As codesign does, which gives them to programs alone.
+#[test]
+fn a_library_gets_none() {
+    let Some(mac) = with_a_tool_that(":") else {
+        return;
+    };
+    mac.project.write("jit.plist", WITH_JIT);
+    let text = "[[sign.macos.file]]\npath = \"*.dylib\"\nentitlements = \"jit.plist\"";
+    mac.project.configure(text);
+    let library = mac.project.root.join("tool.dylib");
+    fs::write(&library, macho(Kind::Library, 1)).unwrap();
+    let said = mac.project.succeed("sign tool.dylib").shown();
+    assert!(
+        said.contains("entitlements of tool.dylib: none: ") && said.contains("is for programs"),
+        "{said}"
+    );
+    let found = code::inspect(&fs::read(&library).unwrap(), Seals::default(), &mac.trust());
+    let found = found.unwrap().remove(0).entitlements.unwrap_or_default();
+    assert_eq!(found.len(), 0);
+}
+
+#[test]
+fn a_tool_that_fails_has_a_log() {
+    let Some(mac) = with_a_tool_that("exit 3") else {
+        return;
+    };
+    let said = mac.said("sign tool");
+    let log = said.lines().find(|it| it.trim_start().starts_with("log:"));
+    let expected = "  log: [ROOT]/target/dist/linux/logs/sign.log";
+    assert_eq!(log, Some(expected), "{said}");
+}
+
 #[test]
 fn so_is_the_one_that_a_sidecar_in_one_file_needs() {
     let Some(mac) = with_a_tool_that(LOSES) else {

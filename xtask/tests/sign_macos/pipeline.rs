@@ -292,7 +292,7 @@ fn slow_the_steps_come_in_the_order_of_the_bytes() {
         small_0.1.0_aarch64.dmg
         small_0.1.0_aarch64.dmg.minisig
         small_0.1.0_aarch64.dmg.sig
-        small.app.tar.gz: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["minisign", "tauri-updater"]
+        small.app.tar.gz: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["apple", "minisign", "tauri-updater"]
         small_0.1.0_aarch64.dmg: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["apple", "minisign", "tauri-updater"]
     "#]],
     );

@@ -6,6 +6,7 @@ use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::Result;
 use expect_test::expect;
+use fs_err as fs;
 use xtask::{
     config::{self, BundleKind},
     engine::{
@@ -165,6 +166,39 @@ fn with_tools(mac: &Mac) {
     mac.project.commit("For macOS");
 }
 
+/// What another checkout takes of the state to wait for the same submission.
+const CARRIED: [&str; 3] = ["journal.v1.jsonl", "notary", "stages"];
+
+/// Another checkout, elsewhere, makes nothing anew: what it signed itself would have other bytes.
+fn goes_on_elsewhere(mac: &mut Mac) {
+    let (here, there) = (mac.project.root.clone(), mac.project.beside().join("there"));
+    let mut clone = Command::new("git");
+    clone
+        .args(["clone", "--quiet"])
+        .arg(&here)
+        .arg(&there)
+        .current_dir(&here);
+    project::read(clone);
+    let state = Path::new("target/dist/aarch64-apple-darwin");
+    fs::create_dir_all(there.join(state)).unwrap();
+    for name in CARRIED {
+        let mut copy = Command::new("cp");
+        copy.arg("-a")
+            .arg(here.join(state).join(name))
+            .arg(there.join(state));
+        project::read(copy);
+    }
+    mac.project.root = there;
+    let said = said(mac);
+    mac.project.root = here;
+    let ends = "[frontend] as recorded\n[app] as recorded\n[sign-code] as recorded\n\
+                [bundle] as recorded\n[notarize]\n\
+                note: these bytes were submitted at [NOW] as [ID]: going on with that\n";
+    assert!(said.starts_with(ends), "{said}");
+    assert!(said.ends_with("exit Some(75)\n"), "{said}");
+    assert_eq!(mac.submitted(), 1);
+}
+
 #[test]
 fn slow_a_release_waits_for_apple_over_several_runs() {
     let Some(mut mac) = Mac::new() else { return };
@@ -188,11 +222,12 @@ fn slow_a_release_waits_for_apple_over_several_runs() {
         failed: Apple has not answered within [TIME]: Apple has not decided
         failed: submission [ID] of small-[SHA].zip, submitted at [NOW], is remembered: nothing is submitted again
         failed: go on waiting with `cargo xtask dist, with the same options`
-        failed: it has been hours, and Apple's system status shows no trouble? Then submit again: remove [ROOT]/target/dist/aarch64-apple-darwin/notary/[SHA256].json, then `cargo xtask dist, with the same options`
+        failed: it has been hours, and Apple's system status shows no trouble? Then submit again: rename [ROOT]/target/dist/aarch64-apple-darwin/notary/[SHA256].json to [ROOT]/target/dist/aarch64-apple-darwin/notary/[SHA256].resubmit, then `cargo xtask dist, with the same options`
         error: step notarize failed
         exit Some(75)
     "#]].assert_eq(&said(&mac));
     assert_eq!(mac.submitted(), 1);
+    goes_on_elsewhere(&mut mac);
     mac.notary.set(&Behaviour::accepting()).unwrap();
     expect![[r#"
         [frontend] as recorded

@@ -77,6 +77,16 @@ fn what_is_no_format_of_windows_is_refused() {
     );
 }
 
+/// The root of the timestamp's server is another one than that of the certificate, and nobody named it.
+#[test]
+fn whom_to_believe_about_the_time_may_stay_open() {
+    let Some(mut case) = Case::new() else { return };
+    case.config.sign.windows.timestamp_trust = None;
+    let signer = case.signer("leaf");
+    let signed = "signed by Practice Publisher, time by Practice Timestamps\n";
+    assert_eq!(case.sign(&signer, &case.pe("app.exe")), signed);
+}
+
 #[test]
 fn a_signature_is_not_made_twice() {
     let Some(case) = Case::new() else { return };
@@ -186,6 +196,42 @@ fn valid_signatures_of_others_are_left_alone() {
         keeps the signature of Practice Other Publisher
     "#]]
     .assert_eq(&case.sign(&case.signer("leaf"), &theirs));
+}
+
+#[test]
+fn of_two_signatures_the_better_one_counts() {
+    let Some(case) = Case::new() else { return };
+    let check = |file: PathBuf, expected: Expect| {
+        expected.assert_eq(&case.sign(&case.signer("leaf"), &file));
+    };
+    check(
+        signed_twice(&case),
+        expect![[r#"
+        keeps the signature of Practice Other Publisher
+    "#]],
+    );
+    check(
+        signed_by(&case, "other", &["-h", "sha1"]),
+        expect![[r#"
+        library.dll: the signature in it was replaced: that of Practice Other Publisher is not valid: it is made with SHA-1, which counts no more
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]],
+    );
+}
+
+/// Signed with SHA-1 for old systems and, beside it, with SHA-256, as many of Microsoft's are.
+fn signed_twice(case: &Case) -> PathBuf {
+    let (once, twice) = (
+        signed_by(case, "other", &["-h", "sha1"]),
+        case.root().join("twice.dll"),
+    );
+    let mut sign = Command::new("osslsigncode");
+    sign.args(["sign", "-nest", "-h", "sha256", "-pkcs12"]);
+    sign.arg(case.pki.identity("other").p12_with_chain);
+    sign.arg("-readpass").arg(case.pki.password_file());
+    sign.arg("-in").arg(once).arg("-out").arg(&twice);
+    tools::run(&mut sign).unwrap();
+    twice
 }
 
 /// Signed by somebody who leads to a root that Windows does not know.

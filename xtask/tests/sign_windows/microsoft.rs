@@ -87,12 +87,15 @@ fn slow_a_certificate_of_the_store_signs_by_its_thumbprint() {
     };
     expect![[r#"
         sign /fd sha256 /sha1 [THUMBPRINT] /d small …/app.exe
+        verify /pa /all …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
         verify /pa /all …/app.exe
         verify /pa /all …/library.dll
+        verify /pa /all …/library.dll
         verify /pa /all …/doubted.dll
         sign /fd sha256 /sha1 [THUMBPRINT] /d small …/doubted.dll
+        verify /pa /all …/doubted.dll
         timestamp /tr [SERVER] /td sha256 …/doubted.dll
         verify /pa /all …/doubted.dll
         sign /fd sha256 /sha1 0000000000000000000000000000000000000000 /d small …/app.exe
@@ -123,6 +126,14 @@ fn store() {
     let theirs = super::files::signed_by(&case, "other", &[]);
     let kept = "keeps the signature of Practice Other Publisher\n";
     assert_eq!(case.sign(&signer, &theirs), kept);
+    // What Windows still takes is left alone, too, whatever this program thinks of it.
+    let why = |file: &Path| signer.intent(file).unwrap().why;
+    expect!["it carries a valid signature of Practice Other Publisher, unless signtool objects"]
+        .assert_eq(&why(&theirs));
+    let weak = super::files::signed_by(&case, "other", &["-h", "sha1"]);
+    expect!["its signature is replaced: that of Practice Other Publisher is not valid: it is made with SHA-1, which counts no more, unless signtool accepts it"]
+        .assert_eq(&why(&weak));
+    assert_eq!(case.sign(&signer, &weak), kept);
     expect![[r#"
         doubted.dll: the signature in it was replaced: that of Practice Other Publisher is not valid: SignTool Error: WinVerifyTrust returned error: 0x80096010 The digital signature of the object did not verify.
         signed by Practice Publisher, time by Practice Timestamps
@@ -150,9 +161,11 @@ fn slow_azure_signs_by_its_library() {
     expect![[r#"
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/app.exe
+        verify /pa /all …/app.exe
         timestamp /tr [SERVER] /td sha256 …/app.exe
         verify /pa /all …/app.exe
         sign /fd sha256 /dlib …/azure.codesigning.dlib.dll /dmdf …/metadata.json /d small …/other.exe
+        verify /pa /all …/other.exe
         timestamp /tr [SERVER] /td sha256 …/other.exe
         verify /pa /all …/other.exe
     "#]]
@@ -215,24 +228,131 @@ fn liar() {
     );
 }
 
-/// What is wrong is told, not the count that signtool ends with.
+/// What is wrong is told, not the count that signtool ends with; and the timestamp's server is blamed
+/// only for what it made.
 #[test]
-fn what_signtool_objects_to() {
+fn slow_what_signtool_objects_to() {
     let fine = BadDay::grumbles("");
-    let days = [
-        fine.clone(),
-        fine,
-        BadDay::fails(
-            1,
-            "SignTool Error: WinVerifyTrust returned error: 0x800B0101\n\nNumber of errors: 1",
-        ),
-    ];
-    with_signtool("objection", &days);
+    let objects = BadDay::fails(
+        1,
+        "SignTool Error: WinVerifyTrust returned error: 0x800B0101\n\nNumber of errors: 1",
+    );
+    let untrusted = BadDay::fails(
+        1,
+        "SignTool Error: A certificate chain processed, but terminated in a root\n\
+         \tcertificate which is not trusted by the trust provider.\n\nNumber of errors: 1",
+    );
+    with_signtool(
+        "a_root_that_windows_does_not_trust",
+        &[fine.clone(), untrusted],
+    );
+    with_signtool(
+        "objection_to_the_signature",
+        &[fine.clone(), objects.clone()],
+    );
+    let (sign, verify, timestamp) = (fine.clone(), fine.clone(), fine);
+    with_signtool(
+        "objection_to_the_timestamp",
+        &[sign, verify, timestamp, objects],
+    );
+}
+
+/// A virus scanner or an index looks into each new file, for a moment.
+#[test]
+fn slow_a_file_that_another_program_has_open() {
+    let held = BadDay::fails(
+        1,
+        "SignTool Error: The process cannot access the file because it is being used by another \
+         process. (0x80070020)",
+    );
+    let fine = BadDay::grumbles("");
+    with_signtool(
+        "held",
+        &[held.clone(), fine.clone(), held.clone(), fine, held],
+    );
 }
 
 #[test]
 #[ignore = "started by the test above"]
-fn objection() {
+fn held() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(
+        &case,
+        expect![[r#"
+        signature on app.exe: signtool: another program has the file open
+        timestamp on app.exe: [SERVER]: another program has the file open
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]],
+    );
+}
+
+/// A server's own certificate, its refusal to answer us: of that another server knows nothing.
+#[test]
+fn slow_what_fails_at_one_server_is_tried_at_the_next() {
+    let fine = BadDay::grumbles("");
+    let expired = BadDay::fails(1, "SignTool Error: The server's certificate has expired.");
+    let denied = BadDay::fails(1, "SignTool Error: Access is denied.");
+    with_signtool(
+        "a_server_that_denies",
+        &[fine.clone(), fine, expired, denied],
+    );
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn a_server_that_denies() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    let servers = &mut case.config.sign.windows.timestamp_servers;
+    *servers = vec![servers[0].clone(); 3];
+    check(
+        &case,
+        expect![[r#"
+        timestamp on app.exe: [SERVER]: the certificate has expired
+        timestamp on app.exe: [SERVER]: access is denied
+        signed by Practice Publisher, time by Practice Timestamps
+    "#]],
+    );
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn objection_to_the_signature() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(
+        &case,
+        expect![[r#"
+        error: signature on app.exe could not be made: signtool does not accept the certificate: SignTool Error: WinVerifyTrust returned error: 0x800B0101
+        hint: Windows must trust the authority that issued it: `certutil -user -addstore Root ROOT.cer` for one of your own
+        hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
+    "#]],
+    );
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn a_root_that_windows_does_not_trust() {
+    let mut case = Case::new().unwrap();
+    let thumbprint = leaf(&case).thumbprint();
+    case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);
+    check(
+        &case,
+        expect![[r#"
+        error: signature on app.exe could not be made: signtool does not accept the certificate: SignTool Error: A certificate chain processed, but terminated in a root certificate which is not trusted by the trust provider.
+        hint: Windows must trust the authority that issued it: `certutil -user -addstore Root ROOT.cer` for one of your own
+        hint: the certificate [THUMBPRINT] must be in the user's store, with its private key: `certutil -user -store My`
+    "#]],
+    );
+}
+
+#[test]
+#[ignore = "started by the test above"]
+fn objection_to_the_timestamp() {
     let mut case = Case::new().unwrap();
     let thumbprint = leaf(&case).thumbprint();
     case.config.sign.windows.identity = WindowsIdentity::Store(thumbprint);

@@ -86,6 +86,11 @@ pub(crate) struct Windows {
     /// the timestamp, too.
     #[cfg_attr(test, schemars(extend("x-form" = "text")))]
     pub command: Vec<String>,
+    /// Environment variables with secrets that `command` reads, such as the login to a cloud's key.
+    /// No other process gets them, and no output shows them. Each may be given as `<name>_FILE`, too:
+    /// the path of a file that holds it.
+    #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
+    pub command_env: Vec<String>,
     /// The SHA-1 thumbprint of a certificate in Windows' store, for `signtool`.
     #[cfg_attr(test, schemars(extend("x-form" = "thumbprint", "x-default" = "none")))]
     pub thumbprint: Option<String>,
@@ -147,6 +152,7 @@ impl Default for Windows {
         Self {
             tool: WindowsTool::Auto,
             command: Vec::new(),
+            command_env: Vec::new(),
             thumbprint: None,
             certificate_env: "WIN_CSC_LINK".into(),
             password_env: "WIN_CSC_KEY_PASSWORD".into(),

@@ -250,6 +250,17 @@ fn sections_contradict_each_other() {
           |             ^^^^^^^^^^^^^^ leave it out
     "#]],
     );
+    check(
+        "[sign.windows]\ncommand-env = ['SM_API_KEY']\n",
+        expect![[r#"
+            the configuration has a problem
+
+            packaging/dist.toml:2:15: there is no `command` that could read these
+              |
+            2 | command-env = ['SM_API_KEY']
+              |               ^^^^^^^^^^^^^^ leave it out
+        "#]],
+    );
 }
 
 #[test]

@@ -105,6 +105,8 @@ pub struct WindowsSigning {
     pub tool: WindowsTool,
     /// Whose key signs.
     pub identity: WindowsIdentity,
+    /// Variables with secrets that a command of one's own reads.
+    pub command_env: Vec<String>,
     /// Whether somebody vouches for the time.
     pub timestamp: Timestamping,
     /// RFC 3161 servers, in the order in which they are asked.
@@ -225,6 +227,7 @@ impl Sign {
             WindowsIdentity::Pkcs11(it) => names.push(&it.pin_env),
             _ => {}
         }
+        names.extend(&self.windows.command_env);
         let apple = &self.macos.certificate;
         names.extend([&apple.env, &apple.password_env]);
         names.into_iter().cloned().collect()

@@ -61,4 +61,6 @@ pub struct Finished {
     pub printed: Vec<String>,
     /// The command as it can be pasted.
     pub command: String,
+    /// Where all of its output is.
+    pub log: PathBuf,
 }

@@ -50,6 +50,28 @@ fn every_format_signed_and_stamped_is_good() {
             MachO by Practice Publisher, now by Practice Timestamps, hardened: good
         "#]],
     );
+    // What codesign leaves of an older signature, behind its own; and what nobody left there.
+    let whole = fs_err::read(bench.path("soft")).unwrap();
+    let padding = whole.iter().rev().take_while(|it| **it == 0).count();
+    assert!(padding >= 300, "{padding}");
+    let left_over = |size: usize| {
+        let mut data = whole.clone();
+        let from = data.len() - 300;
+        data[from..from + size].fill(0xfa);
+        bench.file(&format!("left-{size}"), &data)
+    };
+    bench.check(
+        &left_over(300),
+        &expect![[r#"
+        MachO by Practice Publisher, now by Practice Timestamps: good
+    "#]],
+    );
+    bench.check(
+        &left_over(1),
+        &expect![[r#"
+        damaged: something follows the signature
+    "#]],
+    );
     // The second list of hashes, under the number of a third.
     let mut data = fs_err::read(bench.path("old")).unwrap();
     let place = |data: &[u8], bytes: [u8; 4]| data.windows(4).rposition(|it| it == bytes);

@@ -24,6 +24,8 @@ const FAT: [[u8; 4]; 2] = [[0xca, 0xfe, 0xba, 0xbe], [0xca, 0xfe, 0xba, 0xbf]];
 const FIRST_JAVA: u32 = 45;
 /// `MH_OBJECT` and `MH_DSYM`: nobody can start or load these, and nobody signs them.
 const NOT_SIGNED: [u32; 2] = [0x1, 0xa];
+/// `MH_EXECUTE`.
+const PROGRAM: u32 = 0x2;
 /// The trailer of a disk image, and how it begins.
 const TRAILER: i64 = 512;
 const KOLY: &[u8; 4] = b"koly";
@@ -92,6 +94,39 @@ pub fn is_code(file: &Path) -> Result<bool> {
     let big = magic[0] == 0xfe;
     let kind = number(12, big);
     Ok(THIN.contains(magic) && kind.is_some_and(|it| !NOT_SIGNED.contains(&it)))
+}
+
+/// Whether code is a program, which can be started, rather than a library. Of a file for several
+/// architectures the first one decides; what cannot be read is taken for one.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn is_program(file: &Path) -> Result<bool> {
+    use std::io::Seek as _;
+    let mut file = fs::File::open(file)?;
+    let mut head = [0; 24];
+    let length = file.by_ref().take(24).read(&mut head)?;
+    let number =
+        |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+    let begin = match head.first_chunk::<4>() {
+        Some(magic) if *magic == FAT[0] && length == 24 => u64::from(number(16)),
+        // The place has 64 bits.
+        Some(magic) if *magic == FAT[1] && length == 24 => {
+            u64::from(number(16)) << 32 | u64::from(number(20))
+        }
+        _ => 0,
+    };
+    let mut thin = [0; 16];
+    file.seek(std::io::SeekFrom::Start(begin))?;
+    if file.read_exact(&mut thin).is_err() || !THIN.iter().any(|it| thin.starts_with(it)) {
+        return Ok(true);
+    }
+    let kind = [thin[12], thin[13], thin[14], thin[15]];
+    Ok(PROGRAM
+        == match thin[0] == 0xfe {
+            true => u32::from_be_bytes(kind),
+            false => u32::from_le_bytes(kind),
+        })
 }
 
 /// Whether the file ends like a disk image.

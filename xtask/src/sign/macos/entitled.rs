@@ -38,7 +38,7 @@ pub fn wrong(item: &Item, trust: &Trust) -> Result<Vec<String>> {
 
 fn wanted(entitlements: &Entitlements) -> Result<Dictionary> {
     Ok(match entitlements {
-        Entitlements::None => Dictionary::new(),
+        Entitlements::None | Entitlements::PassedOver(_) => Dictionary::new(),
         Entitlements::File(file) => list(file)?,
         Entitlements::NoLibraryValidation(_) => {
             let entry = (NO_LIBRARY_VALIDATION.to_owned(), Value::Boolean(true));

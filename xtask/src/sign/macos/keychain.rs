@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use fs_err as fs;
 
 use crate::{
-    engine::{files, processes, secret::Secret},
+    engine::{event::Level, files, processes, secret::Secret},
     sign::{
         hands::Hands,
         private::Private,
@@ -25,6 +25,8 @@ const LOCKS_AFTER: &str = "21600";
 const PARTITIONS: &str = "apple-tool:,apple:,codesign:";
 /// Below the state folder: a file for each keychain, named by the process that made it.
 const FOLDER: &str = "keychains";
+/// How the certificates are called with which Apple notarizes what is signed.
+const NOTARIZED: &str = "Developer ID Application";
 /// Its own password, in bytes.
 const PASSWORD: usize = 32;
 
@@ -121,33 +123,64 @@ impl<'h> Keychain<'h> {
     }
 
     /// The identity to sign with: SHA-1 and name. With `wanted` the one of that name, which may be
-    /// a part of it, as for `codesign`.
+    /// a part of it, as for `codesign`. Of several the kind that Apple notarizes goes first, and
+    /// which one it is is said.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none, or it has expired.
     pub fn identity(&self, wanted: Option<&str>) -> Result<(String, String)> {
         let printed = self
             .hands
             .exec(security::identities_cmd(&self.path))
             .read()?;
-        let found = security::identities(&printed);
-        let names = found.iter().map(|it| &*it.1).collect::<Vec<_>>().join(", ");
-        let fits = |it: &&(String, String)| {
-            wanted.is_none_or(|name| it.1.contains(name) || it.0.eq_ignore_ascii_case(name))
-        };
-        found
-            .iter()
-            .find(fits)
-            .cloned()
-            .with_context(|| match (wanted, found.is_empty()) {
-                (Some(name), false) => {
-                    format!("the certificate's file holds {names}, not `{name}`")
-                }
-                _ => "the certificate's file holds nothing that can sign code\n\
-                  hint: it needs a certificate together with its private key"
-                    .to_owned(),
-            })
+        let (chosen, others) = choose(&security::identities(&printed), wanted)?;
+        ensure!(
+            !security::is_expired(&printed, &chosen.0),
+            "the certificate of {} expired\n\
+             hint: make a new one in your Apple Developer account; what was signed with a timestamp \
+             stays valid",
+            chosen.1
+        );
+        if let Some(others) = others {
+            let text = format!(
+                "{} signs; the certificate's file also holds {others}",
+                chosen.1
+            );
+            self.hands.note(Level::Info, text);
+        }
+        Ok(chosen)
     }
+}
+
+/// An identity, and the names of the others that it might have been.
+fn choose(
+    found: &[(String, String)],
+    wanted: Option<&str>,
+) -> Result<((String, String), Option<String>)> {
+    let names = |all: &[&(String, String)]| {
+        let all: Vec<_> = all.iter().map(|it| &*it.1).collect();
+        all.join(", ")
+    };
+    let fits = |it: &&(String, String)| {
+        wanted.is_none_or(|name| it.1.contains(name) || it.0.eq_ignore_ascii_case(name))
+    };
+    let mut fitting: Vec<_> = found.iter().filter(fits).collect();
+    // Stable: among equals the first one, as before.
+    fitting.sort_by_key(|it| !it.1.starts_with(NOTARIZED));
+    let Some((first, others)) = fitting.split_first() else {
+        match wanted.filter(|_| !found.is_empty()) {
+            Some(name) => bail!(
+                "the certificate's file holds {}, not `{name}`",
+                names(&found.iter().collect::<Vec<_>>())
+            ),
+            None => bail!(
+                "the certificate's file holds nothing that can sign code\n\
+                 hint: it needs a certificate together with its private key"
+            ),
+        }
+    };
+    let others = (!others.is_empty()).then(|| names(others));
+    Ok(((*first).clone(), others))
 }
 
 impl Drop for Keychain<'_> {
@@ -242,6 +275,38 @@ fn password(secrets: &Secrets) -> Result<Secret> {
 mod tests {
     use super::*;
     use crate::engine::secret::Redactor;
+
+    #[test]
+    fn what_can_be_notarized_goes_first() {
+        let all = [
+            ("1", "Apple Development: E (T)"),
+            ("2", "Developer ID Application: E (T)"),
+            ("3", "Developer ID Application: F (U)"),
+        ]
+        .map(|(hash, name)| (hash.to_owned(), name.to_owned()));
+        let check = |found: &[(String, String)], wanted: Option<&str>, expected: &str| {
+            let said = match choose(found, wanted) {
+                Ok(((hash, _), others)) => format!("{hash}; {}", others.unwrap_or_default()),
+                Err(error) => error.to_string(),
+            };
+            let said = said.lines().next().unwrap_or_default();
+            assert_eq!(said, expected, "{wanted:?}");
+        };
+        let others = "Developer ID Application: F (U), Apple Development: E (T)";
+        check(&all, None, &format!("2; {others}"));
+        check(&all[..1], None, "1; ");
+        check(&all, Some("E (T)"), "2; Apple Development: E (T)");
+        check(&all, Some("Apple Development"), "1; ");
+        check(&all, Some("3"), "3; ");
+        check(
+            &all[..2],
+            Some("G"),
+            "the certificate's file holds Apple Development: E (T), Developer ID Application: E (T), not `G`",
+        );
+        let nothing = "the certificate's file holds nothing that can sign code";
+        check(&[], Some("G"), nothing);
+        check(&[], None, nothing);
+    }
 
     #[test]
     fn its_password_is_masked_and_no_two_are_the_same() {

@@ -34,6 +34,20 @@ pub fn mend(root: &Path) -> Result<Vec<Mended>> {
     Ok(mended)
 }
 
+/// The frameworks below a folder, each with its current version, which alone is left of it with
+/// links into it once it is mended.
+///
+/// # Errors
+/// There are several versions and none is current.
+pub fn versions(root: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let with_current = |framework: PathBuf| {
+        let versions = framework.join("Versions");
+        let current = versions.join(current(&versions)?);
+        Ok((framework, current))
+    };
+    frameworks(root)?.into_iter().map(with_current).collect()
+}
+
 /// Those with versions.
 fn frameworks(root: &Path) -> Result<Vec<PathBuf>> {
     let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);

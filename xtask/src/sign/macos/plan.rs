@@ -37,6 +37,9 @@ pub enum Entitlements {
     None,
     /// What this file says, which the configuration names for it.
     File(PathBuf),
+    /// None: the configuration names this file for it, but it is no program. `codesign` gives
+    /// entitlements to programs alone, whose process they are for.
+    PassedOver(PathBuf),
     /// [`NO_LIBRARY_VALIDATION`] alone; the text says why.
     NoLibraryValidation(String),
 }
@@ -46,6 +49,10 @@ impl fmt::Display for Entitlements {
         match self {
             Self::None => f.write_str("none"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::PassedOver(path) => {
+                let path = path.display();
+                write!(f, "none: {path} is for programs, and this is a library")
+            }
             Self::NoLibraryValidation(why) => write!(f, "{NO_LIBRARY_VALIDATION}: {why}"),
         }
     }
@@ -142,7 +149,11 @@ fn entitlements(
             .any(|it| files::glob_matches(glob, it))
     };
     if let Some(it) = config.files.iter().find(|it| fits(&it.path)) {
-        return Ok(Entitlements::File(it.entitlements.clone()));
+        let file = it.entitlements.clone();
+        return Ok(match is_app || discover::is_program(path)? {
+            true => Entitlements::File(file),
+            false => Entitlements::PassedOver(file),
+        });
     }
     if is_app {
         let file = config.entitlements.clone();
@@ -187,6 +198,9 @@ mod tests {
     /// The beginning of a Mach-O file: an executable for ARM.
     const CODE: &[u8] = b"\xcf\xfa\xed\xfe\x0c\0\0\x01\0\0\0\0\x02\0\0\0rest";
 
+    /// A library (`MH_BUNDLE`, as Python loads them).
+    const LIBRARY: &[u8] = b"\xcf\xfa\xed\xfe\x0c\0\0\x01\0\0\0\0\x08\0\0\0rest";
+
     fn config(entitlements: Option<&str>, files: &[(&str, &str)]) -> AppleSigning {
         let certificate = CertificateFile {
             env: "APPLE_CERTIFICATE".into(),
@@ -225,6 +239,7 @@ mod tests {
                 "Info.plist" if name.contains("framework") => info("P").into_bytes(),
                 "Info.plist" => info("a").into_bytes(),
                 "packed" => [CODE, &onefile::program(b"bbb")].concat(),
+                it if it.ends_with(".so") => LIBRARY.to_vec(),
                 "Some.class" => b"\xca\xfe\xba\xbe\0\0\0\x34".to_vec(),
                 "fat" => b"\xca\xfe\xba\xbe\0\0\0\x02".to_vec(),
                 "part.o" => b"\xcf\xfa\xed\xfe\x0c\0\0\x01\0\0\0\0\x01\0\0\0".to_vec(),
@@ -291,7 +306,7 @@ mod tests {
             &WHOLE,
             &config(Some("app.plist"), &files),
             expect![[r#"
-                Contents/Resources/sidecars/s/_internal/lib.so (Code) l.plist
+                Contents/Resources/sidecars/s/_internal/lib.so (Code) none: l.plist is for programs, and this is a library
                 Contents/Frameworks/P.framework/Versions/A (Framework) none
                 Contents/Resources/sidecars/s/s (Code) none
                 Contents/MacOS/analyzer (Code) s.plist
@@ -330,5 +345,27 @@ mod tests {
                 A.app is a folder, but no app: Contents/Info.plist is missing
             "#]],
         );
+    }
+
+    #[test]
+    fn programs_are_told_from_libraries() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("code");
+        let check = |bytes: &[u8], expected: bool| {
+            fs::write(&file, bytes).unwrap();
+            let found = discover::is_program(&file).unwrap();
+            assert_eq!(found, expected, "{bytes:02x?}");
+        };
+        check(CODE, true);
+        check(LIBRARY, false);
+        // For several architectures: what lies at the place of the first one.
+        let head = b"\xca\xfe\xba\xbe\0\0\0\x01\x01\0\0\x0c\0\0\0\0\0\0\0\x1c";
+        let fat = |code: &[u8]| [&head[..], &[0; 8], code].concat();
+        check(&fat(CODE), true);
+        check(&fat(LIBRARY), false);
+        let head = b"\xca\xfe\xba\xbf\0\0\0\x01\x01\0\0\x0c\0\0\0\0\0\0\0\0\0\0\0\x20";
+        check(&[&head[..], &[0; 8], LIBRARY].concat(), false);
+        // What cannot be read gets what it was to get.
+        check(&fat(b""), true);
     }
 }

@@ -174,6 +174,12 @@ impl Checkpoint {
     }
 }
 
+/// The file whose being there says that these bytes are to be submitted again: for what only a step
+/// holds, which no command line names.
+pub fn wish(state: &Path, sha256: &str) -> PathBuf {
+    state.join(FOLDER).join(format!("{sha256}.resubmit"))
+}
+
 fn path(state: &Path, sha256: &str) -> PathBuf {
     state.join(FOLDER).join(format!("{sha256}.{SUFFIX}"))
 }

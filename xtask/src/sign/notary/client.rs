@@ -21,6 +21,8 @@ use crate::{
 
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(120);
+const AGREEMENT_HINT: &str = "the login is good: the account's holder signs it at \
+                              https://developer.apple.com/account, or in App Store Connect under Business";
 /// Words for what nobody can mend by asking again: who asks is not let in,
 const DENIED: [&str; 8] = [
     "NOT_AUTHORIZED",
@@ -32,12 +34,19 @@ const DENIED: [&str; 8] = [
     "HTTP status code: 403",
     "Invalid credentials",
 ];
+/// or is, but has to sign something first;
+const AGREEMENT: [&str; 2] = [
+    "REQUIRED_AGREEMENTS_MISSING_OR_EXPIRED",
+    "required agreement is missing",
+];
 /// or asks for something that is not there.
 const MISSING: [&str; 3] = [
     "\"status\": \"404\"",
     "HTTP status code: 404",
     "does not exist or does not belong to your team",
 ];
+/// The storage that files go to, which lets in by another login: then there is a submission already.
+const STORAGE: [&str; 3] = ["s3 upload error", "abortedUpload", "SotoS3"];
 /// What `rcodesign` says when the network or Apple's servers failed.
 const TRANSIENT: [&str; 5] = [
     "error sending request",
@@ -140,7 +149,7 @@ impl Client {
             }
             Self::Notarytool(login) => {
                 let ran = run(hands, notarytool::info_cmd(login, id))?;
-                let state = notarytool::submission(&ran.stdout).map(|it| it.status);
+                let state = notarytool::status(&ran.stdout);
                 (ran, state)
             }
         };
@@ -148,6 +157,12 @@ impl Client {
             Some("Accepted") => Ok(Answer::Accepted),
             Some("Invalid" | "Rejected") => Ok(Answer::Rejected),
             Some(_) => Ok(Answer::Waits),
+            None if ran.status.success() => {
+                let what = format!("{} ended well, but told no status", self.name());
+                Err(Trouble::Final(
+                    anyhow::Error::from(failed(ran)).context(what),
+                ))
+            }
             None => Err(self.trouble(ran)),
         }
     }
@@ -243,25 +258,48 @@ impl Client {
     }
 
     fn trouble(&self, ran: Finished) -> Trouble {
+        let reason = self.reason(&ran.printed);
+        let error = anyhow::Error::from(failed(ran));
+        match reason {
+            Reason::Missing => Trouble::Final(
+                error.context("Apple knows no such submission: it belongs to another team"),
+            ),
+            Reason::Agreement => Trouble::Denied(error.context(format!(
+                "Apple wants an agreement to be signed first\nhint: {AGREEMENT_HINT}"
+            ))),
+            Reason::Denied => Trouble::Denied(
+                error.context(format!("Apple refuses the login\nhint: {API_KEY_HINT}")),
+            ),
+            Reason::Passing => Trouble::Passing(error),
+            Reason::Other => Trouble::Final(error),
+        }
+    }
+
+    fn reason(&self, printed: &[String]) -> Reason {
         let has = |words: &[&str]| {
-            ran.printed
+            printed
                 .iter()
                 .any(|line| words.iter().any(|it| line.contains(it)))
         };
-        let transient = self.is_transient(&ran.printed);
-        let (missing, denied) = (has(&MISSING), has(&DENIED));
-        let error = anyhow::Error::from(failed(ran));
         match () {
-            () if missing => Trouble::Final(
-                error.context("Apple knows no such submission: it belongs to another team"),
-            ),
-            () if denied => Trouble::Denied(
-                error.context(format!("Apple refuses the login\nhint: {API_KEY_HINT}")),
-            ),
-            () if transient => Trouble::Passing(error),
-            () => Trouble::Final(error),
+            () if has(&STORAGE) => Reason::Passing,
+            () if has(&MISSING) => Reason::Missing,
+            () if has(&AGREEMENT) => Reason::Agreement,
+            () if has(&DENIED) => Reason::Denied,
+            () if self.is_transient(printed) => Reason::Passing,
+            () => Reason::Other,
         }
     }
+}
+
+/// Why a tool got no answer, by its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    Missing,
+    Agreement,
+    Denied,
+    Passing,
+    Other,
 }
 
 impl From<Trouble> for anyhow::Error {
@@ -288,4 +326,53 @@ fn ended(run: Run<'_>) -> std::result::Result<Finished, Trouble> {
             Trouble::Final(error)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_the_way() {
+        let check = |lines: &str, expected: Reason| {
+            let printed: Vec<_> = lines.lines().map(str::to_owned).collect();
+            let rcodesign = Client::Rcodesign(PathBuf::new());
+            for client in [rcodesign, Client::Notarytool(Vec::new())] {
+                assert_eq!(
+                    client.reason(&printed),
+                    expected,
+                    "{}: {lines}",
+                    client.name()
+                );
+            }
+        };
+        check(
+            "Error: HTTP status code: 401. Unauthenticated.",
+            Reason::Denied,
+        );
+        check(
+            "  \"code\": \"FORBIDDEN\",\n  \"status\": \"403\",",
+            Reason::Denied,
+        );
+        // By the same number, but the login is good.
+        check(
+            "Error: HTTP status code: 403. A required agreement is missing or has expired.",
+            Reason::Agreement,
+        );
+        check(
+            "\"code\": \"FORBIDDEN.REQUIRED_AGREEMENTS_MISSING_OR_EXPIRED\",\n\"status\": \"403\",",
+            Reason::Agreement,
+        );
+        // Of the storage, after Apple has made a submission: it must not be forgotten.
+        check(
+            "created submission ID: 0\nError: s3 upload error: Unauthorized, HTTP status code: 403",
+            Reason::Passing,
+        );
+        check(
+            "Error: abortedUpload(SotoS3, HTTP status code: 403)",
+            Reason::Passing,
+        );
+        check("  \"status\": \"404\",", Reason::Missing);
+        check("something else", Reason::Other);
+    }
 }

@@ -10,14 +10,14 @@ use anyhow::{Result, bail};
 
 use super::{
     Notary,
-    checkpoint::{Checkpoint, Status},
+    checkpoint::{self, Checkpoint, Status},
     client::Trouble,
     package::Package,
 };
 use crate::engine::{event::Level, exec::Interrupted};
 
-/// Waits before an upload that broke off is tried again.
-const UPLOADS: [u64; 3] = [2, 10, 30];
+/// Waits before an upload that broke off, or a question that failed, is tried again.
+const RETRIES: [u64; 3] = [2, 10, 30];
 
 impl Notary<'_> {
     /// The submission of these bytes: the one that there is, or a new one.
@@ -28,14 +28,12 @@ impl Notary<'_> {
         kept: bool,
         again: bool,
     ) -> Result<Checkpoint> {
+        let wish = checkpoint::wish(self.state, &package.sha256);
+        let again = again || wish.exists();
         let known = Checkpoint::read(self.state, &package.sha256)?.filter(|_| !again);
-        if let Some(mut known) = known {
+        if let Some(known) = &known {
             if known.status == Status::Rejected {
-                bail!(self.rejection(&known)?);
-            }
-            if known.id.is_none() {
-                known.id = self.client.find_by_name(self.hands, &known.file)?;
-                known.status = Status::Submitted;
+                bail!(self.rejection(known)?);
             }
             if let Some(id) = &known.id {
                 let text = format!(
@@ -43,23 +41,55 @@ impl Notary<'_> {
                     known.submitted
                 );
                 self.hands.note(Level::Info, text);
-                known.save(self.state)?;
-                return Ok(known);
+                return Ok(known.clone());
             }
         }
-        // With `--resubmit` there may be one of this name already, which is not meant.
-        let before = match again {
-            true => self.client.find_by_name(self.hands, &package.name)?,
-            false => None,
-        };
+        // Another machine may have submitted them, or a run here whose memory is gone. With
+        // `--resubmit` that is not what is meant.
+        let before = self.find(&package.name)?;
         let product = kept.then(|| self.remembered(product)).transpose()?;
         let tool = self.client.name();
-        let mut checkpoint = Checkpoint::new(&package.name, &package.sha256, tool, product);
-        checkpoint.save(self.state)?;
-        checkpoint.id = Some(self.upload(&checkpoint, package, before.as_deref())?);
+        let new = || Checkpoint::new(&package.name, &package.sha256, tool, product);
+        let mut checkpoint = known.unwrap_or_else(new);
+        match before {
+            Some(id) if !again => {
+                let text = format!("Apple has these bytes already, as {id}: going on with that");
+                self.hands.note(Level::Info, text);
+                checkpoint.id = Some(id);
+            }
+            before => {
+                checkpoint.save(self.state)?;
+                checkpoint.id = Some(self.upload(&checkpoint, package, before.as_deref())?);
+            }
+        }
         checkpoint.status = Status::Submitted;
         checkpoint.save(self.state)?;
+        std::fs::remove_file(wish).ok();
         Ok(checkpoint)
+    }
+
+    /// The id of the last submission of this name in Apple's list. What may pass is asked again.
+    ///
+    /// # Errors
+    /// Apple cannot be asked.
+    pub fn find(&self, name: &str) -> Result<Option<String>> {
+        let mut waits = RETRIES.iter();
+        loop {
+            let error = match self.client.find_by_name(self.hands, name) {
+                Ok(found) => return Ok(found),
+                Err(Trouble::Passing(error)) => error,
+                Err(Trouble::Final(error)) if error.is::<Interrupted>() => return Err(error),
+                Err(trouble) => return Err(anyhow::Error::from(trouble).context(not_asked(name))),
+            };
+            let Some(wait) = waits.next() else {
+                return Err(error.context(not_asked(name)));
+            };
+            let text = format!(
+                "the network or Apple's servers failed; whether {name} is there is asked again in {wait} s"
+            );
+            self.hands.note(Level::Warning, text);
+            self.hands.pause(Duration::from_secs(*wait))?;
+        }
     }
 
     fn remembered(&self, product: &Path) -> Result<PathBuf> {
@@ -78,7 +108,7 @@ impl Notary<'_> {
         package: &Package,
         before: Option<&str>,
     ) -> Result<String> {
-        let mut waits = UPLOADS.iter();
+        let mut waits = RETRIES.iter();
         loop {
             let error = match self.client.submit(self.hands, &package.path)? {
                 Ok(uploaded) => return Ok(uploaded.id),
@@ -86,7 +116,7 @@ impl Notary<'_> {
                 Err(Trouble::Final(error)) => return Err(error.context(not_uploaded(package))),
                 Err(Trouble::Denied(error)) => {
                     // After an attempt that broke off nobody knows what arrived.
-                    if waits.len() == UPLOADS.len() {
+                    if waits.len() == RETRIES.len() {
                         checkpoint.forget(self.state)?;
                     }
                     return Err(error.context(format!("{} cannot be submitted", package.name)));
@@ -136,6 +166,13 @@ impl Notary<'_> {
             }
         }
     }
+}
+
+fn not_asked(name: &str) -> String {
+    format!(
+        "Apple cannot be asked whether {name} was submitted before\n\
+         hint: nothing was uploaded; the next run asks again"
+    )
 }
 
 fn not_uploaded(package: &Package) -> String {

@@ -147,6 +147,10 @@ pub enum Meaning {
 
 /// What is said of a file that the tools do not know.
 pub const NO_FORMAT: &str = "this kind of file carries no such signature";
+const NO_OPTION: &str = "the program does not know an option";
+const DISK_FULL: &str = "the disk is full";
+/// What of [`LASTING`] is wrong with this machine, whoever is asked.
+pub const LOCAL: [&str; 3] = [NO_FORMAT, NO_OPTION, DISK_FULL];
 
 /// Words that mean that nothing will be better next time, and what to say then. They go first: a
 /// program that cannot read its key may complain of much else.
@@ -216,11 +220,11 @@ const LASTING: &[(&str, &str)] = &[
     ("certificate has expired", "the certificate has expired"),
     ("unsupported input file type", NO_FORMAT),
     ("file format cannot be signed", NO_FORMAT),
-    ("invalid option", "the program does not know an option"),
-    ("unknown option", "the program does not know an option"),
+    ("invalid option", NO_OPTION),
+    ("unknown option", NO_OPTION),
     ("access is denied", "access is denied"),
     ("permission denied", "access is denied"),
-    ("no space left", "the disk is full"),
+    ("no space left", DISK_FULL),
     ("status code: 401", "the service refuses the credentials"),
     ("status code: 403", "the service refuses the credentials"),
     (
@@ -229,8 +233,21 @@ const LASTING: &[(&str, &str)] = &[
     ),
 ];
 
+/// Words for a file that a virus scanner or an index looks into, which is over in a moment.
+const HELD: &str = "another program has the file open";
+
+/// Whether that is why a program failed.
+pub fn is_held(printed: &[String]) -> bool {
+    meaning(printed) == Meaning::Passing(HELD.to_owned())
+}
+
 /// Words that mean that it may be better next time.
 const PASSING: &[(&str, &str)] = &[
+    // Windows' ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
+    ("used by another process", HELD),
+    ("another process has locked", HELD),
+    ("80070020", HELD),
+    ("80070021", HELD),
     ("connection refused", "connection refused"),
     ("failed reading data", "the connection broke off"),
     ("connection reset", "the connection broke off"),

@@ -8,10 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use fs_err as fs;
 
-use super::{
-    Outcome, Signer, Wish,
-    identity::{Key, for_services},
-};
+use super::{Outcome, Signer, Wish, identity::Key};
 use crate::{
     config::Config,
     engine::event::Level,
@@ -85,7 +82,7 @@ impl Signer {
             }
             _ => {}
         }
-        for (name, secret) in for_services(&self.key, &self.secrets)? {
+        for (name, secret) in self.for_services()? {
             let path = self.private_file(name, secret.expose())?;
             env.push((format!("{name}_FILE"), path.to_string_lossy().into_owned()));
         }

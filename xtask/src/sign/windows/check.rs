@@ -23,6 +23,20 @@ pub(super) fn file(signer: &Signer, hands: &impl Hands, file: &Path) -> Result<M
     Ok(made)
 }
 
+/// Fails unless the signature is good but for its timestamp, which comes next: what is wrong with the
+/// certificate is no timestamp server's fault.
+pub(super) fn unstamped(signer: &Signer, hands: &impl Hands, file: &Path) -> Result<()> {
+    signature(signer, file, Timestamping::None)?;
+    if let Some(objection) = signer.windows_objection(hands, file)? {
+        bail!(
+            "signtool does not accept the certificate: {objection}\n\
+             hint: Windows must trust the authority that issued it: `certutil -user -addstore Root \
+             ROOT.cer` for one of your own"
+        );
+    }
+    Ok(())
+}
+
 /// Fails unless the file carries a good signature by the certificate that is to sign.
 pub(super) fn signature(signer: &Signer, file: &Path, timestamping: Timestamping) -> Result<Made> {
     let found = found::read(file, &found::trust(&signer.config)?)?;

@@ -7,6 +7,7 @@ use fs_err as fs;
 use xtask_signed::{
     Certificate, Signed, Trust,
     chain::Revoked,
+    digest::WEAK,
     windows::{cab, msi, pe},
 };
 
@@ -63,6 +64,17 @@ fn revoked(config: &WindowsSigning) -> Result<Vec<Revoked>> {
     Ok(lists.code.revoked)
 }
 
+/// The first one; the next one that is good where that is made with SHA-1, for systems older than
+/// Windows 8, which look at no other.
+fn that_counts(found: Vec<Signed>) -> Option<Signed> {
+    let is_weak = |it: &Signed| it.problems.iter().any(|it| it == WEAK);
+    let better = match found.first() {
+        Some(first) if is_weak(first) => found.iter().position(|it| it.problems.is_empty()),
+        _ => None,
+    };
+    found.into_iter().nth(better.unwrap_or(0))
+}
+
 /// What is found on a file before it is signed.
 #[derive(Clone, Debug)]
 pub enum Before {
@@ -92,13 +104,13 @@ impl Before {
             Ok(found) => found,
             Err(error) => return Ok(Self::Broken(format!("{error:#}"))),
         };
-        let Some(first) = found.into_iter().next() else {
-            return Ok(Self::Unsigned);
-        };
-        if first.intact {
-            return Ok(Self::Intact(Box::new(first)));
+        if let Some(broken) = found.iter().find(|it| !it.intact) {
+            let why = broken.problems.first().cloned().unwrap_or_default();
+            return Ok(Self::Broken(why));
         }
-        let why = first.problems.into_iter().next().unwrap_or_default();
-        Ok(Self::Broken(why))
+        Ok(match that_counts(found) {
+            Some(it) => Self::Intact(Box::new(it)),
+            None => Self::Unsigned,
+        })
     }
 }

@@ -80,9 +80,10 @@ pub(super) enum Key {
 }
 
 /// Variables that clients of Azure and programs of one's own read, and that no other process gets.
-pub(super) const FOR_SERVICES: [&str; 6] = [
+pub(super) const FOR_SERVICES: [&str; 7] = [
     "AZURE_CLIENT_SECRET",
     "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "AZURE_PASSWORD",
     "WIN_CSC_LINK",
     "WIN_CSC_KEY_PASSWORD",
     "CSC_LINK",
@@ -285,6 +286,20 @@ impl Signer {
         Ok(hex(&hash.finalize()))
     }
 
+    /// A service's secrets, which the environment has to hand to its tool, by the names of variables.
+    pub(super) fn for_services(&self) -> Result<Vec<(&str, Secret)>> {
+        let mut found = Vec::new();
+        if self.key.is_a_service() {
+            let own = self.config.command_env.iter().map(|it| &**it);
+            for name in FOR_SERVICES.into_iter().chain(own) {
+                if let Some(secret) = self.secrets.find(&[name])? {
+                    found.push((name, secret));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The PKCS#12 file as a file, for tools; only while this runs.
     pub(super) fn pkcs12(&self, bytes: &[u8]) -> Result<PathBuf> {
         let path = self.private()?.path().join("identity.p12");
@@ -315,17 +330,4 @@ fn sample_library() -> Vec<u8> {
     put(88 + 60, &0x200_u32.to_le_bytes());
     put(88 + 108, &16_u32.to_le_bytes());
     bytes
-}
-
-/// Whether the environment has to hand a service's secrets to the tool.
-pub(super) fn for_services(key: &Key, secrets: &Secrets) -> Result<Vec<(&'static str, Secret)>> {
-    let mut found = Vec::new();
-    if matches!(key, Key::Azure(_) | Key::Command(_)) {
-        for name in FOR_SERVICES {
-            if let Some(secret) = secrets.find(&[name])? {
-                found.push((name, secret));
-            }
-        }
-    }
-    Ok(found)
 }

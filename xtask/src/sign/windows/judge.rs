@@ -18,8 +18,10 @@ pub(super) enum Judgement {
     Sign(Option<String>),
     /// It keeps the signature that this key made before.
     Ours(Made),
-    /// It keeps somebody else's.
+    /// It keeps somebody else's, unless Windows objects.
     Theirs(Made),
+    /// Somebody else's is not good by what this program can read, and why; Windows may know better.
+    Doubtful(Made, String),
 }
 
 impl Signer {
@@ -38,7 +40,8 @@ impl Signer {
             });
         }
         Ok(match objection(&found, &self.config.leave_signed_by) {
-            Some(why) => Judgement::Sign(Some(why)),
+            Some(Objection::ToReading(why)) => Judgement::Doubtful(made, why),
+            Some(Objection::ToSigner(why)) => Judgement::Sign(Some(why)),
             None => Judgement::Theirs(made),
         })
     }
@@ -85,22 +88,34 @@ impl Signer {
     }
 }
 
+/// Why somebody else's signature is not left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Objection {
+    /// By what is read in it: who knows more formats, and more authorities, may see it otherwise.
+    ToReading(String),
+    /// By whose it is.
+    ToSigner(String),
+}
+
 /// Why somebody else's signature, which fits the file, is not left alone; none if it is. Where no
 /// certificate comes with it that could be wrong, nobody can tell a real authority from another: so
 /// `leave` may name whose are, by common name or organization.
-pub(super) fn objection(found: &Signed, leave: &[String]) -> Option<String> {
+pub(super) fn objection(found: &Signed, leave: &[String]) -> Option<Objection> {
     let certificate = found.certificate.as_ref()?;
     let name = certificate.name();
-    if let Some(problem) = found.problems.first() {
-        return Some(format!("that of {name} is not valid: {problem}"));
-    }
+    let problem = found.problems.first();
+    let problem = problem.map(|it| format!("that of {name} is not valid: {it}"));
     if certificate.is_self_issued() {
-        return Some(format!(
-            "that of {name} is not valid: nobody but itself vouches for the certificate"
-        ));
+        return Some(Objection::ToSigner(problem.unwrap_or_else(|| {
+            format!("that of {name} is not valid: nobody but itself vouches for the certificate")
+        })));
     }
     let names = [Some(name.clone()), certificate.organization()];
     let is_named = names.iter().flatten().any(|it| leave.contains(it));
-    (!leave.is_empty() && !is_named)
-        .then(|| format!("`sign.windows.leave-signed-by` does not name {name}"))
+    if !leave.is_empty() && !is_named {
+        return Some(Objection::ToSigner(problem.unwrap_or_else(|| {
+            format!("`sign.windows.leave-signed-by` does not name {name}")
+        })));
+    }
+    problem.map(Objection::ToReading)
 }

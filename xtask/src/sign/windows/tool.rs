@@ -11,8 +11,8 @@ use fs_err as fs;
 
 use super::{
     Signer, TOUCH, Wish,
-    attempts::{Meaning, Trouble, meaning},
-    identity::{Key, for_services},
+    attempts::{LOCAL, Meaning, Trouble, is_held, meaning},
+    identity::Key,
 };
 use crate::{
     config::{WindowsSigning, WindowsTool},
@@ -35,6 +35,10 @@ pub(super) enum Tool {
 
 /// How long it may take to read a small file.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// How often a file is looked at that another program has open, and the pause between.
+const HELD_TRIES: usize = 6;
+const HELD_PAUSE: Duration = Duration::from_secs(1);
 
 const AS_ARGUMENT: &str = "signtool takes the password of a .pfx file only as an argument, which \
     everybody on this machine can read\n\
@@ -172,7 +176,7 @@ impl Signer {
             Tool::Osslsigncode => unreachable!("handled above"),
             Tool::Command(words) => own_command(words, into)?,
         };
-        for (name, secret) in for_services(&self.key, &self.secrets)? {
+        for (name, secret) in self.for_services()? {
             command.env(name, secret.expose());
         }
         Ok(hands.exec(command))
@@ -235,26 +239,35 @@ impl Signer {
             .checked()
             .map_err(|error| {
                 fs::remove_file(into).ok();
-                trouble(error)
+                of_server(trouble(error))
             })?;
         Ok(())
     }
 
-    /// What Microsoft's tool objects to in somebody else's signature, where there is one; none if
-    /// nothing. It knows the authorities that Windows trusts.
+    /// What Microsoft's tool says of somebody else's signature: nothing wrong, or what; none where there
+    /// is no such tool. It knows the authorities that Windows trusts.
     ///
     /// # Errors
     /// It could not be asked.
-    pub(super) fn doubt(&self, hands: &impl Hands, file: &Path) -> Result<Option<String>> {
-        let found = match &self.tool {
+    pub(super) fn windows_says(
+        &self,
+        hands: &impl Hands,
+        file: &Path,
+    ) -> Result<Option<Result<(), String>>> {
+        let Some(program) = self.signtool() else {
+            return Ok(None);
+        };
+        let objection = ask_signtool(hands, &program, file)?;
+        Ok(Some(objection.map_or(Ok(()), Err)))
+    }
+
+    /// Microsoft's tool, where that signs, or could.
+    pub(super) fn signtool(&self) -> Option<PathBuf> {
+        match &self.tool {
             Tool::Signtool(program) => Some(program.clone()),
             _ if cfg!(windows) => signtool::find(),
             _ => None,
-        };
-        let Some(program) = found else {
-            return Ok(None);
-        };
-        ask_signtool(hands, &program, file)
+        }
     }
 
     /// What the tool's own check objects to; none if nothing.
@@ -275,20 +288,48 @@ impl Signer {
                 };
                 let command = osslsigncode::verify(anchors, file);
                 let finished = hands.exec(command).timeout(LOOK).output()?;
-                let is_stamped = self.config.timestamp == crate::config::Timestamping::Rfc3161;
+                // Whom to believe about the time is not known otherwise: the timestamp was read, and counts
+                // for as long as the certificate does.
+                let is_stamped = self.config.timestamp == crate::config::Timestamping::Rfc3161
+                    && self.config.timestamp_trust.is_some();
                 Ok(osslsigncode::objection(&finished.printed, is_stamped))
             }
             Tool::Signtool(program) => ask_signtool(hands, program, file),
             Tool::Command(_) => Ok(None),
         }
     }
+
+    /// What Windows objects to in a signature, whether it has a timestamp or not; none if nothing, or
+    /// if another tool signs.
+    ///
+    /// # Errors
+    /// It could not be asked.
+    pub(super) fn windows_objection(
+        &self,
+        hands: &impl Hands,
+        file: &Path,
+    ) -> Result<Option<String>> {
+        match &self.tool {
+            Tool::Signtool(program) => ask_signtool(hands, program, file),
+            Tool::Osslsigncode | Tool::Command(_) => Ok(None),
+        }
+    }
 }
 
 fn ask_signtool(hands: &impl Hands, program: &Path, file: &Path) -> Result<Option<String>> {
-    let command = signtool::verify(program, file);
-    let finished = hands.exec(command).timeout(LOOK).output()?;
-    let failed = !finished.status.success();
-    Ok(failed.then(|| signtool::objection(&finished.printed)))
+    let mut tries = 1..HELD_TRIES;
+    loop {
+        let command = signtool::verify(program, file);
+        let finished = hands.exec(command).timeout(LOOK).output()?;
+        if finished.status.success() {
+            return Ok(None);
+        }
+        // That says nothing of the signature.
+        if !is_held(&finished.printed) || tries.next().is_none() {
+            return Ok(Some(signtool::objection(&finished.printed)));
+        }
+        hands.pause(HELD_PAUSE)?;
+    }
 }
 
 /// The words of `sign.windows.command`, with the file in the place of `%1`.
@@ -300,6 +341,20 @@ fn own_command(words: &[String], file: &Path) -> Result<Command> {
     let mut command = Command::new(program);
     command.args(words);
     Ok(command)
+}
+
+/// A timestamp takes no key of ours: where a certificate has expired or access is denied, that is the
+/// server's, and another one may do. Only what is wrong on this machine is wrong everywhere.
+fn of_server(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Lasting(error)
+            if error.is::<CommandFailed>()
+                && !LOCAL.iter().any(|it| error.to_string().starts_with(it)) =>
+        {
+            Trouble::Here(error.to_string())
+        }
+        other => other,
+    }
 }
 
 /// Whether it may go better the next time.
