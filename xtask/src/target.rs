@@ -185,12 +185,12 @@ impl Target {
         kinds.clone()
     }
 
-    /// Whether this kind of installer can be made here, and if not, what else there is to say.
+    /// Whether this kind of installer can be made here of what was built here.
     ///
     /// # Errors
     /// Why it cannot, in a line.
     pub fn bundles_here(&self, kind: BundleKind) -> Result<(), String> {
-        let elsewhere = !cfg!(windows) && self.os == Os::Windows;
+        let elsewhere = !cfg!(windows) && self.os == Os::Windows && self.builds_here();
         match kind {
             BundleKind::Msi if elsewhere => {
                 Err("Tauri's bundler makes it on Windows only, with WiX".to_owned())

@@ -78,9 +78,10 @@ impl Look<'_> {
         let system = self.target.system();
         let here = Target::host().os == self.target.os;
         // Of those for Windows NSIS runs everywhere.
+        let everywhere = self.target.os == Os::Windows && self.target.builds_here();
         let elsewhere = match self.target.bundles_here(kind) {
             Err(why) => Some(why),
-            Ok(()) if here || self.target.os == Os::Windows => None,
+            Ok(()) if here || everywhere => None,
             Ok(()) => Some(format!("{name} is made on {system}")),
         };
         self.ability(&format!("bundle:{name}"), "bundle", elsewhere)

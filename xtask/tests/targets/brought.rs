@@ -32,7 +32,7 @@ impl Step for Frozen {
 
     fn inputs(&self, _: &Context) -> Result<Inputs> {
         let inputs = Inputs::new().tool("compiler", self.compiler);
-        Ok(inputs.tree("sources", Tree::new(&self.root.join("src"))))
+        Ok(inputs.tree("sources", Tree::new(self.root.join("src"))))
     }
 
     fn run(&self, _: &Context, out: &Staging) -> Result<String> {
