@@ -158,11 +158,11 @@ fn the_expected_targets_and_no_others() {
         |_| {},
         "--expect linux,plan9",
         expect![[r#"
-        error: --expect
-        cause: `plan9` is no target
-        hint: linux, windows, macos, or a Rust target triple such as x86_64-unknown-linux-gnu
-        exit code 1
-    "#]],
+            error: --expect
+            cause: `plan9` is no target
+            hint: linux, windows, macos, universal-apple-darwin, or a Rust target triple such as x86_64-unknown-linux-gnu
+            exit code 1
+        "#]],
     );
     let case = Case::complete();
     let (code, said) = case

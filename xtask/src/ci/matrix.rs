@@ -195,8 +195,8 @@ mod tests {
         check(
             &[("plan9", None)],
             expect![[r#"
-            `name` of `[[ci.target]]`: `plan9` is no target
-            hint: linux, windows, macos, or a Rust target triple such as x86_64-unknown-linux-gnu"#]],
+                `name` of `[[ci.target]]`: `plan9` is no target
+                hint: linux, windows, macos, universal-apple-darwin, or a Rust target triple such as x86_64-unknown-linux-gnu"#]],
         );
     }
 }

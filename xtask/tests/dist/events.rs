@@ -103,9 +103,9 @@ fn doctor_tells_each_line_of_its_table() {
     check(
         project.run("doctor --format json"),
         expect![[r#"
-        {"event":"run-failed","failure":{"chain":["the configuration has a problem\n\npackaging/dist.toml:1:1: unknown key `nonsense`\n  |\n1 | nonsense = 1\n  | ^^^^^^^^ known here: `app`, `archive`, `bundle`, `ci`, `frontend`, `limits`, `product`, `release`, `sidecar`, `sign`, `test`"],"command":null,"hints":[],"log":null,"resume":"","status":null,"tail":[]}}
-        {"event":"run-finished","next":null,"ok":false}
-        exit code 1
-    "#]],
+            {"event":"run-failed","failure":{"chain":["the configuration has a problem\n\npackaging/dist.toml:1:1: unknown key `nonsense`\n  |\n1 | nonsense = 1\n  | ^^^^^^^^ known here: `app`, `archive`, `bundle`, `ci`, `frontend`, `limits`, `product`, `release`, `sidecar`, `sign`, `test`, `updater`"],"command":null,"hints":[],"log":null,"resume":"","status":null,"tail":[]}}
+            {"event":"run-finished","next":null,"ok":false}
+            exit code 1
+        "#]],
     );
 }
