@@ -90,6 +90,8 @@ enabled = false
 cli = ["bundler"]
 linux = ["deb"]
 macos = ["app"]
+[bundle.nsis]
+bundler = "tauri"
 [release]
 targets = ["linux", "x86_64-pc-windows-msvc", "aarch64-apple-darwin"]
 [updater]
