@@ -18,7 +18,15 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs";
 
 /// Refuses a file that could not run on the target: empty, a script or a placeholder, of another
 /// format or for another architecture. `what` begins the message: `sidecar analyzer`.
+///
+/// # Errors
+/// What is wrong with it. Of a universal target every architecture must be in it.
 pub fn check(path: &Path, target: &Target, what: &str) -> Result<()> {
+    let mut parts = target.parts().into_iter();
+    parts.try_for_each(|it| check_part(path, &it, what))
+}
+
+fn check_part(path: &Path, target: &Target, what: &str) -> Result<()> {
     let data = fs_err::read(path)?;
     let at = path.display();
     ensure!(!data.is_empty(), "{what} is an empty file: {at}");
@@ -284,6 +292,7 @@ mod tests {
         }
         check_bytes(&fat, "aarch64-apple-darwin", "fits");
         check_bytes(&fat, "x86_64-apple-darwin", "fits");
+        check_bytes(&fat, "universal-apple-darwin", "fits");
         let host = "x86_64-unknown-linux-gnu";
         check_bytes(&fat, host, "sidecar a is a MachO file, but");
         let only = thin(X86_64, EXECUTE);
@@ -291,6 +300,11 @@ mod tests {
             &only,
             "aarch64-apple-darwin",
             "sidecar a is built for X86_64",
+        );
+        check_bytes(
+            &only,
+            "universal-apple-darwin",
+            "sidecar a is built for X86_64, but aarch64-apple-darwin wants",
         );
     }
 

@@ -1,14 +1,23 @@
 //! The command line: types for clap, and nothing else.
 
+mod ci;
+mod machines;
+mod version;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use machines::*;
 
 use crate::{
     config::Freezer,
     freeze::choice::Policy,
     report::{ColorWhen, Format},
 };
+
+pub use ci::{Ci, Generate, Publish};
+pub use version::{BumpVersion, SetVersion, Version, VersionCommand, Writing};
 
 /// Build, freeze, bundle, sign and checksum a Tauri app with Python sidecars; resume where it
 /// stopped.
@@ -62,6 +71,11 @@ pub enum Command {
     Clean(Clean),
     /// Check every hash, size and signature of a release, or the signatures of files; offline
     Verify(Verify),
+    /// Join the releases of several machines into one, with one manifest and the updater's latest.json
+    Merge(Merge),
+    /// Carry finished steps from one machine to another
+    #[command(subcommand)]
+    State(State),
     /// Have Apple check what is signed for macOS, and follow what was submitted
     #[command(subcommand)]
     Notarize(Notarize),
@@ -74,10 +88,15 @@ pub enum Command {
     Freeze(Freeze),
     /// Run all tests of this repository
     Test(Test),
+    /// Show the one version and all places that state it, or write another into all of them
+    Version(Version),
+    /// Write and check the workflows of GitHub Actions, and publish what they made
+    #[command(subcommand)]
+    Ci(Ci),
     /// Show the configuration with every default filled in, as JSON
     Config,
     /// Print the JSON schema of manifest.json
-    Schema,
+    Schema(Schema),
 }
 
 /// Which target a command is about.
@@ -86,6 +105,15 @@ pub struct OnTarget {
     /// linux, windows, macos, or a Rust target triple; default: this machine
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
+}
+
+/// Which targets a command is about.
+#[derive(Args, Clone, Debug)]
+pub struct OnTargets {
+    /// linux, windows, macos, universal-apple-darwin, or a Rust target triple; may be repeated, or
+    /// hold several with commas. Default: this machine
+    #[arg(long, value_name = "TARGET", value_delimiter = ',')]
+    pub target: Vec<String>,
 }
 
 /// Which steps.
@@ -172,9 +200,9 @@ impl From<Freezing> for Policy {
 /// Options of `dist`.
 #[derive(Args, Debug)]
 pub struct Dist {
-    /// For which target.
+    /// For which targets.
     #[command(flatten)]
-    pub on: OnTarget,
+    pub on: OnTargets,
 
     /// Which steps.
     #[command(flatten)]
@@ -204,9 +232,9 @@ pub struct Dist {
 /// Options of `plan`.
 #[derive(Args, Debug)]
 pub struct Plan {
-    /// For which target.
+    /// For which targets.
     #[command(flatten)]
-    pub on: OnTarget,
+    pub on: OnTargets,
 
     /// Which steps.
     #[command(flatten)]

@@ -5,10 +5,13 @@
 //! commands through [`engine`]; [`report`] only reads [`engine::event`].
 
 pub mod binary;
+pub mod carry;
+pub mod ci;
 pub mod cli;
 pub mod commands;
 pub mod freeze;
 pub mod manifest;
+pub mod merge;
 pub mod pipeline;
 pub mod preflight;
 pub mod release;
@@ -17,5 +20,6 @@ pub mod steps;
 pub mod target;
 pub mod tools;
 pub mod verify;
+pub mod version;
 
 pub use {xtask_config as config, xtask_engine as engine, xtask_report as report};

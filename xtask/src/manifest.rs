@@ -5,6 +5,7 @@
 //! [`MANIFEST_SCHEMA`], since reading is strict: an unknown field could be the one that matters.
 
 mod artifact;
+mod merged;
 mod record;
 mod sums;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     artifact::{Artifact, ArtifactKind, Content, SignatureKind, SignatureRef},
+    merged::{Document, LATEST_NAME, MERGED, MERGED_SCHEMA, Merged, Part, Updater},
     record::{Command, Fallback, Inputs, Layout, Sidecar, Step, StepStatus},
     sums::{Sums, is_sha256},
 };
@@ -105,7 +107,7 @@ pub struct Product {
 pub struct Source {
     /// The full hash of the commit; `none` outside a repository.
     pub commit: String,
-    /// The tag on that commit, if there is one.
+    /// The tag on that commit, if there is one; of several the one that says the version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// Whether files differed from the commit, so that the commit does not reproduce the release.

@@ -5,7 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::{
-    engine::{session::Session, step::Done},
+    engine::{
+        session::{Session, Stopped},
+        step::Done,
+    },
     release::Release,
     steps::{
         app::App,
@@ -14,7 +17,7 @@ use crate::{
         frontend::Frontend,
         notarize::Notarize,
         seal::{Seal, Sealed},
-        sidecar::Sidecar,
+        sidecars,
         sign_code::SignCode,
         sign_installers::SignInstallers,
     },
@@ -25,7 +28,12 @@ use crate::{
 /// a field of it, so a wrong order does not compile.
 pub fn dist(run: &Session, release: &Release) -> Result<Done<Sealed>> {
     let config = &release.config;
-    let ((web, app), sidecars): (_, Vec<_>) = run.join(
+    // What is missing is known before anything takes time.
+    let brought = match sidecars::brought(run, release) {
+        Err(error) if !error.is::<Stopped>() => return Err(error),
+        brought => brought,
+    };
+    let ((web, app), sidecars) = run.join(
         || {
             let web = config
                 .frontend
@@ -35,15 +43,12 @@ pub fn dist(run: &Session, release: &Release) -> Result<Done<Sealed>> {
             let app = run.step(App::new(release, web.clone()))?;
             Ok((web, app))
         },
-        || {
-            config
-                .sidecars
-                .iter()
-                .map(|it| run.step(Sidecar::new(release, it)))
-                .collect()
+        || match brought? {
+            Some(sidecars) => Ok(sidecars),
+            None => sidecars::freeze(run, release),
         },
     )?;
-    let code = run.step(SignCode::new(release, app, &sidecars))?;
+    let code = run.step(SignCode::new(release, app, &sidecars.frozen))?;
     let bundles = run.step(Bundle::new(release, &code, web))?;
     let bundles = match release.target.os {
         Os::Macos => run.step(Notarize::new(release, bundles))?,

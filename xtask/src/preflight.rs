@@ -10,11 +10,15 @@
 //! | `toolchain` | what builds the frontend and the app |
 //! | `python` | what freezes a sidecar |
 //! | `signing` | what signs |
+//! | `steps` | what of the pipeline can be done here, and who does the rest |
 
 mod doctor;
+mod linters;
 mod needs;
 mod python;
+mod setup;
 mod signing;
+mod steps;
 mod toolchain;
 
 use std::{fmt, path::Path};
@@ -35,6 +39,7 @@ use crate::{
 pub use doctor::{Doctor, Report, table};
 pub use needs::{Needs, PythonNeed};
 pub use signing::CodeTool;
+pub use steps::{Ability, abilities, abilities_table};
 
 /// The oldest Python that the pinned freezers run on.
 const OLDEST_PYTHON: Version = Version::new(3, 9, 0);
@@ -69,6 +74,10 @@ pub enum Fix {
     Packages(Vec<String>),
     /// A program of Rust's registry, which is built into `target/tools`: its package and version.
     Crate(&'static str, &'static str),
+    /// Rust's standard library for a target, which rustup has.
+    RustTarget(String),
+    /// Something that these commands install into `target/tools`, in words.
+    Commands(&'static str, Vec<Vec<String>>),
     /// A command to type or a thing to do, which this program does not do by itself.
     ByHand(String),
 }
@@ -78,6 +87,8 @@ impl fmt::Display for Fix {
         match self {
             Self::Packages(names) => write!(f, "install {}", names.join(" ")),
             Self::Crate(name, _) => write!(f, "cargo install {name}"),
+            Self::RustTarget(triple) => write!(f, "rustup target add {triple}"),
+            Self::Commands(words, _) => f.write_str(words),
             Self::ByHand(text) => f.write_str(text),
         }
     }
@@ -91,7 +102,7 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
         system,
         probes,
     };
-    if needs.target.os != host.os {
+    if !needs.target.builds_here() {
         // What was built there can be signed here.
         let mut findings = vec![wrong_host(&needs.target, &host)];
         findings.extend(look.code_signing());
@@ -100,11 +111,14 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(toolchain::frontend(&look));
     findings.extend(toolchain::app(&look));
-    for python in &needs.pythons {
-        findings.extend(python::check(&look, python));
+    if needs.target.runs_here() {
+        for python in &needs.pythons {
+            findings.extend(python::check(&look, python));
+        }
+        findings.extend(look.sidecar_tools());
+        findings.extend(look.ccache());
     }
-    findings.extend(look.sidecar_tools());
-    findings.extend(look.ccache());
+    findings.extend(look.setup_makers());
     findings.extend(look.unpackers());
     findings.extend(look.code_signing());
     findings.extend(look.openpgp());
@@ -117,12 +131,7 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
 }
 
 fn wrong_host(target: &Target, host: &Target) -> Finding {
-    let os = |os: Os| match os {
-        Os::Linux => "Linux",
-        Os::Windows => "Windows",
-        Os::Macos => "macOS",
-    };
-    let (wanted, here) = (os(target.os), os(host.os));
+    let (wanted, here) = (target.system(), host.system());
     Finding {
         tool: format!("target {target}"),
         wanted_for: "app",
@@ -147,7 +156,7 @@ pub fn advice(need: Need, probes: &Probes) -> String {
     let system = System::detect(probes);
     let command = match package(&system, need) {
         Fix::Packages(names) => doctor::line(&system.install(&names)),
-        Fix::ByHand(_) | Fix::Crate(..) => None,
+        Fix::ByHand(_) | Fix::Crate(..) | Fix::RustTarget(_) | Fix::Commands(..) => None,
     };
     command.map_or_else(
         || format!("install {need}"),
@@ -246,11 +255,14 @@ impl Look<'_> {
                 .or_missing(found, || self.package(Need::WindowTools)),
         );
         // They make and unpack installers for tests of what looks into them.
-        let of_installers: [(&'static [&'static str], Need); 13] = [
+        let of_installers: [(&'static [&'static str], Need); 15] = [
             (&["mksquashfs"], Need::Squashfs),
             (&["rpmbuild"], Need::Rpm),
             (&["7zz", "7z"], Need::SevenZip),
             (&["makensis"], Need::Nsis),
+            // It installs what was made for Windows, and a program for Windows is what that is.
+            (&["wine"], Need::Wine),
+            (&["x86_64-w64-mingw32-gcc"], Need::Mingw),
             (&["msiextract"], Need::Msitools),
             (&["wixl"], Need::Wixl),
             (&["xorriso"], Need::Xorriso),
@@ -266,6 +278,7 @@ impl Look<'_> {
         findings.extend(tools.iter().map(|it| self.recommended(it, "tests")));
         findings.push(self.token());
         findings.push(self.rcodesign());
+        findings.extend(self.linters());
         findings
     }
 

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    config::{Config, Timestamping},
+    config::{BundleKind, Config, Timestamping},
     engine::{
         journal::Record,
         probe::Probes,
@@ -25,7 +25,9 @@ use crate::{
     tools::{
         git::{self, Commit},
         minisign::{IS_ENCRYPTED, PublicKey, Signer},
+        tauri,
     },
+    version::tag::{self, Tags},
 };
 
 /// Variables that hold secrets, under the names that the tools of this field use. No process
@@ -121,7 +123,12 @@ impl Release {
         probes: &Probes,
         secrets: Secrets,
     ) -> Result<Self> {
-        let commit = git::head(&config.root, probes)?;
+        let mut commit = git::head(&config.root, probes)?;
+        if commit.tag.is_some() {
+            let tags = Tags::new(git::tags(&config.root, probes)?);
+            let form = config.release.tag.as_deref();
+            commit.tag = tag::chosen(&config.product.version, form, &tags);
+        }
         let epoch = epoch(&commit)?;
         // All are masked, whether this run needs them or not.
         let configured = config.sign.secret_variables();
@@ -157,7 +164,8 @@ impl Release {
     /// while tools need them.
     ///
     /// # Errors
-    /// Nobody does, but the release is to be published; or what is given cannot be used.
+    /// Nobody does, but the release is to be published, or not every installer can be made here; or
+    /// what is given cannot be used.
     pub fn find_windows_signer(
         &mut self,
         state: &Path,
@@ -165,6 +173,9 @@ impl Release {
         allow_secret_in_args: bool,
     ) -> Result<()> {
         self.allow_secret_in_args = allow_secret_in_args;
+        if let Some(gap) = self.bundle_gaps().next().filter(|_| self.strict) {
+            bail!("--release wants every installer that is configured, but {gap}");
+        }
         if self.target.os != Os::Windows || self.identity == Identity::Unsigned {
             return Ok(());
         }
@@ -237,9 +248,29 @@ impl Release {
         signed.collect()
     }
 
+    /// The kinds of installers that are made here.
+    pub fn bundles(&self) -> Vec<BundleKind> {
+        let mut kinds = self.target.bundles(&self.config.bundle);
+        kinds.retain(|it| self.target.bundles_here(*it).is_ok());
+        kinds
+    }
+
+    /// The kinds of installers that are configured but cannot be made here, and what makes them.
+    fn bundle_gaps(&self) -> impl Iterator<Item = String> {
+        let kinds = self.target.bundles(&self.config.bundle).into_iter();
+        kinds.filter_map(|it| {
+            let why = self.target.bundles_here(it).err()?;
+            let (name, runner) = (tauri::kind_name(it), self.target.runner());
+            Some(format!(
+                "{name} is missing: {why}; the job on {runner} does it"
+            ))
+        })
+    }
+
     /// What a complete release would have besides, and why it is not there.
     pub fn gaps(&self) -> Vec<String> {
-        let mut gaps = self.gpg_gaps();
+        let mut gaps: Vec<String> = self.bundle_gaps().collect();
+        gaps.extend(self.gpg_gaps());
         if self.target.os == Os::Windows && self.windows.is_none() {
             gaps.push(self.not_signed_for_windows().to_owned());
         }

@@ -5,6 +5,23 @@ use std::fmt;
 use anyhow::{Result, bail};
 use serde::{Serialize, Serializer};
 
+use crate::config::{self, BundleKind};
+
+/// What `windows` means where it is not the host: Microsoft's linker and libraries run on Windows alone,
+/// those of MinGW-w64 are packages of most Linux distributions.
+pub const WINDOWS_ELSEWHERE: &str = "x86_64-pc-windows-gnu";
+
+/// The architectures of a program for every Mac, as Rust names them, in the order of its parts.
+const UNIVERSAL: [&str; 2] = ["x86_64", "aarch64"];
+
+/// Apple's name of an architecture, for its tools and for freezers.
+pub fn apple_arch(arch: &str) -> &str {
+    match arch {
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
 /// An operating system that the pipeline ships for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Os {
@@ -47,18 +64,24 @@ impl std::str::FromStr for Target {
         let arch = std::env::consts::ARCH;
         let triple = match name {
             "linux" => format!("{arch}-unknown-linux-gnu"),
+            "windows" if !cfg!(windows) => WINDOWS_ELSEWHERE.to_owned(),
+            "windows" if cfg!(target_env = "gnu") => format!("{arch}-pc-windows-gnu"),
             "windows" => format!("{arch}-pc-windows-msvc"),
             "macos" => format!("{arch}-apple-darwin"),
             triple => triple.to_owned(),
         };
         let os = match triple.split('-').collect::<Vec<_>>()[..] {
+            ["universal", _, "linux" | "windows", _] => bail!(
+                "`{name}` is no target: only programs for macOS hold several architectures\n\
+                 hint: universal-apple-darwin, or several targets with --target each"
+            ),
             [_, _, "linux", "gnu" | "gnueabihf"] => Os::Linux,
-            [_, _, "windows", "msvc" | "gnu"] => Os::Windows,
-            [_, "apple", "darwin"] => Os::Macos,
+            [_, _, "windows", "msvc" | "gnu" | "gnullvm"] => Os::Windows,
+            ["x86_64" | "aarch64" | "universal", "apple", "darwin"] => Os::Macos,
             _ => bail!(
                 "`{name}` is no target\n\
-                 hint: linux, windows, macos, or a Rust target triple such as \
-                 x86_64-unknown-linux-gnu"
+                 hint: linux, windows, macos, universal-apple-darwin, or a Rust target triple such \
+                 as x86_64-unknown-linux-gnu"
             ),
         };
         Ok(Self {
@@ -88,9 +111,125 @@ impl Target {
         self.triple == Self::host().triple
     }
 
+    /// Whether programs for it run here: only then can Python be frozen for it.
+    pub fn runs_here(&self) -> bool {
+        let host = Self::host();
+        let arch = |it: &Self| match it.arch() {
+            "i586" | "i686" => "x86".to_owned(),
+            other => other.to_owned(),
+        };
+        match self.os {
+            _ if self.os != host.os => false,
+            // Rosetta runs the other half.
+            Os::Macos => host.arch() == "aarch64" || self.arch() == "x86_64",
+            Os::Windows => arch(self) == arch(&host) || arch(self) == "x86",
+            Os::Linux => arch(self) == arch(&host),
+        }
+    }
+
+    /// Whether cargo can build and link the host program for it here, if all is installed.
+    pub fn builds_here(&self) -> bool {
+        let windows = self.os == Os::Windows && self.triple.ends_with("-gnu");
+        self.os == Self::host().os || windows
+    }
+
+    /// Whether its programs are joined of one for each architecture.
+    pub fn is_universal(&self) -> bool {
+        self.arch() == "universal"
+    }
+
+    /// The targets that are compiled for: two for a universal one, else itself.
+    pub fn parts(&self) -> Vec<Self> {
+        if !self.is_universal() {
+            return vec![self.clone()];
+        }
+        let part = |arch: &str| {
+            let triple = format!("{arch}-apple-darwin");
+            Self {
+                name: triple.clone(),
+                triple,
+                os: self.os,
+            }
+        };
+        UNIVERSAL.map(part).into()
+    }
+
+    /// What a friendly name stands for, where that may surprise.
+    pub fn note(&self) -> Option<String> {
+        let surprises = self.name == "windows" && !cfg!(windows);
+        surprises.then(|| {
+            format!(
+                "windows means {} here: {}-pc-windows-msvc can be linked on Windows only",
+                self.triple,
+                self.arch()
+            )
+        })
+    }
+
+    /// The system's name for people.
+    pub fn system(&self) -> &'static str {
+        match self.os {
+            Os::Linux => "Linux",
+            Os::Windows => "Windows",
+            Os::Macos => "macOS",
+        }
+    }
+
+    /// The kinds of installers that are configured for it.
+    pub fn bundles(&self, bundle: &config::Bundle) -> Vec<BundleKind> {
+        let kinds = match self.os {
+            Os::Linux => &bundle.linux,
+            Os::Windows => &bundle.windows,
+            Os::Macos => &bundle.macos,
+        };
+        kinds.clone()
+    }
+
+    /// Whether this kind of installer can be made here of what was built here.
+    ///
+    /// # Errors
+    /// Why it cannot, in a line.
+    pub fn bundles_here(&self, kind: BundleKind) -> Result<(), String> {
+        let elsewhere = !cfg!(windows) && self.os == Os::Windows && self.builds_here();
+        match kind {
+            BundleKind::Msi if elsewhere => {
+                Err("Tauri's bundler makes it on Windows only, with WiX".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The format of the portable archive, which is its ending, too.
+    pub fn archive(&self) -> &'static str {
+        match self.os {
+            Os::Windows => "zip",
+            Os::Linux | Os::Macos => "tar.gz",
+        }
+    }
+
+    /// The image of GitHub's runners on which all of it can be made.
+    pub fn runner(&self) -> &'static str {
+        match (self.os, self.arch()) {
+            (Os::Linux, "aarch64") => "ubuntu-24.04-arm",
+            (Os::Linux, _) => "ubuntu-24.04",
+            (Os::Windows, "aarch64") => "windows-11-arm",
+            (Os::Windows, _) => "windows-2025",
+            (Os::Macos, "x86_64") => "macos-15-intel",
+            (Os::Macos, _) => "macos-15",
+        }
+    }
+
     /// The first part of the triple.
     pub fn arch(&self) -> &str {
         self.triple.split('-').next().unwrap_or_default()
+    }
+
+    /// The processor as Tauri's bundler has it in the names of disk images.
+    pub fn bundle_arch(&self) -> &str {
+        match self.arch() {
+            "x86_64" => "x64",
+            arch => arch,
+        }
     }
 
     /// The file name of an executable.
@@ -142,7 +281,45 @@ mod tests {
             "aarch64-apple-darwin",
             "a-aarch64-apple-darwin",
         );
+        check(
+            "universal-apple-darwin",
+            "universal-apple-darwin",
+            "a-universal-apple-darwin",
+        );
+        #[cfg(not(windows))]
+        check("windows", WINDOWS_ELSEWHERE, "a-x86_64-pc-windows-gnu.exe");
         let error = "plan9".parse::<Target>().unwrap_err().to_string();
         assert!(error.starts_with("`plan9` is no target"), "{error}");
+    }
+
+    /// Suffix, archive and installers follow from the target alone.
+    #[test]
+    fn what_follows_from_a_target() {
+        let check = |name: &str, expected: &str| {
+            let target: Target = name.parse().unwrap();
+            let parts: Vec<String> = target.parts().into_iter().map(|it| it.triple).collect();
+            let text = format!(
+                "{} {} {} {}",
+                target.exe("a"),
+                target.archive(),
+                target.runner(),
+                parts.join("+")
+            );
+            assert_eq!(text, expected);
+        };
+        check(
+            "x86_64-pc-windows-msvc",
+            "a.exe zip windows-2025 x86_64-pc-windows-msvc",
+        );
+        check(
+            "universal-apple-darwin",
+            "a tar.gz macos-15 x86_64-apple-darwin+aarch64-apple-darwin",
+        );
+        check(
+            "aarch64-unknown-linux-gnu",
+            "a tar.gz ubuntu-24.04-arm aarch64-unknown-linux-gnu",
+        );
+        let error = "universal-unknown-linux-gnu".parse::<Target>().unwrap_err();
+        assert!(error.to_string().contains("only programs for macOS"));
     }
 }

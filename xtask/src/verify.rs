@@ -8,6 +8,7 @@ mod contents;
 mod files;
 mod inside;
 mod loose;
+mod merged;
 mod report;
 mod scratch;
 mod signatures;
@@ -21,6 +22,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 
+pub(crate) use self::report::short;
 use self::{
     files::{Found, parallel},
     signatures::Keys,
@@ -32,8 +34,8 @@ pub use self::{
 };
 use crate::{
     manifest::{
-        Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, SUMS_ASC, SUMS_MINISIG,
-        SUMS_NAME, Sums,
+        Artifact, Document, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, Merged,
+        NO_TIMESTAMP, SUMS_ASC, SUMS_MINISIG, SUMS_NAME, Sums,
     },
     tools::minisign::PublicKey,
 };
@@ -75,6 +77,8 @@ impl Default for Trust {
 struct Release<'a> {
     folder: &'a Path,
     manifest: &'a Manifest,
+    /// The manifest of a merged release, which `manifest` is made of.
+    merged: Option<&'a Merged>,
     /// The text of the manifest is not kept: its hash is among these.
     hashes: &'a BTreeMap<String, String>,
     keys: &'a Keys,
@@ -85,6 +89,20 @@ impl Release<'_> {
     /// Whether the path is a readable regular file: what is not has its row already.
     fn has(&self, path: &str) -> bool {
         self.hashes.contains_key(path)
+    }
+
+    /// Whether the signatures inside of the file have no timestamp on purpose.
+    fn wants_no_timestamp(&self, path: &str) -> bool {
+        let says = |gaps: &[String]| gaps.iter().any(|it| it == NO_TIMESTAMP);
+        let Some(merged) = self.merged else {
+            return says(&self.manifest.gaps);
+        };
+        // What one target goes without, another need not.
+        let has = |artifacts: &[Artifact]| artifacts.iter().any(|it| it.path == path);
+        let parts = merged.targets.iter();
+        parts
+            .filter(|it| has(&it.artifacts))
+            .all(|it| says(&it.gaps))
     }
 }
 
@@ -98,7 +116,7 @@ pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     let mut report = Report::new(folder);
     report.notes.extend(trust.warnings.iter().cloned());
     let found = files::walk(folder)?;
-    let Some(manifest) = read_manifest(folder, &found, &mut report) else {
+    let Some((manifest, merged)) = read_manifest(folder, &found, &mut report) else {
         return Ok(report);
     };
     let covered = covered(&manifest);
@@ -113,6 +131,7 @@ pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     let release = Release {
         folder,
         manifest: &manifest,
+        merged: merged.as_ref(),
         hashes: &hashes,
         keys: &keys,
         trust,
@@ -126,6 +145,7 @@ pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
         report.absorb(part?);
     }
     signatures::of_release(&release, &mut report)?;
+    merged::check(&release, &mut report)?;
     report.conclude(&manifest, &keys);
     Ok(report)
 }
@@ -163,11 +183,11 @@ fn read_manifest(
     folder: &Path,
     found: &BTreeMap<String, Found>,
     report: &mut Report,
-) -> Option<Manifest> {
+) -> Option<(Manifest, Option<Merged>)> {
     let parsed = match found.get(MANIFEST_NAME) {
         Some(Found::File) => fs::read_to_string(folder.join(MANIFEST_NAME))
             .context("cannot be read")
-            .and_then(|text| Manifest::parse(&text)),
+            .and_then(|text| Document::parse(&text)),
         Some(Found::Other(what)) => Err(anyhow::anyhow!("a {what}")),
         None => Err(anyhow::anyhow!("missing")),
     };
@@ -178,7 +198,10 @@ fn read_manifest(
         "readable",
         actual.as_deref().unwrap_or("readable"),
     );
-    parsed.ok()
+    Some(match parsed.ok()? {
+        Document::Release(manifest) => (*manifest, None),
+        Document::Merged(merged) => (merged.flat(), Some(*merged)),
+    })
 }
 
 /// The files that `SHA256SUMS` must cover: all but itself and its signatures.

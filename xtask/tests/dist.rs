@@ -4,6 +4,8 @@
 
 #[path = "dist/broken_off.rs"]
 mod broken_off;
+#[path = "dist/carried.rs"]
+mod carried;
 #[path = "dist/changes.rs"]
 mod changes;
 #[path = "dist/compare.rs"]

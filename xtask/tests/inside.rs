@@ -19,7 +19,7 @@ use std::{
 use expect_test::{Expect, expect};
 use fs_err as fs;
 use xtask::{
-    config::{self, BundleKind, TauriCli},
+    config::{self, BundleKind, NsisBundler, TauriCli},
     engine::{
         artifact::collect,
         event::Events,
@@ -181,6 +181,7 @@ impl Case {
                 left_alone: Vec::new(),
                 host: format!("small{}", self.exe),
                 others: Vec::new(),
+                libraries: Vec::new(),
                 sidecars: vec![Program {
                     name: "x".to_owned(),
                     executable: format!("sidecars/x/x{}", self.exe),
@@ -207,6 +208,7 @@ impl Case {
         ];
         config.bundle.cli = TauriCli::Command(words.map(str::to_owned).into());
         config.bundle.windows = vec![self.kind];
+        config.bundle.setup.nsis_bundler = Some(NsisBundler::Tauri);
         config.bundle.macos = vec![self.kind];
         let probes = Probes::open(PathBuf::new());
         let (target, state) = (self.triple.parse().unwrap(), self.path("state"));

@@ -17,6 +17,11 @@ use self::project::{KEY, PASSWORD as KEY_PASSWORD, Project, files_below};
 fn check(project: &Project, line: &str, expected: Expect) {
     let before = everything(&project.root);
     let shown = project.run(line).shown();
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        arch => arch,
+    };
+    let shown = shown.replace(&format!("_{arch}.app"), "_[ARCH].app");
     expected.assert_eq(&shown);
     assert_eq!(
         everything(&project.root),
@@ -133,6 +138,7 @@ fn of_a_release_for_windows() {
         return;
     }
     let mut project = Project::built();
+    project.configure("[bundle.nsis]\nbundler = 'tauri'\n");
     check(
         &project,
         "sign plan --target windows",
@@ -237,8 +243,8 @@ fn of_a_release_for_macos() {
             10  notarize  Practice.app  app  staple  rcodesign  so that it starts without a connection, too; it changes the bytes
             11  notarize  small.dmg  dmg  notarize  rcodesign  macOS starts what was downloaded only if Apple has seen it
             12  notarize  small.dmg  dmg  staple  rcodesign  so that it starts without a connection, too; it changes the bytes
-            13  sign-installers  Practice.app.tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
-            14  sign-installers  Practice.app.tar.gz  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            13  sign-installers  Practice_0.1.0_[ARCH].app.tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+            14  sign-installers  Practice_0.1.0_[ARCH].app.tar.gz  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
             15  sign-installers  small.dmg  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
             16  sign-installers  small.dmg  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
             17  archive  the archive  minisign  sign  release key ([KEY])  minisign, in process  for people

@@ -17,9 +17,15 @@ mod bundler;
 mod files;
 #[path = "sign_windows/identities.rs"]
 mod identities;
+#[path = "sign_windows/inno.rs"]
+mod inno;
 #[path = "sign_windows/microsoft.rs"]
 mod microsoft;
 #[path = "sign_windows/services.rs"]
 mod services;
+#[path = "sign_windows/setup.rs"]
+mod setup;
 #[path = "sign_windows/steps.rs"]
 mod steps;
+#[path = "sign_windows/wine.rs"]
+mod wine;

@@ -110,6 +110,7 @@ impl World {
     fn trial<T>(&self, work: impl FnOnce(&Trial) -> Result<T>) -> Result<T> {
         let environment = Environment {
             dir: self.folder.path().join("env"),
+            arch: None,
         };
         self.task(|cx| {
             work(&Trial {
@@ -142,7 +143,7 @@ impl World {
                 cx,
                 sidecar: &self.sidecar,
                 product: &product,
-                environment: &Environment { dir },
+                environment: &Environment { dir, arch: None },
                 target: &Target::host(),
                 is_cold,
             })

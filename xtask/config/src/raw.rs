@@ -5,12 +5,16 @@
 //! `x-form` names the form of a string, or of each in a list (see `value`); `x-default` says how a
 //! default is found.
 
+mod ci;
+mod setup;
 mod sidecar;
 mod sign;
 
 use serde::Deserialize;
 
 use super::types::{BundleKind, Layout, PackageManager};
+pub(super) use ci::Ci;
+pub(super) use setup::{Inno, Nsis, Setup};
 pub(super) use sidecar::{DataFile, Sidecar};
 pub(super) use sign::Sign;
 pub(crate) use sign::{Macos, Windows};
@@ -38,10 +42,14 @@ pub(super) struct Dist {
     pub sign: Sign,
     /// Where releases go.
     pub release: Release,
+    /// Where installed apps find a new version: what `merge` writes into `latest.json`.
+    pub updater: Updater,
     /// How long things may take.
     pub limits: Limits,
     /// How `cargo xtask test` knows that the installed app works.
     pub test: Test,
+    /// The workflows that `cargo xtask ci generate` writes.
+    pub ci: Ci,
 }
 
 /// See [`Dist::product`].
@@ -169,6 +177,12 @@ pub(super) struct Bundle {
     /// The command that runs Tauri's CLI: a program and its first arguments.
     #[cfg_attr(test, schemars(extend("x-form" = "text", "minItems" = 1, "x-default" = "the app's own dependency `@tauri-apps/cli`, else `[\"cargo\", \"tauri\"]`")))]
     pub cli: Option<Vec<String>>,
+    /// What NSIS and Inno Setup have in common where this program writes their scripts.
+    pub setup: Setup,
+    /// The setup program by NSIS.
+    pub nsis: Nsis,
+    /// The setup program by Inno Setup.
+    pub inno: Inno,
 }
 
 impl Default for Bundle {
@@ -178,6 +192,9 @@ impl Default for Bundle {
             windows: vec![WindowsBundle::Nsis],
             macos: vec![MacosBundle::App, MacosBundle::Dmg],
             cli: None,
+            setup: Setup::default(),
+            nsis: Nsis::default(),
+            inno: Inno::default(),
         }
     }
 }
@@ -209,6 +226,7 @@ impl From<LinuxBundle> for BundleKind {
 pub(super) enum WindowsBundle {
     Nsis,
     Msi,
+    Inno,
 }
 
 impl From<WindowsBundle> for BundleKind {
@@ -216,6 +234,7 @@ impl From<WindowsBundle> for BundleKind {
         match kind {
             WindowsBundle::Nsis => Self::Nsis,
             WindowsBundle::Msi => Self::Msi,
+            WindowsBundle::Inno => Self::Inno,
         }
     }
 }
@@ -269,6 +288,25 @@ pub(super) struct Release {
     /// `<version>/<target>` in it.
     #[cfg_attr(test, schemars(extend("x-form" = "inner-path", "x-default" = "`dist`, or `release` if the frontend is built into `dist`")))]
     pub dir: Option<String>,
+    /// What a tag of a release looks like, with `{version}` where the version stands. `dist` refuses
+    /// a tag of this form that says another version; other tags say nothing about it.
+    #[cfg_attr(test, schemars(extend("x-form" = "tag", "x-default" = "`v{version}` and `{version}`")))]
+    pub tag: Option<String>,
+    /// The targets of a complete release, which `merge` wants: `linux`, `windows`, `macos`, or Rust
+    /// target triples. One that has no architecture stands for the one that was built.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-form" = "target", "x-default" = "none: `merge` must be told, with `--expect`")))]
+    pub targets: Vec<String>,
+}
+
+/// See [`Dist::updater`].
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Updater {
+    /// Where a file of the release can be downloaded once it is published; `{version}` and `{file}`
+    /// stand for themselves.
+    #[cfg_attr(test, schemars(extend("x-form" = "download-url", "x-default" = "none: there is no `latest.json`")))]
+    pub url: Option<String>,
 }
 
 /// See [`Dist::limits`].
@@ -308,6 +346,10 @@ pub(super) struct Test {
     /// those of every freezer.
     #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-default" = "none but what `layout` names")))]
     pub layouts: Vec<Layout>,
+    /// Rust target triples that the Cargo workspace at the top is checked for, too, with its tests
+    /// and clippy: code for another platform rots unseen. Only checked, neither linked nor run.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-default" = "none")))]
+    pub platforms: Vec<String>,
 }
 
 impl Default for Test {
@@ -317,6 +359,7 @@ impl Default for Test {
             ready_line: None,
             ready_timeout: "60s".into(),
             layouts: Vec::new(),
+            platforms: Vec::new(),
         }
     }
 }

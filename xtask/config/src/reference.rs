@@ -95,6 +95,20 @@ windows = ["nsis"]
 macos = ["app", "dmg"]
 cli = ["cargo", "tauri"]
 
+[bundle.setup]
+scope = "user"
+shortcuts = ["start-menu", "desktop"]
+user-data = "ask"
+webview2 = "packaging/windows/MicrosoftEdgeWebview2Setup.exe"
+
+[bundle.nsis]
+bundler = "makensis"
+template = "packaging/windows/installer.nsi"
+
+[bundle.inno]
+compiler = ["wine", "tools/ISCC.exe"]
+template = "packaging/windows/installer.iss"
+
 [archive]
 enabled = true
 files = ["README.md", "LICENSE*"]
@@ -162,6 +176,11 @@ rpm = true
 
 [release]
 dir = "dist"
+tag = "app-v{version}"
+targets = ["linux", "windows", "macos", "x86_64-apple-darwin"]
+
+[updater]
+url = "https://github.com/example/tonelens/releases/download/v{version}/{file}"
 
 [limits]
 step-timeout = "2h"
@@ -171,6 +190,20 @@ window-title = "ready"
 ready-line = "sidecar ready"
 ready-timeout = "60s"
 layouts = ["onefile", "folder"]
+platforms = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"]
+
+[ci]
+checks = ["test", "generate", "dist"]
+rust = "1.95.0"
+node = "22"
+python = "3.11"
+environment = "release"
+timeout = "3h"
+
+[[ci.target]]
+name = "x86_64-unknown-linux-gnu"
+runner = "ubuntu-22.04"
+secrets = ["NPM_TOKEN"]
 "#;
 
 /// `docs/configuration.md`. From the types and not from their file, so that one update of both is

@@ -167,7 +167,8 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
     let product = product(cx, dist.product, &host);
     let frontend = web::frontend(cx, dist.frontend, &host, &app_dir)?;
     let cli = web::cli(cx, dist.bundle.cli.clone(), frontend.as_ref(), &app_dir);
-    let release = release(cx, dist.release.dir.as_deref(), frontend.as_ref());
+    let release = release(cx, dist.release, frontend.as_ref());
+    let bundle = bundle(cx, dist.bundle, cli);
     let sidecars = sidecars?;
     external(cx, &host, &sidecars);
     Some(Config {
@@ -177,10 +178,13 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
         frontend,
         app: app(dist.app, app_dir, host.package),
         sidecars,
-        bundle: bundle(dist.bundle, cli),
+        bundle: bundle?,
         archive: archive?,
         sign: sign?,
         release: release?,
+        updater: Updater {
+            url: dist.updater.url,
+        },
         limits: Limits {
             step_timeout: cx.duration(&dist.limits.step_timeout),
         },
@@ -189,7 +193,9 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
             ready_line: dist.test.ready_line,
             ready_timeout: cx.duration(&dist.test.ready_timeout),
             layouts: dist.test.layouts,
+            platforms: dist.test.platforms,
         },
+        ci: ci(cx, dist.ci),
         tauri: host.conf,
         warnings: Vec::new(),
     })
@@ -238,6 +244,23 @@ fn app(raw: raw::App, dir: PathBuf, package: String) -> App {
     }
 }
 
+fn ci(cx: &Resolver<'_>, raw: raw::Ci) -> Ci {
+    let targets = raw.target.into_iter().map(|it| CiTarget {
+        name: it.name,
+        runner: it.runner,
+        secrets: it.secrets,
+    });
+    Ci {
+        targets: targets.collect(),
+        checks: raw.checks,
+        rust: raw.rust,
+        node: raw.node,
+        python: raw.python,
+        environment: raw.environment,
+        timeout: cx.duration(&raw.timeout),
+    }
+}
+
 fn product(cx: &mut Resolver<'_>, raw: raw::Product, host: &Host) -> Option<Product> {
     let given = raw
         .version
@@ -266,13 +289,43 @@ fn product(cx: &mut Resolver<'_>, raw: raw::Product, host: &Host) -> Option<Prod
     })
 }
 
-fn bundle(raw: raw::Bundle, cli: TauriCli) -> Bundle {
-    Bundle {
+fn bundle(cx: &mut Resolver<'_>, raw: raw::Bundle, cli: TauriCli) -> Option<Bundle> {
+    let setup = setup(cx, raw.setup, raw.nsis, raw.inno);
+    Some(Bundle {
+        setup: setup?,
         linux: raw.linux.into_iter().map(Into::into).collect(),
         windows: raw.windows.into_iter().map(Into::into).collect(),
         macos: raw.macos.into_iter().map(Into::into).collect(),
         cli,
-    }
+    })
+}
+
+fn setup(
+    cx: &mut Resolver<'_>,
+    raw: raw::Setup,
+    nsis: raw::Nsis,
+    inno: raw::Inno,
+) -> Option<Setup> {
+    let root = cx.root.to_owned();
+    let mut file = |key: &str, given: Option<String>, usual: Option<&str>| match given {
+        Some(text) => cx.file(key, &root, &text).map(Some),
+        None => Some(usual.map(|it| root.join(it)).filter(|it| it.is_file())),
+    };
+    let webview2 = file("bundle.setup.webview2", raw.webview2, None);
+    let nsi = Some("packaging/windows/installer.nsi");
+    let nsis_template = file("bundle.nsis.template", nsis.template, nsi);
+    let iss = Some("packaging/windows/installer.iss");
+    let inno_template = file("bundle.inno.template", inno.template, iss);
+    Some(Setup {
+        scope: raw.scope,
+        shortcuts: raw.shortcuts,
+        user_data: raw.user_data,
+        webview2: webview2?,
+        nsis_bundler: nsis.bundler,
+        nsis_template: nsis_template?,
+        inno_compiler: inno.compiler,
+        inno_template: inno_template?,
+    })
 }
 
 fn archive(cx: &mut Resolver<'_>, raw: raw::Archive) -> Option<Option<Archive>> {
@@ -308,9 +361,15 @@ fn archive(cx: &mut Resolver<'_>, raw: raw::Archive) -> Option<Option<Archive>> 
 /// The folder of releases, apart from the frontend's output, which builds empty.
 fn release(
     cx: &mut Resolver<'_>,
-    given: Option<&str>,
+    raw: raw::Release,
     frontend: Option<&Frontend>,
 ) -> Option<ReleaseDir> {
+    let raw::Release {
+        dir: given,
+        tag,
+        targets,
+    } = raw;
+    let given = given.as_deref();
     let overlaps = |dir: &Path| {
         frontend.is_some_and(|web| dir.starts_with(&web.out) || web.out.starts_with(dir))
     };
@@ -318,6 +377,8 @@ fn release(
     match given {
         None if overlaps(&dir) => Some(ReleaseDir {
             dir: cx.path("release"),
+            tag,
+            targets,
         }),
         Some(given) if overlaps(&dir) => {
             let message = format!("the frontend is built into `{given}` too");
@@ -328,7 +389,7 @@ fn release(
             );
             None
         }
-        _ => Some(ReleaseDir { dir }),
+        _ => Some(ReleaseDir { dir, tag, targets }),
     }
 }
 

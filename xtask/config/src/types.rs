@@ -1,5 +1,7 @@
 //! What the rest of the program sees: plain data, every default filled in, every path absolute.
 
+mod ci;
+mod setup;
 mod sign;
 
 use std::fmt;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use ci::*;
+pub use setup::*;
 pub use sign::*;
 
 /// A repository's release configuration, complete: nothing in it is left to be looked up.
@@ -36,10 +40,14 @@ pub struct Config {
     pub sign: Sign,
     /// Where releases go.
     pub release: ReleaseDir,
+    /// Where installed apps find a new version.
+    pub updater: Updater,
     /// How long things may take.
     pub limits: Limits,
     /// How the tests know that the installed app works.
     pub test: Test,
+    /// What the generated workflows do.
+    pub ci: Ci,
     /// What the app's own Tauri configuration says.
     pub tauri: TauriConf,
     /// What looks wrong but stops nothing, one sentence each.
@@ -303,12 +311,14 @@ impl Layout {
 pub struct Bundle {
     /// For Linux: of deb, rpm, appimage.
     pub linux: Vec<BundleKind>,
-    /// For Windows: of nsis, msi.
+    /// For Windows: of nsis, msi, inno.
     pub windows: Vec<BundleKind>,
     /// For macOS: of app, dmg.
     pub macos: Vec<BundleKind>,
     /// What runs Tauri's bundler.
     pub cli: TauriCli,
+    /// The setup programs for Windows that Tauri's bundler does not make.
+    pub setup: Setup,
 }
 
 /// A kind of installer, named as Tauri's bundler names it.
@@ -325,6 +335,8 @@ pub enum BundleKind {
     Nsis,
     /// A Windows Installer package.
     Msi,
+    /// A setup program made by Inno Setup. Tauri's bundler has no such kind.
+    Inno,
     /// A macOS application folder.
     App,
     /// A macOS disk image.
@@ -355,6 +367,18 @@ pub struct Archive {
 pub struct ReleaseDir {
     /// A release is the folder `<version>/<target>` in here.
     pub dir: PathBuf,
+    /// The form of its tag, with `{version}`; `None` takes the usual ones.
+    pub tag: Option<String>,
+    /// The targets of a complete release, by friendly name or triple; empty if nobody said.
+    pub targets: Vec<String>,
+}
+
+/// Where installed apps find a new version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Updater {
+    /// Of a published file, with `{version}` and `{file}` in it; without it there is no `latest.json`.
+    pub url: Option<String>,
 }
 
 /// How long things may take.
@@ -379,6 +403,8 @@ pub struct Test {
     pub ready_timeout: Duration,
     /// The layouts of its sidecars that the app can find.
     pub layouts: Vec<Layout>,
+    /// Rust target triples that the workspace at the top must compile for.
+    pub platforms: Vec<String>,
 }
 
 /// What the app's own Tauri configuration says.

@@ -19,6 +19,7 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
             .map(drop)
             .map_err(|_| "a semantic version, such as `1.2.3`"),
         "python-version" => python_version(text).map(drop),
+        "tag" => tag(text),
         "inner-path" => inner_path(text),
         "glob" => glob(text),
         "file-glob" => file_glob(text),
@@ -28,6 +29,10 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
         "fingerprint" => fingerprint(text).map(drop),
         "thumbprint" => thumbprint(text).map(drop),
         "url" => url(text),
+        "download-url" => download_url(text),
+        "target" => target(text),
+        "label" => label(text),
+        "tool-version" => tool_version(text),
         _ => Ok(()),
     }
 }
@@ -99,6 +104,52 @@ fn url(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// Where each file of a release can be downloaded: a pattern.
+fn download_url(text: &str) -> Result<(), &'static str> {
+    const FORM: &str = "an address that begins with `https://` and has `{file}` in it; \
+                        `{version}` may stand there, too";
+    // Tauri's updater refuses others, and without the file's name all would be one.
+    let rest = text.strip_prefix("https://").ok_or(FORM)?;
+    let plain = rest.replace("{version}", "").replace("{file}", "");
+    let odd = |c: char| c.is_whitespace() || "{}<>\"\\^`|".contains(c);
+    match rest.contains("{file}") && !rest.starts_with(['/', '{']) && !plain.contains(odd) {
+        true => Ok(()),
+        false => Err(FORM),
+    }
+}
+
+/// What is shipped for.
+fn target(text: &str) -> Result<(), &'static str> {
+    let plain = |part: &str| {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        !part.is_empty() && part.chars().all(known)
+    };
+    let parts: Vec<&str> = text.split('-').collect();
+    let triple = (3..=4).contains(&parts.len()) && parts.iter().all(|it| plain(it));
+    match ["linux", "windows", "macos"].contains(&text) || triple {
+        true => Ok(()),
+        false => Err("`linux`, `windows`, `macos` or a Rust target triple"),
+    }
+}
+
+/// A name that stands in a workflow as it is.
+fn label(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
+        true => Ok(()),
+        false => Err("a name of letters, digits, `.`, `_` and `-`"),
+    }
+}
+
+/// A version as rustup or GitHub's `setup-…` actions take it: `1.95.0`, `22`, `lts/*`, `>=3.11`.
+fn tool_version(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+*/<>=^~ ".contains(c);
+    match !text.trim().is_empty() && text.chars().all(plain) {
+        true => Ok(()),
+        false => Err("a version, such as `1.95.0`, `22` or `lts/*`"),
+    }
+}
+
 /// An OpenPGP fingerprint, which may be written in groups.
 pub(super) fn fingerprint(text: &str) -> Result<String, &'static str> {
     let hex: String = text.split_whitespace().collect::<String>().to_uppercase();
@@ -107,6 +158,17 @@ pub(super) fn fingerprint(text: &str) -> Result<String, &'static str> {
         Ok(hex)
     } else {
         Err("an OpenPGP fingerprint: 40 hexadecimal digits (`gpg --list-secret-keys` prints it)")
+    }
+}
+
+/// The form of a tag, of what git allows in a name.
+fn tag(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+@".contains(c);
+    let named = text.replacen("{version}", "1", 1);
+    if named != text && named.chars().all(plain) && !named.starts_with(['-', '/']) {
+        Ok(())
+    } else {
+        Err("the form of a tag, such as `app-v{version}`")
     }
 }
 
@@ -187,6 +249,47 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_say_the_version() {
+        let check = |text: &str, good: bool| assert_eq!(tag(text).is_ok(), good, "{text}");
+        check("v{version}", true);
+        check("desk/v{version}-rc", true);
+        check("v1.2.3", false);
+        check("{version}-{version}", false);
+        check("v {version}", false);
+        check("-{version}", false);
+    }
+
+    #[test]
+    fn targets_and_addresses() {
+        let check = |form: &str, text: &str, good: bool| {
+            assert_eq!(super::check(form, text).is_ok(), good, "{form} {text}");
+        };
+        for good in ["linux", "aarch64-apple-darwin", "x86_64-unknown-linux-gnu"] {
+            check("target", good, true);
+        }
+        for bad in [
+            "",
+            "Linux",
+            "linux-x86_64",
+            "x86_64-pc-windows-",
+            "../a-b-c",
+        ] {
+            check("target", bad, false);
+        }
+        check("download-url", "https://example.org/{version}/{file}", true);
+        check("download-url", "https://example.org/get?name={file}", true);
+        for bad in [
+            "http://example.org/{file}",
+            "https://example.org/{version}/",
+            "https://example.org/{target}/{file}",
+            "https:///{file}",
+            "https://example.org/a b/{file}",
+        ] {
+            check("download-url", bad, false);
+        }
+    }
 
     /// Other tools know alternatives in braces; taken literally they would match no file, unnoticed.
     #[test]

@@ -124,6 +124,16 @@ pub enum Event {
         lines: Vec<String>,
         next: Option<String>,
     },
+    /// Whether a step of the pipeline can be done on this machine. If not, `why` says so in a line,
+    /// and `elsewhere` names the runner whose job does it; `fix` is what to type where something is
+    /// only missing.
+    StepChecked {
+        step: String,
+        here: bool,
+        why: Option<String>,
+        fix: Option<String>,
+        elsewhere: Option<String>,
+    },
     /// The run failed outside of a step.
     RunFailed { failure: Failure },
     /// The release is complete at `folder`. `identity` says how it is signed.
@@ -131,6 +141,13 @@ pub enum Event {
         folder: PathBuf,
         files: Vec<ReleasedFile>,
         identity: String,
+    },
+    /// All runs of a command for several targets are over. Those that Ctrl-C left no time for are not
+    /// among them.
+    TargetsFinished {
+        ok: bool,
+        seconds: f64,
+        targets: Vec<TargetEnded>,
     },
     /// The run is over. `next` is the command to type next, or what to do.
     RunFinished {
@@ -149,6 +166,19 @@ pub struct ReleasedFile {
     pub path: String,
     /// In bytes.
     pub size: u64,
+}
+
+/// How the run for one of several targets ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetEnded {
+    /// As it was named.
+    pub target: String,
+    /// Its Rust target triple.
+    pub triple: String,
+    /// What a process for it alone would have ended with; 0 is good.
+    pub status: u8,
+    /// What to type next.
+    pub next: Option<String>,
 }
 
 /// How important a note is.

@@ -21,6 +21,10 @@ use super::{artifact::Artifact, files, fingerprint::Fingerprint};
 /// Lines after which a journal is rewritten with only the records that count.
 const COMPACT_AT: usize = 200;
 
+/// The fact of a record that another machine made: the file that it came in, and in brackets when and
+/// where that was written.
+pub const IMPORTED: &str = "imported from";
+
 /// What a finished step left.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +55,11 @@ impl Record {
     /// Size of all artifacts, bytes.
     pub fn bytes(&self) -> u64 {
         self.artifacts.iter().map(|it| it.size).sum()
+    }
+
+    /// The file that it came in from another machine, if any.
+    pub fn imported(&self) -> Option<&str> {
+        self.facts.get(IMPORTED)?.split(" (").next()
     }
 }
 
@@ -177,6 +186,13 @@ impl Journal {
         self.lines += 1;
         self.records.insert(record.step.clone(), record);
         Ok(())
+    }
+
+    /// Makes the records of another machine durable, all at once.
+    pub fn adopt(&mut self, records: Vec<Record>) -> Result<()> {
+        let by_step = records.into_iter().map(|it| (it.step.clone(), it));
+        self.records.extend(by_step);
+        self.rewrite()
     }
 
     /// Forgets a step, or all of them. The artifacts stay on disk.

@@ -1,6 +1,7 @@
 //! One run over the steps of a pipeline: decides, runs, records.
 
 mod beside;
+mod brought;
 mod end;
 mod gathered;
 mod keep;
@@ -35,6 +36,7 @@ use super::{
 };
 use gathered::{Gather, Gathered};
 
+pub use brought::Brought;
 pub use end::{EndsWith, Reported, Stopped, failure};
 pub use options::{Hashes, Options};
 pub use task::Task;
@@ -66,6 +68,7 @@ enum Outcome {
     Is(Origin),
     Planned,
     Pending,
+    LeftOut,
     Failed,
 }
 
@@ -217,7 +220,11 @@ impl Session {
     fn stale(&self, record: &Record, taken: &Taken, version: u32) -> Result<Option<String>> {
         if record.version != version || record.fingerprint != taken.fingerprint {
             let changes = taken.changes_since(&record.fingerprint, &self.lists());
-            return Ok(Some(fingerprint::summary(&changes)));
+            let why = fingerprint::summary(&changes);
+            return Ok(Some(match record.imported() {
+                Some(from) => format!("imported from {from}: {why}"),
+                None => why,
+            }));
         }
         artifact::damage(&self.stage(&record.step), &record.artifacts, &self.cache)
     }

@@ -48,9 +48,9 @@ impl Staging {
             fs_err::create_dir_all(parent)?;
         }
         if stage.exists() {
-            fs_err::rename(stage, &old)?;
+            replace(stage, &old)?;
         }
-        fs_err::rename(&self.path, stage)?;
+        replace(&self.path, stage)?;
         self.published = true;
         remove(&old)
     }
@@ -87,7 +87,7 @@ pub fn remove(path: &Path) -> Result<()> {
     outcome.with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Gives a file the place of another. On Windows a scanner that looks into either keeps it from that for a
+/// Gives a file or a folder the place of another. On Windows a scanner that looks into either keeps it from that for a
 /// moment: it is tried for two seconds.
 ///
 /// # Errors

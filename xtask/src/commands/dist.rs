@@ -7,7 +7,9 @@ use anyhow::{Result, ensure};
 use super::{
     INTERRUPTED, World,
     doctor::{self, Scope},
-    print, target,
+    print,
+    targets::{self, Ended},
+    version,
 };
 use crate::{
     cli::{Dist, OnTarget, Plan, Select, Signing},
@@ -40,8 +42,14 @@ struct Wish<'a> {
 }
 
 pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
+    targets::each(world, &options.on, |on, target| {
+        dist_for(world, options, on, target)
+    })
+}
+
+fn dist_for(world: &World, options: &Dist, on: &OnTarget, target: &Target) -> Result<Ended> {
     let Dist {
-        on,
+        on: _,
         select,
         signing,
         freezing,
@@ -58,42 +66,38 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
         plan: *dry_run,
     };
     if *dry_run {
-        return show_plan(world, &wish, None);
+        return show_plan(world, &wish, target, None);
     }
     let started = Instant::now();
-    let target = target(on)?;
-    let hashes = Hashes::read(&world.state(&target), select.rehash);
+    let hashes = Hashes::read(&world.state(target), select.rehash);
     let events = Events::new(vec![report::reporter(
         world.global.format,
         world.global.color,
         world.global.verbose,
     )]);
-    events.add(Box::new(report::Recorder::new(&world.state(&target))));
-    let command = resume_command(&wish, &target, world.global.config.as_deref());
-    let outcome = doctor::before(
-        world,
-        &target,
-        &events,
-        Scope {
-            fix: *setup,
-            ..Scope::default()
-        },
-    )
-    .and_then(|()| open(world, &wish, &target, events.clone(), hashes))
-    .and_then(|(session, release, _turn)| {
-        let outcome = release_from(&session, &release);
-        session.close();
-        outcome
-    });
+    events.add(Box::new(report::Recorder::new(&world.state(target))));
+    let command = resume_command(&wish, target, world.global.config.as_deref());
+    let scope = Scope {
+        fix: *setup,
+        ..Scope::default()
+    };
+    let outcome = version::refuse_other_tag(world)
+        .and_then(|()| doctor::before(world, target, &events, scope))
+        .and_then(|()| open(world, &wish, target, events.clone(), hashes))
+        .and_then(|(session, release, _turn)| {
+            let outcome = release_from(&session, &release);
+            session.close();
+            outcome
+        });
     let (code, failure) = match outcome {
-        Ok(()) => (ExitCode::SUCCESS, None),
-        Err(error) if error.is::<Stopped>() => (ExitCode::SUCCESS, None),
-        Err(error) if error.is::<Interrupted>() => (ExitCode::from(INTERRUPTED), Some(error)),
+        Ok(()) => (0, None),
+        Err(error) if error.is::<Stopped>() => (0, None),
+        Err(error) if error.is::<Interrupted>() => (INTERRUPTED, Some(error)),
         Err(error) => (status_of(&error), Some(error)),
     };
     let ok = failure.is_none();
     let next = match &failure {
-        None => next_after(world, &wish, &target),
+        None => next_after(world, &wish, target),
         // Outside of a step there is nothing to resume; the hints say what to do.
         Some(error) if error.is::<Reported>() || error.is::<Interrupted>() => Some(command),
         Some(_) => None,
@@ -108,37 +112,29 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     events.emit(Event::RunFinished {
         ok,
         seconds: started.elapsed().as_secs_f64(),
-        next,
+        next: next.clone(),
     });
-    Ok(code)
+    Ok(Ended { code, next })
 }
 
 /// What the process ends with after this error.
-pub(super) fn status_of(error: &anyhow::Error) -> ExitCode {
+pub(super) fn status_of(error: &anyhow::Error) -> u8 {
     let reported = error.downcast_ref::<Reported>().and_then(|it| it.status);
-    reported.map_or(ExitCode::FAILURE, ExitCode::from)
+    reported.unwrap_or(1)
 }
 
 pub(super) fn plan(world: &World, options: &Plan) -> Result<ExitCode> {
-    let Plan {
-        on,
-        select,
-        signing,
-        freezing,
-        explain,
-    } = options;
-    show_plan(
-        world,
-        &Wish {
+    targets::each(world, &options.on, |on, target| {
+        let wish = Wish {
             on,
-            select,
-            signing,
-            freezing: (*freezing).into(),
+            select: &options.select,
+            signing: &options.signing,
+            freezing: options.freezing.into(),
             jobs: None,
             plan: true,
-        },
-        explain.as_deref(),
-    )
+        };
+        show_plan(world, &wish, target, options.explain.as_deref())
+    })
 }
 
 /// Collects events instead of showing them.
@@ -153,8 +149,8 @@ impl Reporter for Collected {
     }
 }
 
-fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCode> {
-    let target = target(wish.on)?;
+fn show_plan(world: &World, wish: &Wish, target: &Target, explain: Option<&str>) -> Result<Ended> {
+    version::refuse_other_tag(world)?;
     let collected = std::sync::Arc::default();
     let mut reporters: Vec<Box<dyn Reporter>> =
         vec![Box::new(Collected(std::sync::Arc::clone(&collected)))];
@@ -165,8 +161,8 @@ fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCo
             false,
         ));
     }
-    let hashes = Hashes::read(&world.state(&target), wish.select.rehash);
-    let (session, release, _) = open(world, wish, &target, Events::new(reporters), hashes)?;
+    let hashes = Hashes::read(&world.state(target), wish.select.rehash);
+    let (session, release, _) = open(world, wish, target, Events::new(reporters), hashes)?;
     let outcome = pipeline::dist(&session, &release);
     session.close();
     match outcome {
@@ -190,10 +186,9 @@ fn show_plan(world: &World, wish: &Wish, explain: Option<&str>) -> Result<ExitCo
             )?)?;
         }
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+    Ok(Ended {
+        code: failed.into(),
+        next: None,
     })
 }
 
@@ -286,7 +281,8 @@ fn open(
         Signing { unsigned: true, .. } => SigningWish::Unsigned,
         _ => SigningWish::Any,
     };
-    let warnings = config.warnings.clone();
+    let mut warnings = config.warnings.clone();
+    warnings.extend(version::disagreement(world)?);
     let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
     release.freezing = wish.freezing;
     release.find_windows_signer(
@@ -328,6 +324,13 @@ fn open(
         });
         let withheld = Release::withheld(&release.config);
         leftovers::sweep(&world.loose(&state, &events, withheld), &state);
+    }
+    if let Some(text) = target.note() {
+        events.emit(Event::Note {
+            step: String::new(),
+            level: Level::Info,
+            text,
+        });
     }
     for text in warnings {
         events.emit(Event::Note {
@@ -425,7 +428,7 @@ mod tests {
                 panic!("{line} is not for dist");
             };
             let wish = Wish {
-                on: &options.on,
+                on: &OnTarget { target: None },
                 select: &options.select,
                 signing: &options.signing,
                 freezing: options.freezing.into(),

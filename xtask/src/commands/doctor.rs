@@ -8,7 +8,7 @@ use super::{Ended, World, print, target};
 use crate::{
     cli,
     engine::event::{Event, Events},
-    preflight::{Doctor, Finding, Needs, Report},
+    preflight::{self, Doctor, Finding, Needs, Report},
     release::Release,
     target::Target,
     tools::packages::System,
@@ -35,6 +35,7 @@ pub(super) fn doctor(world: &World, options: &cli::Doctor) -> Result<ExitCode> {
     let outcome = target(&options.on).and_then(|target| {
         let found = look(world, &target, &events, scope)?;
         show(world, &target, &events, &found)?;
+        show_steps(world, &target, &events, &found)?;
         Ok(Ended {
             ok: found.ok(),
             next: found.command(),
@@ -54,9 +55,33 @@ fn show(world: &World, target: &Target, events: &Events, found: &Report) -> Resu
     }
     print(&found.text())?;
     if found.ok() {
-        print(&format!("everything that {target} needs is here\n"))?;
+        print(&match target.runs_here() {
+            true => format!("everything that {target} needs is here\n"),
+            false => format!("everything that can be used here for {target} is here\n"),
+        })?;
     }
     Ok(())
+}
+
+/// What of the pipeline can be done here.
+fn show_steps(world: &World, target: &Target, events: &Events, found: &Report) -> Result<()> {
+    let config = world.config()?;
+    let abilities = preflight::abilities(&config, target, &found.findings, &found.system);
+    if world.is_json() {
+        for it in abilities {
+            events.emit(Event::StepChecked {
+                step: it.step,
+                here: it.here,
+                why: it.why,
+                fix: it.fix,
+                elsewhere: it.elsewhere,
+            });
+        }
+        return Ok(());
+    }
+    let note = target.note().map(|it| format!("{it}\n"));
+    let table = preflight::abilities_table(&abilities);
+    print(&format!("\n{}{table}", note.unwrap_or_default())).map(drop)
 }
 
 fn checked(finding: &Finding) -> Event {

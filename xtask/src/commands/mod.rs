@@ -1,14 +1,19 @@
 //! What each subcommand does, one a file. They wire configuration, engine and reporters together.
 
+mod ci;
 mod clean;
 mod dist;
 mod doctor;
 mod freeze;
+mod merge;
 mod notarize;
 mod sign;
+mod state;
 mod status;
+mod targets;
 mod test;
 mod verify;
+mod version;
 
 pub(crate) use notarize::no_login;
 
@@ -127,6 +132,18 @@ impl World {
         })
     }
 
+    /// Shows an error after which the command goes on with something else.
+    fn show_error(&self, error: &anyhow::Error) {
+        if self.is_json() {
+            let failure = session::failure(error, "");
+            self.events().emit(Event::RunFailed { failure });
+            return;
+        }
+        anstream::stderr()
+            .write_all(report::error(error).as_bytes())
+            .ok();
+    }
+
     /// What runs commands outside of a step.
     fn exec(&self, state: &Path, events: Events, withheld: Vec<String>) -> Exec {
         Exec {
@@ -186,11 +203,18 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Notarize(options) => notarize::notarize(&world, &options),
         Command::Freeze(options) => freeze::freeze(&world, &options),
         Command::Test(options) => test::test(&world, &options),
+        Command::Version(options) => version::version(&world, options.command.as_ref()),
+        Command::Ci(options) => ci::ci(&world, &options),
         Command::Config => print(&format!(
             "{}\n",
             serde_json::to_string_pretty(&world.config()?)?
         )),
-        Command::Schema => print(manifest::SCHEMA),
+        Command::State(command) => state::state(&world, &command),
+        Command::Merge(options) => merge::merge(&world, &options),
+        Command::Schema(options) => print(match options.merged {
+            false => manifest::SCHEMA,
+            true => manifest::MERGED_SCHEMA,
+        }),
     }
 }
 

@@ -215,7 +215,7 @@ fn run(world: &World, wish: &Wish, jobs: Vec<Job>) -> Result<ExitCode> {
     Ok(match &worst {
         None => ExitCode::SUCCESS,
         Some(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
-        Some(error) => status_of(error),
+        Some(error) => status_of(error).into(),
     })
 }
 

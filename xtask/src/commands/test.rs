@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `repository` | what there is to test |
 //! | `parts` | the work of each part |
+//! | `platforms` | whether it compiles for other platforms |
 //! | `tally` | how many tests passed, in the words of each test runner |
 //! | `end_to_end` | a release made, checked, made again, installed and started |
 //! | `interruption` | a release whose orchestrator is killed, and that is made after all |
@@ -19,6 +20,7 @@ mod app;
 mod end_to_end;
 mod interruption;
 mod parts;
+mod platforms;
 mod processes;
 mod repository;
 mod scratch;
@@ -58,6 +60,8 @@ struct Tests {
     repository: Repository,
     /// `--full`.
     full: bool,
+    /// `--setup`.
+    setup: bool,
     /// This program, as it was found at the start: a test may build it anew.
     program: PathBuf,
     /// `--config`, for the releases that the tests make.
@@ -104,6 +108,7 @@ pub(super) fn test(world: &World, options: &Test) -> Result<ExitCode> {
     let tests = Tests {
         repository,
         full,
+        setup: options.setup,
         program,
         config,
         target,

@@ -73,7 +73,7 @@ fn loose(files: &[PathBuf], options: &Verify, trust: &Trust) -> Result<Report> {
     verify::verify_files(files, trust)
 }
 
-fn trust(config: Option<&Config>, options: &Verify) -> Result<Trust> {
+pub(super) fn trust(config: Option<&Config>, options: &Verify) -> Result<Trust> {
     let mut trust = Trust::default();
     if options.require_release {
         trust.require = Identity::Release;

@@ -184,8 +184,13 @@ impl Freezing<'_> {
     /// Where a freezer works. It survives between runs, for what it keeps to be quicker.
     pub fn work(&self, freezer: Freezer, layout: Layout) -> Result<PathBuf> {
         let name = staging::file_name(&self.sidecar.name);
-        self.cx
-            .cache(&format!("{name}-{}-{}", freezer.name(), layout.name()))
+        let arch = self.environment.arch.as_ref();
+        let arch = arch.map_or_else(String::new, |it| format!("-{it}"));
+        self.cx.cache(&format!(
+            "{name}-{}-{}{arch}",
+            freezer.name(),
+            layout.name()
+        ))
     }
 
     /// How a freezer ended by its own report; none if it wrote none.

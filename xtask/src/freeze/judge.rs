@@ -3,7 +3,7 @@
 use std::{process::ExitStatus, time::Duration};
 
 use super::ending::How;
-use crate::engine::launch::Line;
+use crate::{engine::launch::Line, version};
 
 /// What was seen of a launch.
 pub struct Heard<'a> {
@@ -65,7 +65,7 @@ impl Heard<'_> {
             ));
         }
         let (version, wanted) = (self.reported_version()?, self.version);
-        (version != wanted)
+        (!version::reports(&version, wanted))
             .then(|| format!("it reports version {version}, but the release is {wanted}"))
     }
 

@@ -13,6 +13,11 @@ fn the_schema_is_the_types() {
 }
 
 #[test]
+fn the_schema_of_a_merged_release_is_the_types() {
+    expect_file!["merged.schema.json"].assert_eq(&pretty(&schemars::schema_for!(Merged)));
+}
+
+#[test]
 fn the_documented_example_is_read_and_written_as_it_is() {
     assert_eq!(Manifest::parse(EXAMPLE).unwrap().to_json(), EXAMPLE);
 }
@@ -20,18 +25,20 @@ fn the_documented_example_is_read_and_written_as_it_is() {
 #[test]
 fn the_explanation_names_every_field() {
     let explained = include_str!("../../../docs/manifest.md");
-    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
-    let types = schema["$defs"]
-        .as_object()
-        .unwrap()
-        .values()
-        .chain([&schema]);
-    for properties in types.filter_map(|t| t["properties"].as_object()) {
-        for field in properties.keys() {
-            assert!(
-                explained.contains(&format!("`{field}`")),
-                "{field} is not in manifest.md"
-            );
+    for schema in [SCHEMA, MERGED_SCHEMA] {
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let types = schema["$defs"]
+            .as_object()
+            .unwrap()
+            .values()
+            .chain([&schema]);
+        for properties in types.filter_map(|t| t["properties"].as_object()) {
+            for field in properties.keys() {
+                assert!(
+                    explained.contains(&format!("`{field}`")),
+                    "{field} is not in manifest.md"
+                );
+            }
         }
     }
 }

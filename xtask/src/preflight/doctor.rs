@@ -37,7 +37,8 @@ pub struct Doctor<'a> {
 pub struct Report {
     /// Everything that is needed.
     pub findings: Vec<Finding>,
-    system: System,
+    /// How packages are installed here.
+    pub system: System,
 }
 
 impl Doctor<'_> {
@@ -165,13 +166,18 @@ impl Report {
     }
 
     /// What helps against the problems.
-    fn fixes(&self) -> impl Iterator<Item = &Fix> {
+    fn fixes(&self) -> impl Iterator<Item = &Fix> + Clone {
         let problems = self.findings.iter().filter(|it| it.problem.is_some());
         problems.filter_map(|it| it.fix.as_ref())
     }
 
     fn packages(&self) -> Vec<String> {
-        packages(self.fixes())
+        let mut names = packages(self.fixes());
+        names.extend(self.fixes().filter_map(|it| match it {
+            Fix::RustTarget(triple) => Some(triple.clone()),
+            _ => None,
+        }));
+        names
     }
 
     /// The commands that install what is only recommended: apart, because they may fail.
@@ -179,13 +185,31 @@ impl Report {
         let fine = self.findings.iter().filter(|it| it.problem.is_none());
         let fixes: Vec<&Fix> = fine.filter_map(|it| it.fix.as_ref()).collect();
         let mut commands = self.system.install(&packages(fixes.iter().copied()));
+        commands.extend(fixes.iter().flat_map(|it| it.commands().to_vec()));
         commands.extend(fixes.iter().filter_map(|it| it.cargo_install()));
         commands
     }
 
     fn install(&self) -> Vec<Vec<String>> {
-        self.system.install(&self.packages())
+        install(&self.system, self.fixes())
     }
+}
+
+/// The commands of these fixes that this program runs by itself.
+pub(super) fn install<'a>(
+    system: &System,
+    fixes: impl Iterator<Item = &'a Fix> + Clone,
+) -> Vec<Vec<String>> {
+    let mut commands = system.install(&packages(fixes.clone()));
+    let targets = fixes.filter_map(|it| match it {
+        Fix::RustTarget(triple) => Some(triple.clone()),
+        _ => None,
+    });
+    for triple in targets.collect::<BTreeSet<String>>() {
+        let words = ["rustup", "target", "add", &triple];
+        commands.push(words.map(str::to_owned).into());
+    }
+    commands
 }
 
 fn packages<'a>(fixes: impl Iterator<Item = &'a Fix>) -> Vec<String> {
@@ -208,14 +232,21 @@ impl Fix {
     fn packages(&self) -> Option<&[String]> {
         match self {
             Self::Packages(names) => Some(names),
-            Self::ByHand(_) | Self::Crate(..) => None,
+            Self::ByHand(_) | Self::Crate(..) | Self::RustTarget(_) | Self::Commands(..) => None,
         }
     }
 
     fn by_hand(&self) -> Option<&str> {
         match self {
-            Self::Packages(_) | Self::Crate(..) => None,
+            Self::Packages(_) | Self::Crate(..) | Self::RustTarget(_) | Self::Commands(..) => None,
             Self::ByHand(text) => Some(text),
+        }
+    }
+
+    fn commands(&self) -> &[Vec<String>] {
+        match self {
+            Self::Commands(_, commands) => commands,
+            Self::Packages(_) | Self::Crate(..) | Self::RustTarget(_) | Self::ByHand(_) => &[],
         }
     }
 

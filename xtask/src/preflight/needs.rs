@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use semver::Version;
 
 use super::{
+    setup::SetupMaker,
     signing::{self, CodeTool},
     toolchain,
 };
 use crate::{
     config::{BundleKind, Config, Freezer, LinuxSigning, PackageManager, PythonVersion, TauriCli},
-    target::{Os, Target},
+    target::Target,
 };
 
 /// What a release needs of the machine. Made by [`Needs::of`]; plain data.
@@ -34,6 +35,8 @@ pub struct Needs {
     pub pythons: Vec<PythonNeed>,
     /// The installers that are made.
     pub bundle: Vec<BundleKind>,
+    /// What makes those that Tauri's bundler does not make.
+    pub setup: Vec<SetupMaker>,
     /// Whether something is signed with OpenPGP.
     pub gpg: bool,
     /// What signs the target's code; none if nothing does.
@@ -93,11 +96,8 @@ impl Needs {
             rust: toolchain::rust_version(&config.app.dir, &config.root),
             tauri,
             pythons,
-            bundle: match target.os {
-                Os::Linux => config.bundle.linux.clone(),
-                Os::Windows => config.bundle.windows.clone(),
-                Os::Macos => config.bundle.macos.clone(),
-            },
+            bundle: target.bundles(&config.bundle),
+            setup: SetupMaker::of(config, target),
             gpg: config.sign.gpg.is_some(),
             code: CodeTool::of(config, target),
             publisher: signing::is_publisher(config),

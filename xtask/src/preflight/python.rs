@@ -158,7 +158,7 @@ fn everything(look: &Look, need: &PythonNeed) -> Fix {
     }
     let names = needs.into_iter().filter_map(|it| match look.package(it) {
         Fix::Packages(names) => Some(names),
-        Fix::ByHand(_) | Fix::Crate(..) => None,
+        Fix::ByHand(_) | Fix::Crate(..) | Fix::RustTarget(_) | Fix::Commands(..) => None,
     });
     let mut names: Vec<String> = names.flatten().collect();
     names.dedup();

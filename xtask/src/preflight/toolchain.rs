@@ -8,8 +8,12 @@ use super::{Finding, Fix, Look, OLDEST_NODE, version};
 use crate::{
     config::PackageManager,
     engine::probe::{Missing, Probe, Refused},
-    target::Os,
-    tools::{packages::Need, versions},
+    target::{Os, Target},
+    tools::{
+        cross::{self, Std},
+        packages::Need,
+        versions,
+    },
 };
 
 /// Node.js and the package manager.
@@ -75,9 +79,21 @@ fn package_manager(look: &Look, manager: PackageManager) -> Fix {
 /// Rust, the C compiler, what Tauri links to and Tauri's command line.
 pub(super) fn app(look: &Look) -> Vec<Finding> {
     let mut findings = vec![rust(look, "cargo"), rust(look, "rustc")];
-    findings.extend(standard_library(look));
-    if look.needs.target.os != Os::Windows {
+    let parts = look.needs.target.parts();
+    for part in parts.iter().filter(|it| !it.is_host()) {
+        findings.push(standard_library(look, part));
+        findings.extend(linker(look, part));
+    }
+    if !cfg!(windows) {
         findings.push(c_compiler(look));
+    }
+    if look.needs.target.is_universal() {
+        let found = look.probes.find("lipo").ok();
+        let found = found.map(|it| it.display().to_string());
+        findings.push(
+            Finding::new("lipo", "app, sidecar")
+                .or_missing(found, || Fix::ByHand("xcode-select --install".into())),
+        );
     }
     if look.needs.target.os == Os::Linux {
         findings.extend(webkit(look));
@@ -112,22 +128,32 @@ fn rust(look: &Look, program: &str) -> Finding {
 }
 
 /// Rust's standard library for a target that is not the host.
-fn standard_library(look: &Look) -> Option<Finding> {
-    let target = &look.needs.target;
-    if target.is_host() {
-        return None;
-    }
+fn standard_library(look: &Look, target: &Target) -> Finding {
     let finding = Finding::new(format!("rust-std {}", target.triple), "app");
-    let mut probe = versions::rust("rustc", &look.needs.app);
-    probe.args = ["--print", "target-libdir", "--target", &target.triple]
-        .map(str::to_owned)
-        .into();
-    let fix = || Fix::ByHand(format!("rustup target add {}", target.triple));
-    Some(match look.probes.version(&probe) {
-        // rustc says where it would be; looking is cheap enough to be done each time.
-        Ok(probed) if Path::new(&probed.version).is_dir() => finding.found(probed.version),
+    let by_hand = || Fix::ByHand(format!("rustup target add {}", target.triple));
+    let fix = || match look.probes.find("rustup") {
+        Ok(_) => Fix::RustTarget(target.triple.clone()),
+        // The compiler of a distribution: of its sources cargo builds it.
+        Err(_) if cross::linker(target).is_some() => look.package(Need::RustSource),
+        Err(_) => by_hand(),
+    };
+    match Std::of(look.probes, &look.needs.app, &target.triple) {
+        Ok(std @ Std::Installed(_)) => finding.found(std.name()),
+        Ok(std @ Std::FromSource(_)) if cross::linker(target).is_some() => {
+            finding.found(std.name())
+        }
         Ok(_) => finding.problem("missing", fix()),
-        Err(error) => finding.unanswered(&error, fix),
+        Err(error) => finding.unanswered(&error, by_hand),
+    }
+}
+
+/// What links programs for Windows elsewhere.
+fn linker(look: &Look, target: &Target) -> Option<Finding> {
+    let name = cross::linker(target)?;
+    let finding = Finding::new(&name, "app");
+    Some(match look.probes.version(&cross::linker_version(&name)) {
+        Ok(probed) => finding.found(super::number(&probed.version).unwrap_or(&probed.version)),
+        Err(error) => finding.unanswered(&error, || look.package(Need::Mingw)),
     })
 }
 
@@ -137,9 +163,9 @@ fn c_compiler(look: &Look) -> Finding {
     let finding = Finding::new(&probe.program, "app, sidecar");
     match look.probes.version(&probe) {
         Ok(probed) => finding.found(super::number(&probed.version).unwrap_or(&probed.version)),
-        Err(error) => finding.unanswered(&error, || match look.needs.target.os {
-            Os::Macos => Fix::ByHand("xcode-select --install".into()),
-            Os::Linux | Os::Windows => look.package(Need::CCompiler),
+        Err(error) => finding.unanswered(&error, || match cfg!(target_os = "macos") {
+            true => Fix::ByHand("xcode-select --install".into()),
+            false => look.package(Need::CCompiler),
         }),
     }
 }

@@ -16,7 +16,10 @@ use crate::{
     engine::staging,
     manifest::{Identity as Level, MANIFEST_NAME, SUMS_NAME},
     release::Release,
-    steps::sign_code::{FOLDERS, external},
+    steps::{
+        notarize::packed_name,
+        sign_code::{FOLDERS, external},
+    },
     target::Os,
     tools::tauri,
 };
@@ -38,7 +41,7 @@ pub fn rows(release: &Release, state: &Path) -> Result<Vec<Row>> {
         if release.target.os != Os::Macos {
             rows.extend(inside(release, std::slice::from_ref(file))?);
         }
-        let file = &packed(file);
+        let file = &packed(release, file);
         for kind in ["minisign", "tauri-updater"] {
             rows.push(beside(&minisign, "sign-installers", file, kind));
         }
@@ -68,10 +71,15 @@ fn in_bundle(release: &Release, code: &[File], installers: &[File]) -> Result<Ve
 }
 
 /// An app is a folder: what is released of it by itself is an archive.
-fn packed(file: &File) -> File {
+fn packed(release: &Release, file: &File) -> File {
+    let version = release.config.product.version.to_string();
     match file.format {
         Format::App => File {
-            name: format!("{}.tar.gz", file.name),
+            // What was never built has no name yet.
+            name: match file.name.ends_with(".app") {
+                true => packed_name(&file.name, &version, &release.target),
+                false => format!("{}.tar.gz", file.name),
+            },
             path: None,
             format: Format::Gzip,
             ..file.clone()
@@ -296,7 +304,7 @@ fn format_of(kind: BundleKind) -> Format {
         BundleKind::Deb => Format::Deb,
         BundleKind::Rpm => Format::Rpm,
         BundleKind::Appimage => Format::Elf,
-        BundleKind::Nsis => Format::Pe,
+        BundleKind::Nsis | BundleKind::Inno => Format::Pe,
         BundleKind::Msi => Format::Msi,
         BundleKind::App => Format::App,
         BundleKind::Dmg => Format::Dmg,

@@ -1,5 +1,10 @@
 //! `app`: cargo builds the Tauri host as a production build.
 
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +18,12 @@ use crate::{
         step::{Context, Done, Step},
     },
     release::Release,
-    target::Target,
-    tools::{cargo, versions},
+    target::{Os, Target},
+    tools::{
+        cargo,
+        cross::{self, Std},
+        lipo, versions,
+    },
 };
 
 /// Variables that reach the compiler whatever the repository says.
@@ -50,6 +59,9 @@ pub struct Host {
     pub main: String,
     /// Further executables of the package.
     pub others: Vec<String>,
+    /// Libraries for Windows that must lie beside them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<String>,
 }
 
 impl<'r> App<'r> {
@@ -81,7 +93,8 @@ impl<'r> App<'r> {
         Ok(serde_json::to_string(&config)?)
     }
 
-    fn command(&self, cx: &Context) -> Result<std::process::Command> {
+    /// Builds for one architecture.
+    fn command(&self, cx: &Context, target: &Target) -> Result<std::process::Command> {
         let profile = &self.profile;
         // Without a number cargo starts as many processes as the job server lets it.
         let jobs = cx.one_at_a_time().then_some(["--jobs", "1"]).into_iter();
@@ -91,28 +104,32 @@ impl<'r> App<'r> {
             .chain(self.features.iter().map(String::as_str))
             .collect::<Vec<_>>();
         let features = features.join(",");
-        let target = match self.target.is_host() {
+        let foreign = match target.is_host() {
             true => vec![],
-            false => vec!["--target", &self.target.triple],
+            false => vec!["--target", &target.triple],
         };
         let shell = cx.shell()?;
         // The feature makes it a production build: without it the window loads the dev server.
         let command = xshell::cmd!(
             shell,
             "cargo build --profile {profile} --locked --bins --features {features} {jobs...}
-             --message-format json-render-diagnostics {target...}"
+             --message-format json-render-diagnostics {foreign...}"
         );
         let mut command = std::process::Command::from(command.args(&self.cargo_args));
         command
             .current_dir(&self.release.config.app.dir)
             .env("TAURI_CONFIG", self.tauri_config()?);
+        if cross::linker(target).is_some() {
+            Std::of(cx.probes(), &self.release.config.app.dir, &target.triple)?
+                .add_to(&mut command);
+        }
         Ok(command)
     }
 }
 
 impl Step for App<'_> {
     const ID: &'static str = "app";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Output = Host;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
@@ -129,6 +146,14 @@ impl Step for App<'_> {
                 cx.probe(&versions::rust("rustc", &app.dir))?.version,
             )
             .variables(&VARIABLES.map(str::to_owned));
+        for part in self.target.parts() {
+            let Some(linker) = cross::linker(&part) else {
+                continue;
+            };
+            let version = cx.probe(&cross::linker_version(&linker))?.version;
+            let std = Std::of(cx.probes(), &app.dir, &part.triple)?;
+            inputs = inputs.tool(&linker, version).tool("rust-std", std.name());
+        }
         let schemas = app.dir.join("gen/schemas");
         for package in &local.packages {
             let mut without: Vec<_> = local.packages.iter().map(|it| &**it).collect();
@@ -151,44 +176,73 @@ impl Step for App<'_> {
     }
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Host> {
+        let mut parts = Vec::new();
+        for part in self.target.parts() {
+            parts.push(self.build(cx, &part)?);
+        }
+        let mut host = Host {
+            main: self.target.exe(&self.main_binary),
+            others: Vec::new(),
+            libraries: Vec::new(),
+        };
+        for name in parts[0].keys() {
+            let into = out.file(self.target.exe(name))?;
+            let built = parts.iter().filter_map(|it| it.get(name).cloned());
+            match &built.collect::<Vec<_>>()[..] {
+                [only] if parts.len() == 1 => copy(only, &into)?,
+                all => lipo::join(cx, all, &into)?,
+            }
+            if *name != self.main_binary {
+                host.others.push(self.target.exe(name));
+            }
+            if self.target.os == Os::Windows {
+                self.with_libraries(&parts[0][name], out, &mut host)?;
+            }
+        }
+        binary::check(&out.file(&host.main)?, &self.target, "the host")?;
+        Ok(host)
+    }
+}
+
+impl App<'_> {
+    /// Builds for one architecture: the executables by the names that they are shipped with.
+    fn build(&self, cx: &Context, target: &Target) -> Result<BTreeMap<String, PathBuf>> {
         let built = cx
-            .exec_sharing(self.command(cx)?)
+            .exec_sharing(self.command(cx, target)?)
             .stdout_is_data()
             .checked()?;
         let executables = cargo::executables(&built.stdout);
         let wanted = &self.release.config.tauri.cargo_binary;
-        let mut others = Vec::new();
-        for built in &executables {
-            let name = if built.name == *wanted {
-                &self.main_binary
-            } else {
-                &built.name
-            };
-            let name = self.target.exe(name);
-            copy(&built.path, &out.file(&name)?)?;
-            if built.name != *wanted {
-                others.push(name);
-            }
-        }
-        let main = self.target.exe(&self.main_binary);
         ensure!(
             executables.iter().any(|it| it.name == *wanted),
             "cargo built no executable `{wanted}`\n\
              hint: `mainBinaryName` of the Tauri configuration, or the package's name, decides it"
         );
-        binary::check(&out.file(&main)?, &self.target, "the host")?;
-        Ok(Host { main, others })
+        let shipped = executables.into_iter().map(|it| match it.name == *wanted {
+            true => (self.main_binary.clone(), it.path),
+            false => (it.name, it.path),
+        });
+        Ok(shipped.collect())
+    }
+
+    /// Adds the libraries that lie beside a built executable because it needs them.
+    fn with_libraries(&self, built: &Path, out: &Staging, host: &mut Host) -> Result<()> {
+        for library in cross::libraries(built)? {
+            let name = library.file_name().unwrap_or_default().to_string_lossy();
+            copy(&library, &out.file(&*name)?)?;
+            if !host.libraries.iter().any(|it| *it == name) {
+                host.libraries.push(name.into_owned());
+            }
+        }
+        Ok(())
     }
 }
 
 /// `to` as seen from `from`; none if they have nothing in common.
-fn pathdiff(to: &std::path::Path, from: &std::path::Path) -> Option<std::path::PathBuf> {
+fn pathdiff(to: &Path, from: &Path) -> Option<PathBuf> {
     let common = from
         .ancestors()
         .find(|it| to.starts_with(it) && it.parent().is_some())?;
     let up = from.strip_prefix(common).ok()?.components().map(|_| "..");
-    Some(
-        up.collect::<std::path::PathBuf>()
-            .join(to.strip_prefix(common).ok()?),
-    )
+    Some(up.collect::<PathBuf>().join(to.strip_prefix(common).ok()?))
 }

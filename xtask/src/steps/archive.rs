@@ -223,11 +223,7 @@ impl Step for Archive<'_> {
     }
 
     fn run(&self, _: &Context, out: &Staging) -> Result<Packed> {
-        let format = if self.target.os == Os::Windows {
-            "zip"
-        } else {
-            "tar.gz"
-        };
+        let format = self.target.archive();
         let name = format!("{}.{format}", self.name);
         let file = std::io::BufWriter::new(fs_err::File::create(out.file(&name)?)?);
         let entries = self.entries()?;

@@ -2,6 +2,8 @@
 
 mod for_macos;
 mod look;
+mod own;
+mod resources;
 
 use std::{
     path::{Path, PathBuf},
@@ -58,6 +60,9 @@ pub struct Bundle<'r> {
     /// made again then, and only then.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     refuses_gaps: bool,
+    /// What decides the setup programs that Tauri's bundler does not make; none if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<own::Parameters>,
 }
 
 /// The bundler's packages.
@@ -88,15 +93,12 @@ pub struct Installer {
 impl<'r> Bundle<'r> {
     /// The step over all executables.
     pub fn new(release: &'r Release, code: &Done<Code>, web: Option<Done<Web>>) -> Self {
-        let kinds = &release.config.bundle;
-        let kinds = match release.target.os {
-            Os::Linux => &kinds.linux,
-            Os::Windows => &kinds.windows,
-            Os::Macos => &kinds.macos,
-        };
+        let kinds = release.bundles();
         Self {
             release,
-            kinds: kinds.clone(),
+            refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
+            own: own::Parameters::of(release, &kinds),
+            kinds,
             version: release.config.product.version.to_string(),
             epoch: release.epoch,
             target: release.target.clone(),
@@ -104,7 +106,6 @@ impl<'r> Bundle<'r> {
             web,
             authenticode: authenticode::Policy::of(release),
             apple: apple::Policy::of(release),
-            refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
         }
     }
 
@@ -164,6 +165,9 @@ impl<'r> Bundle<'r> {
     }
 
     fn bundle(&self, cx: &Context, wanted: BundleKind, out: &Staging) -> Result<Installer> {
+        if self.is_own(wanted) {
+            return self.own(cx, wanted, out);
+        }
         let config = &self.release.config;
         let kind = self.asked_for(wanted);
         // A copy for each kind: the bundler writes the kind into the executable, and a failed run
@@ -191,7 +195,10 @@ impl<'r> Bundle<'r> {
             signs: signer.is_some(),
         };
         let code = &self.code.output;
-        for name in std::iter::once(&code.host).chain(&code.others) {
+        for name in std::iter::once(&code.host)
+            .chain(&code.others)
+            .chain(&code.libraries)
+        {
             self.code.copy_to(name, &bundling.release().join(name))?;
         }
         for name in self.beside() {
@@ -420,6 +427,7 @@ impl Step for Bundle<'_> {
                 inputs = inputs.tool("tauri", cx.probe(&versions::tauri(words))?.version);
             }
         }
+        inputs = self.own_inputs(cx, inputs)?;
         // Without them nobody looks into a package: once they are there, somebody has to.
         for tool in self.kinds.iter().flat_map(|it| unpack::tools(*it)) {
             let name = tool.names[0];

@@ -8,10 +8,12 @@ pub(crate) mod apple;
 pub mod archive;
 mod authenticode;
 pub mod bundle;
+pub(crate) mod checksums;
 pub mod frontend;
 pub mod notarize;
 pub mod seal;
 pub mod sidecar;
+pub mod sidecars;
 pub mod sign_code;
 pub mod sign_installers;
 
@@ -98,7 +100,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Makes the symbolic link that an artifact records.
-fn link_to(target: &str, at: &Path) -> Result<()> {
+pub(crate) fn link_to(target: &str, at: &Path) -> Result<()> {
     if let Some(parent) = at.parent() {
         fs_err::create_dir_all(parent)?;
     }
@@ -120,7 +122,7 @@ fn link(target: &Path, at: &Path) -> Result<()> {
 }
 
 /// Fixes a file's modification time.
-fn set_time(path: &Path, epoch: i64) -> Result<()> {
+pub(crate) fn set_time(path: &Path, epoch: i64) -> Result<()> {
     let time =
         std::time::UNIX_EPOCH + std::time::Duration::from_secs(epoch.try_into().unwrap_or(0));
     let file = fs_err::OpenOptions::new().append(true).open(path)?;

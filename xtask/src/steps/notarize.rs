@@ -25,6 +25,7 @@ use crate::{
         notary::{Notarized, Notary, client::Client},
         private::Private,
     },
+    target::Target,
 };
 
 /// All installers, to be shown to Apple.
@@ -35,7 +36,14 @@ pub struct Notarize<'r> {
     /// Why it is not asked; none if it is.
     not: Option<&'static str>,
     epoch: i64,
+    version: String,
     installers: Done<Installers>,
+}
+
+/// What an app is called as one file; the disk image has the same name.
+pub(crate) fn packed_name(app: &str, version: &str, target: &Target) -> String {
+    let name = app.strip_suffix(".app").unwrap_or(app);
+    format!("{name}_{version}_{}.app.tar.gz", target.bundle_arch())
 }
 
 impl<'r> Notarize<'r> {
@@ -53,6 +61,7 @@ impl<'r> Notarize<'r> {
             release,
             not,
             epoch: release.epoch,
+            version: release.config.product.version.to_string(),
             installers,
         }
     }
@@ -73,13 +82,14 @@ impl<'r> Notarize<'r> {
         Ok(())
     }
 
-    /// An app as one file, `<name>.app.tar.gz`; other installers are one.
+    /// An app as one file, `<name>_<version>_<arch>.app.tar.gz`, so that those of two architectures can
+    /// lie side by side; other installers are one.
     fn packed(&self, name: &str, out: &Staging) -> Result<String> {
         let app = out.file(name)?;
         if !app.is_dir() {
             return Ok(name.to_owned());
         }
-        let packed = format!("{name}.tar.gz");
+        let packed = packed_name(name, &self.version, &self.release.target);
         pack_folder(&app, self.epoch, &out.file(&packed)?)?;
         staging::remove(&app)?;
         Ok(packed)
@@ -101,7 +111,7 @@ impl<'r> Notarize<'r> {
 
 impl Step for Notarize<'_> {
     const ID: &'static str = "notarize";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Output = Installers;
 
     fn inputs(&self, _: &Context) -> Result<Inputs> {

@@ -11,25 +11,23 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    archive::Packed,
-    set_time,
-    sidecar::Frozen,
-    sign_installers::{Signed, sign},
+    archive::Packed, checksums, set_time, sidecar::Frozen, sidecars::Sidecars,
+    sign_installers::Signed,
 };
 use crate::{
     config::Layout,
     engine::{
         fingerprint::Inputs,
         journal::{CommandRun, Record},
-        session::{Session, sha256},
+        session::Session,
         staging::Staging,
         step::{Context, Done, Origin, Step},
     },
     freeze::failure::Failure,
-    manifest::{self as schema, ArtifactKind, Identity, Manifest, Sums},
+    manifest::{self as schema, ArtifactKind, Identity, Manifest},
     release::Release,
     target::Target,
-    tools::{gpg, tauri, versions},
+    tools::{tauri, versions},
 };
 
 /// Everything that is released.
@@ -52,6 +50,9 @@ pub struct Seal<'r> {
     /// Steps that were taken as recorded although they may be stale.
     kept: Vec<String>,
     sidecars: Vec<Frozen>,
+    /// What is said of sidecars that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
     installers: Done<Signed>,
     archive: Option<Done<Packed>>,
 }
@@ -68,7 +69,7 @@ impl<'r> Seal<'r> {
     pub fn new(
         release: &'r Release,
         run: &Session,
-        sidecars: &[Done<Frozen>],
+        sidecars: &Sidecars,
         installers: Done<Signed>,
         archive: Option<Done<Packed>>,
     ) -> Result<Self> {
@@ -90,7 +91,8 @@ impl<'r> Seal<'r> {
             public_key: release.signer.as_ref().map(|it| it.public_key().line()),
             gpg_key: release.gpg_key(),
             kept: kept.map(|(record, _)| record.step.clone()).collect(),
-            sidecars: sidecars.iter().map(|it| it.output.clone()).collect(),
+            sidecars: sidecars.frozen.iter().map(|it| it.output.clone()).collect(),
+            missing: sidecars.missing.clone(),
             installers,
             archive,
         })
@@ -139,7 +141,8 @@ impl<'r> Seal<'r> {
 
     /// What a complete release would have besides, and what nobody looked at.
     fn gaps(&self) -> Vec<String> {
-        let mut gaps = self.release.gaps();
+        let mut gaps = self.missing.clone();
+        gaps.extend(self.release.gaps());
         let installers = self.installers.output.installers.iter();
         gaps.extend(installers.filter_map(|it| it.installer.gap.clone()));
         gaps
@@ -216,40 +219,6 @@ impl<'r> Seal<'r> {
             artifacts: products,
             gaps: self.gaps(),
         })
-    }
-
-    fn write_sums(&self, cx: &Context, out: &Staging) -> Result<()> {
-        let mut sums = BTreeMap::new();
-        for entry in fs_err::read_dir(out.path())? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            sums.insert(name, sha256(&entry.path())?);
-        }
-        fs_err::write(out.file(schema::SUMS_NAME)?, Sums(sums).to_text())?;
-        self.sign_detached(out, schema::SUMS_NAME)?;
-        if let Some(key) = &self.gpg_key {
-            let passphrase = self.release.gpg_passphrase.as_ref();
-            let (file, into) = (out.file(schema::SUMS_NAME)?, out.file(schema::SUMS_ASC)?);
-            let (command, stdin) = gpg::sign_cmd(key, passphrase, &file, &into);
-            cx.exec(command).stdin(stdin).run().context(
-                "the checksums cannot be signed with GPG\n\
-                 hint: the secret key must be in the key ring; export its passphrase under the \
-                 name that `sign.gpg.passphrase-env` gives, or let gpg-agent know it",
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Signs with minisign only: no updater ever reads a signature of these.
-    fn sign_detached(&self, out: &Staging, name: &str) -> Result<()> {
-        sign(
-            self.release,
-            out,
-            name,
-            None,
-            &[schema::SignatureKind::Minisign],
-        )
-        .map(drop)
     }
 }
 
@@ -372,8 +341,8 @@ impl Step for Seal<'_> {
         }
         let manifest = self.manifest(cx, products.clone())?;
         fs_err::write(out.file(schema::MANIFEST_NAME)?, manifest.to_json())?;
-        self.sign_detached(out, schema::MANIFEST_NAME)?;
-        self.write_sums(cx, out)?;
+        checksums::sign_detached(self.release, out, schema::MANIFEST_NAME)?;
+        checksums::write(self.release, self.gpg_key.as_deref(), cx, out)?;
         for entry in fs_err::read_dir(out.path())? {
             set_time(&entry?.path(), self.epoch)?;
         }

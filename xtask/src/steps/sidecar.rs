@@ -1,5 +1,7 @@
 //! `sidecar:<name>`: freezes a Python program with the first freezer whose product passes the trial.
 
+mod universal;
+
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
@@ -59,6 +61,9 @@ pub struct Sidecar<'r> {
     version: String,
     /// Where the system shows it.
     product: Option<&'r config::Product>,
+    /// System and architecture: which linker the host is for decides nothing.
+    platform: String,
+    #[serde(skip)]
     target: Target,
 }
 
@@ -95,6 +100,7 @@ impl<'r> Sidecar<'r> {
             decides: deciding(release, config),
             version: product.version.to_string(),
             product: (release.target.os != Os::Linux).then_some(product),
+            platform: format!("{} {}", release.target.platform(), release.target.arch()),
             target: release.target.clone(),
         }
     }
@@ -125,8 +131,24 @@ impl<'r> Sidecar<'r> {
         })
     }
 
+    /// The versions of the freezers. All count, the one that is only held ready too: it decides what a
+    /// fallback gives.
+    fn freezers(&self, mut inputs: Inputs) -> Result<Inputs> {
+        let lock = fs_err::read_to_string(&self.config.lock)?;
+        let allowed = self.release.freezing.allowed(&self.config.freezers);
+        for freezer in self.config.freezers.iter().chain(&allowed) {
+            let version = python::locked_version(&lock, freezer.name());
+            inputs = inputs.tool(freezer.name(), version.unwrap_or("not locked"));
+        }
+        Ok(inputs)
+    }
+
     fn tools(&self, cx: &Context, mut inputs: Inputs) -> Result<Inputs> {
+        if !self.target.runs_here() {
+            return self.freezers(inputs);
+        }
         inputs = inputs.tool("python", Interpreter::find(cx, self.config.python)?.version);
+        inputs = self.freezers(inputs)?;
         // What is required need not be configured.
         let mut freezers = self.config.freezers.clone();
         freezers.extend(self.release.freezing.allowed(&freezers));
@@ -137,9 +159,6 @@ impl<'r> Sidecar<'r> {
         }
         let lock = fs_err::read_to_string(&self.config.lock)?;
         for freezer in &freezers {
-            // Both count, the one that is only held ready too: it decides what a fallback gives.
-            let version = python::locked_version(&lock, freezer.name());
-            inputs = inputs.tool(freezer.name(), version.unwrap_or("not locked"));
             // Which of them is there decides whether a freezer can work at all.
             let path = std::env::var_os("PATH").unwrap_or_default();
             let locked = |it: &String| python::locked_version(&lock, it).is_some();
@@ -214,6 +233,9 @@ impl Step for Sidecar<'_> {
             "the entry point {} does not exist; no freezer would help",
             self.decides.entry.display()
         );
+        if self.target.is_universal() {
+            return self.run_universal(cx, out, &interpreter);
+        }
         let environment = Environment::ensure(cx, self.config, &interpreter)?;
         let trial = Trial {
             cx,

@@ -62,6 +62,9 @@ pub struct Code {
     pub host: String,
     /// Further executables of the host's package.
     pub others: Vec<String>,
+    /// Libraries for Windows that the host cannot be started without, beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<String>,
     /// The sidecars, whose executables lie beside the host.
     pub sidecars: Vec<Program>,
     /// Names of further executables that are bundled like sidecars, made by something else.
@@ -128,8 +131,8 @@ impl SignCode<'_> {
                 unsigned.push(Unsigned::new(&path, &artifact.sha256)?);
             }
         }
-        for (name, _) in &self.external {
-            let name = self.target.exe(name);
+        let external = self.external.iter().map(|it| self.target.exe(&it.0));
+        for name in external.chain(self.app.output.libraries.iter().cloned()) {
             let hash = hex(&hash_file(&out.file(&name)?)?);
             unsigned.push(Unsigned::new(&name, &hash)?);
         }
@@ -247,7 +250,10 @@ impl Step for SignCode<'_> {
 
     fn run(&self, cx: &Context, out: &Staging) -> Result<Code> {
         let host = &self.app.output;
-        for name in std::iter::once(&host.main).chain(&host.others) {
+        for name in std::iter::once(&host.main)
+            .chain(&host.others)
+            .chain(&host.libraries)
+        {
             self.app.copy_to(name, &out.file(name)?)?;
         }
         let mut sidecars = Vec::new();
@@ -285,6 +291,7 @@ impl Step for SignCode<'_> {
             left_alone: left_alone(&self.target, out, &unsigned)?,
             host: host.main.clone(),
             others: host.others.clone(),
+            libraries: host.libraries.clone(),
             sidecars,
             external: self.external.iter().map(|(name, _)| name.clone()).collect(),
         })

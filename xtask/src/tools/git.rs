@@ -19,7 +19,7 @@ use crate::engine::{
 pub struct Commit {
     /// 40 hexadecimal digits; none outside of a git repository or before the first commit.
     pub id: Option<String>,
-    /// The tag on it; the first in git's order if there are several.
+    /// A tag on it; the first in git's order if there are several.
     pub tag: Option<String>,
     /// When it was committed, seconds since 1970.
     pub time: Option<i64>,
@@ -59,19 +59,33 @@ const HEAD: [&str; 5] = [
 /// # Errors
 /// When git cannot read the repository, in its own words.
 pub fn head(root: &Path, probes: &Probes) -> Result<Commit> {
+    Ok(parse_head(&head_line(root, probes)?))
+}
+
+/// All tags of the commit that is checked out, in git's order. Asks nothing that [`head`] did not.
+///
+/// # Errors
+/// As for [`head`].
+pub fn tags(root: &Path, probes: &Probes) -> Result<Vec<String>> {
+    let line = head_line(root, probes)?;
+    Ok(tags_in(&line).map(str::to_owned).collect())
+}
+
+/// The line that [`HEAD`] asks for; empty where there is no commit.
+fn head_line(root: &Path, probes: &Probes) -> Result<String> {
     if let Some(watch) = head_files(root) {
         let mut probe = Probe::new("git", HEAD);
         (probe.dir, probe.watch) = (root.to_owned(), watch);
         if let Ok(answer) = probes.version(&probe) {
-            return Ok(parse_head(&answer.version));
+            return Ok(answer.version);
         }
     }
     match git(root, &HEAD)? {
-        (true, text) => Ok(parse_head(&text)),
+        (true, text) => Ok(text),
         (false, text) if is_repository(root) && !text.contains("does not have any commits") => {
             bail!("git cannot read this repository: {}", text.trim());
         }
-        _ => Ok(Commit::default()),
+        _ => Ok(String::new()),
     }
 }
 
@@ -108,13 +122,14 @@ fn parse_head(line: &str) -> Commit {
     let mut words = line.trim().splitn(3, ' ');
     let id = words.next().filter(|it| !it.is_empty()).map(str::to_owned);
     let time = words.next().and_then(|it| it.parse().ok());
-    let tags = words.next().unwrap_or_default();
-    let tag = tags.split(", ").find_map(|it| it.strip_prefix("tag: "));
-    Commit {
-        id,
-        tag: tag.map(str::to_owned),
-        time,
-    }
+    let tag = tags_in(line).next().map(str::to_owned);
+    Commit { id, tag, time }
+}
+
+/// What stands behind id and time: no name has a space in it.
+fn tags_in(line: &str) -> impl Iterator<Item = &str> {
+    let names = line.trim().splitn(3, ' ').nth(2).unwrap_or_default();
+    names.split(", ").filter_map(|it| it.strip_prefix("tag: "))
 }
 
 /// Whether anything differs from HEAD, new files included. `leave_out` are folders, relative to

@@ -13,7 +13,7 @@ use crate::{
         class::Class,
         sign::{Sign, class, configuration, not_downloaded},
     },
-    target::Os,
+    target::{Os, apple_arch},
     tools::versions,
 };
 
@@ -69,6 +69,9 @@ pub fn arguments(
         let mut argument = path("--include-raw-dir=", data);
         argument.push("=.");
         arguments.push(argument);
+    }
+    if let Some(arch) = &freezing.environment.arch {
+        arguments.push(text(format!("--macos-target-arch={}", apple_arch(arch))));
     }
     arguments.extend(metadata(freezing).into_iter().map(text));
     arguments.extend(sidecar.nuitka_args.iter().cloned().map(text));

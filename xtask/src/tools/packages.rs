@@ -25,6 +25,8 @@ pub enum Need {
     Node,
     Npm,
     CCompiler,
+    Mingw,
+    RustSource,
     PkgConfig,
     Webkit,
     Python,
@@ -44,6 +46,7 @@ pub enum Need {
     SevenZip,
     Msitools,
     Nsis,
+    Wine,
     Wixl,
     Xorriso,
     Patchelf,
@@ -90,6 +93,8 @@ const TABLE: &[Row] = table! {
     Node          "Node.js"                           "nodejs"                 "nodejs"                "node"       "OpenJS.NodeJS.LTS"
     Npm           "npm"                               "npm"                    "nodejs-npm"            "node"       "OpenJS.NodeJS.LTS"
     CCompiler     "a C compiler"                      "build-essential"        "gcc"                   ""           "Microsoft.VisualStudio.2022.BuildTools"
+    Mingw         "MinGW-w64 for 64-bit Windows"      "gcc-mingw-w64-x86-64"   "mingw64-gcc"           "mingw-w64"  ""
+    RustSource    "the sources of Rust's standard library" "rust-web-src"      "rust-src"              ""           ""
     PkgConfig     "pkg-config"                        "pkg-config"             "pkgconf-pkg-config"    "pkgconf"    ""
     Webkit        "WebKitGTK 4.1 with its headers"    "libwebkit2gtk-4.1-dev"  "webkit2gtk4.1-devel"   ""           ""
     Python        "Python"                            "python3"                "python3"               "python"     "Python.Python.3.13"
@@ -109,6 +114,7 @@ const TABLE: &[Row] = table! {
     SevenZip      "7-Zip"                             "7zip"                   "7zip"                  "sevenzip"   "7zip.7zip"
     Msitools      "msitools"                          "msitools"               "msitools"              "msitools"   ""
     Nsis          "NSIS"                              "nsis"                   "mingw32-nsis"          "makensis"   "NSIS.NSIS"
+    Wine          "wine"                              "wine"                   "wine"                  ""           ""
     Wixl          "wixl"                              "wixl"                   "msitools"              "msitools"   ""
     Xorriso       "xorriso"                           "xorriso"                "xorriso"               "xorriso"    ""
     Patchelf      "patchelf"                          "patchelf"               "patchelf"              "patchelf"   ""

@@ -15,7 +15,7 @@ use crate::{
         class::Class,
         sign::{Sign, class, configuration},
     },
-    target::Os,
+    target::{Os, apple_arch},
 };
 
 /// What it says when it gives up, taken from the sources of PyInstaller 6: `compat.py`,
@@ -80,6 +80,9 @@ pub fn arguments(
         let mut value = OsString::from(data);
         value.push(":.");
         option("--add-data", value);
+    }
+    if let Some(arch) = &freezing.environment.arch {
+        option("--target-arch", apple_arch(arch).into());
     }
     if let Some(file) = version_file(freezing, work)? {
         option("--version-file", file.into());

@@ -16,6 +16,7 @@ use crate::{
         staging,
         step::Context,
     },
+    target::apple_arch,
     tools::versions,
 };
 
@@ -74,6 +75,18 @@ impl Entry {
 pub struct Environment {
     /// Its folder; the same in every run, because C caches key on it.
     pub dir: PathBuf,
+    /// The architecture that a universal Python is run as, as Rust names it; none for its own choice.
+    pub arch: Option<String>,
+}
+
+/// A command of a Python, as an architecture of macOS if one is given.
+fn run_as(arch: Option<&str>, python: &Path) -> Command {
+    let Some(arch) = arch else {
+        return Command::new(python);
+    };
+    let mut command = Command::new("arch");
+    command.arg(format!("-{}", apple_arch(arch))).arg(python);
+    command
 }
 
 impl Environment {
@@ -100,7 +113,7 @@ impl Environment {
     /// A command of its interpreter, with [`Self::path`], and without the user's own settings of
     /// Python.
     pub fn command(&self) -> Result<Command> {
-        let mut command = Command::new(self.python());
+        let mut command = run_as(self.arch.as_deref(), &self.python());
         without_settings(&mut command);
         command
             .env("PATH", self.path()?)
@@ -112,11 +125,32 @@ impl Environment {
     }
 
     /// The environment of a sidecar, made anew when its lock or the interpreter changed.
+    ///
+    /// # Errors
+    /// The packages cannot be installed.
     pub fn ensure(cx: &Context, sidecar: &config::Sidecar, base: &Interpreter) -> Result<Self> {
-        let dir = cx
-            .cache(&format!("python-{}", staging::file_name(&sidecar.name)))?
-            .join("env");
-        let environment = Self { dir };
+        Self::ensure_as(cx, sidecar, base, None)
+    }
+
+    /// One for each architecture that a universal Python is run as.
+    ///
+    /// # Errors
+    /// Those of [`Self::ensure`]; the Python does not run as that.
+    pub fn ensure_as(
+        cx: &Context,
+        sidecar: &config::Sidecar,
+        base: &Interpreter,
+        arch: Option<&str>,
+    ) -> Result<Self> {
+        let name = staging::file_name(&sidecar.name);
+        let name = match arch {
+            Some(arch) => format!("python-{name}-{arch}"),
+            None => format!("python-{name}"),
+        };
+        let environment = Self {
+            dir: cx.cache(&name)?.join("env"),
+            arch: arch.map(str::to_owned),
+        };
         let marker = environment.dir.join("installed.v1");
         let wanted = format!("{}\n{}\n", base.identity, hex(&hash_file(&sidecar.lock)?));
         if std::fs::read_to_string(&marker).is_ok_and(|it| it == wanted)
@@ -133,7 +167,8 @@ impl Environment {
 
     fn install(&self, cx: &Context, sidecar: &config::Sidecar, base: &Interpreter) -> Result<()> {
         let lock = &sidecar.lock;
-        if which::which("uv").is_ok() {
+        // uv runs by itself, and so would choose the packages of its own architecture.
+        if self.arch.is_none() && which::which("uv").is_ok() {
             let mut venv = Command::new("uv");
             venv.arg("venv")
                 .arg("--python")
@@ -148,7 +183,7 @@ impl Environment {
                 .arg(lock);
             return cx.exec(sync).run().with_context(|| not_installable(lock));
         }
-        let mut venv = Command::new(&base.path);
+        let mut venv = run_as(self.arch.as_deref(), &base.path);
         without_settings(&mut venv);
         venv.args(["-m", "venv"]).arg(&self.dir);
         cx.exec(venv).run()?;

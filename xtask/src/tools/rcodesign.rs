@@ -6,7 +6,10 @@ use std::{ffi::OsString, path::Path, process::Command};
 use super::network;
 
 /// How its configuration is kept out, on every system.
-const NO_CONFIGURATION: [&str; 2] = ["--config-file", "/dev/null"];
+const NO_CONFIGURATION: [&str; 2] = [
+    "--config-file",
+    if cfg!(windows) { "NUL" } else { "/dev/null" },
+];
 
 /// What it says when the timestamp server did not do its part.
 const TIMESTAMP: &str = "Time-Stamp Protocol error";

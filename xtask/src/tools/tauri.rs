@@ -155,7 +155,8 @@ pub fn stamped(host: &[u8], kind: BundleKind) -> Option<Vec<u8>> {
         BundleKind::Appimage => b"APP",
         BundleKind::Nsis => b"NSS",
         BundleKind::Msi => b"MSI",
-        BundleKind::App | BundleKind::Dmg => return None,
+        // Tauri's updater knows no such kind.
+        BundleKind::Inno | BundleKind::App | BundleKind::Dmg => return None,
     };
     let mut stamped = host.to_owned();
     let end = at + MARKER.len();

@@ -15,7 +15,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::{
     appimage, deb,
@@ -71,7 +71,8 @@ pub fn tools(kind: BundleKind) -> &'static [Tool] {
         BundleKind::Nsis | BundleKind::Dmg => &SEVEN_ZIP,
         // Windows has its own.
         BundleKind::Msi if !cfg!(windows) => &MSI,
-        BundleKind::Msi | BundleKind::Deb | BundleKind::App => &[],
+        // Of Inno Setup's nothing is read; its compiler tells what it packed.
+        BundleKind::Inno | BundleKind::Msi | BundleKind::Deb | BundleKind::App => &[],
     }
 }
 
@@ -125,6 +126,7 @@ pub fn unpack(
             Archive::Tar(folder.join("package.rpm.tar"))
         }
         BundleKind::App => Archive::Folder(package.clone()),
+        BundleKind::Inno => bail!("nothing here unpacks what Inno Setup made"),
         _ => {
             run(command(kind, package, &files)?)?;
             return Unpacked::of_folder(files);

@@ -225,7 +225,9 @@ fn hash_zipped(
 mod tests {
     use std::io::Write as _;
 
-    use expect_test::{Expect, expect};
+    #[cfg(target_os = "linux")]
+    use expect_test::Expect;
+    use expect_test::expect;
     use flate2::{Compression, write::DeflateEncoder};
     use rawzip::ZipArchiveWriter;
 

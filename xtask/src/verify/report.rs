@@ -232,7 +232,7 @@ impl Report {
 }
 
 /// A hash is told apart by its beginning; two of 64 digits make a table unreadable.
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     if crate::manifest::is_sha256(text) {
         format!("{}…", &text[..12])
     } else {

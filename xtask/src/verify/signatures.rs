@@ -13,8 +13,8 @@ use super::{
 use crate::{
     engine::exec,
     manifest::{
-        Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, NO_TIMESTAMP, SUMS_ASC,
-        SUMS_MINISIG, SUMS_NAME, SignatureKind,
+        Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, SUMS_ASC, SUMS_MINISIG,
+        SUMS_NAME, SignatureKind,
     },
     sign::format::Format,
     tools::{
@@ -95,7 +95,8 @@ impl Keys {
         }
     }
 
-    fn find(&self, id: &str) -> Result<&PublicKey> {
+    /// The key with this id, if its signatures count.
+    pub(super) fn find(&self, id: &str) -> Result<&PublicKey> {
         let key = self.accepted.iter().find(|key| key.key_id() == id);
         let why = if self.trusted {
             "which is not trusted"
@@ -215,7 +216,7 @@ fn require_code(release: &Release<'_>, path: &str, marks: &[Mark], report: &mut 
     for mark in marks {
         report.check_mark(mark, "signature inside");
     }
-    let wanted = !release.manifest.gaps.iter().any(|it| it == NO_TIMESTAMP);
+    let wanted = !release.wants_no_timestamp(path);
     for mark in marks.iter().filter(|_| wanted) {
         let actual = mark.timestamp.as_ref().map_or("none", |_| "there");
         report.check(&mark.file, "timestamp", "there", actual);

@@ -209,7 +209,7 @@ fn an_unknown_target_and_a_foreign_one() {
         project.run("dist --target plan9"),
         expect![[r#"
         error: `plan9` is no target
-          hint: linux, windows, macos, or a Rust target triple such as [TRIPLE]
+          hint: linux, windows, macos, universal-apple-darwin, or a Rust target triple such as [TRIPLE]
         exit code 1
     "#]],
     );
@@ -228,16 +228,16 @@ fn an_unknown_target_and_a_foreign_one() {
     "#]],
     );
     check(
-        project.run("dist --target windows"),
+        project.run("dist --target macos"),
         expect![[r#"
         no step was reached in [TIME]
 
         error: something that this needs is missing
           tool  found  needed for  fix
-          target windows  cannot be built on Linux  app  run `cargo xtask dist --target windows` on Windows
+          target macos  cannot be built on Linux  app  run `cargo xtask dist --target macos` on macOS
 
           By hand:
-            run `cargo xtask dist --target windows` on Windows
+            run `cargo xtask dist --target macos` on macOS
         exit code 1
     "#]],
     );

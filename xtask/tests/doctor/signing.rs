@@ -69,7 +69,7 @@ fn what_signs_is_needed() {
     );
     // With `--fix` and `--setup`.
     let install = machine.report().command();
-    expect!["apt-get update && apt-get install -y --no-install-recommends osslsigncode"]
+    expect!["apt-get update && apt-get install -y --no-install-recommends rust-web-src gcc-mingw-w64-x86-64 osslsigncode"]
         .assert_eq(&install.unwrap());
     fs::write(&token, "").unwrap();
     machine.has("osslsigncode", "echo 'osslsigncode 2.9, using:'");

@@ -1,14 +1,9 @@
 //! Runs as processes of their own: interrupted, in order, side by side, one at a time.
 
-use std::{
-    io::{BufRead, BufReader},
-    time::{Duration, Instant},
-};
-
 use xtask::engine::{event::Events, session::Session};
 
 use crate::{
-    support::{self, Repo, steps},
+    support::{Repo, steps},
     world::{Transcript, World},
 };
 
@@ -27,6 +22,13 @@ fn a_second_run_names_the_holder() {
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_ends_all_children_and_the_next_run_resumes() {
+    use std::{
+        io::{BufRead as _, BufReader},
+        time::{Duration, Instant},
+    };
+
+    use crate::support;
+
     let repo = Repo::new();
     let mut command = repo.command(&["--jobs", "1"]);
     command.env("SMALL_PIPELINE_SLEEP", "300");

@@ -158,6 +158,7 @@ fn steps(root: &Path, triple: &str) -> Result<()> {
     let host = Host {
         main: main.to_owned(),
         others: Vec::new(),
+        libraries: Vec::new(),
     };
     session.task(&task, |cx| {
         let place = root.join("target/steps");
@@ -234,7 +235,7 @@ fn slow_release_for_windows() {
     let mut case = Case::new(Project::new());
     let server = case.server.url();
     let config = format!(
-        "[bundle]\ncli = [\"bundler\"]\nwindows = [\"nsis\"]\n\
+        "[bundle]\ncli = [\"bundler\"]\nwindows = [\"nsis\"]\n[bundle.nsis]\nbundler = \"tauri\"\n\
          [sign.windows]\ntimestamp-servers = [\"{server}\"]\n"
     );
     case.write("packaging/dist.toml", config.as_bytes());

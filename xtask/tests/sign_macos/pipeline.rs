@@ -138,6 +138,7 @@ fn steps(root: &Path) -> Result<()> {
     let host = Host {
         main: "small".to_owned(),
         others: Vec::new(),
+        libraries: Vec::new(),
     };
     let app = done(root.join("built/app"), "app", host);
     let sidecars = [
@@ -285,13 +286,13 @@ fn slow_the_steps_come_in_the_order_of_the_bytes() {
         notarization of small_0.1.0_aarch64.dmg: accepted as [ID], the ticket is attached
         [sign-installers]
         identity: release
-        small.app.tar.gz
-        small.app.tar.gz.minisig
-        small.app.tar.gz.sig
+        small_0.1.0_aarch64.app.tar.gz
+        small_0.1.0_aarch64.app.tar.gz.minisig
+        small_0.1.0_aarch64.app.tar.gz.sig
         small_0.1.0_aarch64.dmg
         small_0.1.0_aarch64.dmg.minisig
         small_0.1.0_aarch64.dmg.sig
-        small.app.tar.gz: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["apple", "minisign", "tauri-updater"]
+        small_0.1.0_aarch64.app.tar.gz: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["apple", "minisign", "tauri-updater"]
         small_0.1.0_aarch64.dmg: ["small.app/Contents/MacOS/small", "small.app/Contents/MacOS/y", "small.app/Contents/Resources/sidecars/x/x"] ["apple", "minisign", "tauri-updater"]
     "#]],
     );
@@ -305,7 +306,7 @@ fn slow_the_steps_come_in_the_order_of_the_bytes() {
     // So does the app that the updater gets.
     let mut tar = std::process::Command::new("tar");
     tar.arg("-xzf")
-        .arg(root.join("target/steps/stages/sign-installers/small.app.tar.gz"));
+        .arg(root.join("target/steps/stages/sign-installers/small_0.1.0_aarch64.app.tar.gz"));
     project::read({
         tar.current_dir(&beside);
         tar

@@ -259,7 +259,7 @@ fn slow_a_release_waits_for_apple_over_several_runs() {
         .collect();
     assert_eq!(
         signed_inside,
-        ["small.app.tar.gz", "small_0.1.0_aarch64.dmg"]
+        ["small_0.1.0_aarch64.app.tar.gz", "small_0.1.0_aarch64.dmg"]
     );
     // The stand-in for hdiutil makes an image that holds nothing. All else is good.
     let found = mac.said("verify release/0.1.0/aarch64-apple-darwin");

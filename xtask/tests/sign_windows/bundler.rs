@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use expect_test::expect;
 use fs_err as fs;
 use xtask::{
-    config::{self, BundleKind, TauriCli},
+    config::{self, BundleKind, NsisBundler, TauriCli},
     engine::secret::Redactor,
     release::{Release, SigningWish},
     sign::secrets::Secrets,
@@ -13,7 +13,7 @@ use xtask::{
 };
 use xtask_practice::{pki::PASSWORD, specimens, tools};
 
-use super::{case::Case, steps::done};
+use super::case::{Case, done};
 
 /// Does what Tauri's bundler does for Windows, in its order: the executable, a library among the
 /// resources, the uninstaller, the installer.
@@ -81,6 +81,7 @@ fn the_uninstaller_is_signed_inside_of_the_installer() {
     let words = ["python3", script.to_str().unwrap()];
     case.config.bundle.cli = TauriCli::Command(words.map(str::to_owned).into());
     case.config.bundle.windows = vec![BundleKind::Nsis];
+    case.config.bundle.setup.nsis_bundler = Some(NsisBundler::Tauri);
     let release = release(&case);
     let resource = case.pe("resource.dll");
     let unsigned = fs::read(&resource).unwrap();
@@ -90,7 +91,15 @@ fn the_uninstaller_is_signed_inside_of_the_installer() {
     case.pe("app/small.exe");
     fs::write(case.root().join("app/small.exe"), host).unwrap();
     let (main, others) = ("small.exe".to_owned(), Vec::new());
-    let app = done(case.root().join("app"), "app", Host { main, others });
+    let app = done(
+        case.root().join("app"),
+        "app",
+        Host {
+            main,
+            others,
+            libraries: Vec::new(),
+        },
+    );
     let (code, out, _) = case.step(&SignCode::new(&release, app, &[]));
     let code = done(out.path().to_owned(), "sign-code", code);
     let (made, out, said) = case.step(&Bundle::new(&release, &code, None));
@@ -144,7 +153,7 @@ fn the_uninstaller_is_signed_inside_of_the_installer() {
 }
 
 /// Signed by what the environment gives, with this program's real one for the bundler.
-fn release(case: &Case) -> Release {
+pub fn release(case: &Case) -> Release {
     let p12 = case.pki.identity("leaf").p12_with_chain;
     let variables = [
         ("WIN_CSC_LINK", p12.to_str().unwrap()),

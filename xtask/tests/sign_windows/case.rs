@@ -12,10 +12,13 @@ use fs_err as fs;
 use xtask::{
     config::{self, Config},
     engine::{
+        artifact::collect,
         event::{Event, Events, Level, Reporter, Stamped},
         exec::{Exec, Log, Run},
+        files::StatCache,
         orphans::Orphans,
         secret::{Redactor, Secret},
+        step::Done,
     },
     sign::{
         hands::{Hands, Loose},
@@ -41,6 +44,17 @@ pub struct Case {
     said: Arc<Mutex<Vec<String>>>,
     redactor: Redactor,
     loose: Loose,
+}
+
+/// Files in a folder, as a step leaves them.
+pub fn done<T>(folder: PathBuf, step: &str, output: T) -> Done<T> {
+    let cache = StatCache::open(PathBuf::new(), true, xtask::engine::exec::quiet);
+    Done {
+        step: step.to_owned(),
+        artifacts: collect(&folder, &cache).unwrap(),
+        output,
+        folder,
+    }
 }
 
 /// Keeps what a person would read, and what was run.

@@ -19,7 +19,7 @@ use xtask::{
 };
 use xtask_practice::tools;
 
-use super::{case::Case, steps::done};
+use super::case::{Case, done};
 
 const PUBLISHER: Wish = Wish {
     publisher: true,

@@ -10,11 +10,9 @@ use expect_test::expect;
 use fs_err as fs;
 use serde_json::json;
 use xtask::{
-    config::WindowsIdentity,
+    config::{NsisBundler, WindowsIdentity},
     engine::{
-        artifact::collect,
         event::{Event, Events, Reporter, Stamped},
-        files::StatCache,
         probe::Probes,
         secret::Redactor,
         staging::Staging,
@@ -39,7 +37,7 @@ use xtask::{
 use xtask_practice::{pki::PASSWORD, specimens};
 
 use super::{
-    case::Case,
+    case::{Case, done},
     frozen,
     project::{KEY, PASSWORD as KEY_PASSWORD},
 };
@@ -59,17 +57,6 @@ impl Reporter for Facts {
     }
 }
 
-/// Files in a folder, as a step leaves them.
-pub fn done<T>(folder: PathBuf, step: &str, output: T) -> Done<T> {
-    let cache = StatCache::open(PathBuf::new(), true, xtask::engine::exec::quiet);
-    Done {
-        step: step.to_owned(),
-        artifacts: collect(&folder, &cache).unwrap(),
-        output,
-        folder,
-    }
-}
-
 impl Case {
     pub fn release(&self, wish: SigningWish) -> Release {
         let probes = Probes::open(PathBuf::new());
@@ -82,7 +69,7 @@ impl Case {
     }
 
     /// With these variables.
-    fn signed_release(&self, variables: &[(&str, &str)]) -> Release {
+    pub fn signed_release(&self, variables: &[(&str, &str)]) -> Release {
         let mut release = self.release(SigningWish::Any);
         let secrets = Secrets::of(Redactor::default(), variables);
         release
@@ -93,6 +80,12 @@ impl Case {
 
     /// The step's output, with what it said.
     pub fn step<S: Step>(&self, step: &S) -> (S::Output, Staging, String) {
+        let (output, out, said) = self.try_step(step);
+        (output.unwrap(), out, said)
+    }
+
+    /// The same of a step that may fail.
+    pub fn try_step<S: Step>(&self, step: &S) -> (Result<S::Output>, Staging, String) {
         let facts = Facts::default();
         let events = Events::new(vec![Box::new(facts.clone())]);
         let out = Staging::create(&self.root().join("staging"), S::ID).unwrap();
@@ -100,7 +93,7 @@ impl Case {
             step.inputs(cx)?;
             step.run(cx, &out)
         };
-        let output = frozen::in_session(self.root(), events, &Arc::default(), run).unwrap();
+        let output = frozen::in_session(self.root(), events, &Arc::default(), run);
         let said = facts.0.lock().unwrap().clone();
         (output, out, self.filtered(&said))
     }
@@ -109,7 +102,15 @@ impl Case {
         self.pe("app/small.exe");
         self.pe("app/helper.exe");
         let (main, others) = ("small.exe".to_owned(), vec!["helper.exe".to_owned()]);
-        done(self.root().join("app"), "app", Host { main, others })
+        done(
+            self.root().join("app"),
+            "app",
+            Host {
+                main,
+                others,
+                libraries: Vec::new(),
+            },
+        )
     }
 
     /// A folder with libraries of its own, of somebody else, and with what is none.
@@ -383,7 +384,8 @@ fn without_a_certificate_the_release_says_what_is_missing() {
 
 #[test]
 fn the_plan_says_what_would_be_signed_and_touches_nothing() {
-    let Some(case) = Case::new() else { return };
+    let Some(mut case) = Case::new() else { return };
+    case.config.bundle.setup.nsis_bundler = Some(NsisBundler::Tauri);
     let p12 = leaf(&case);
     let variables = [("WIN_CSC_LINK", &*p12), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
     let file = |name: &str, path: Option<PathBuf>, format| File {

@@ -336,6 +336,23 @@ pub fn write_durably(file: &Path, bytes: &[u8]) -> Result<()> {
     replace(file, bytes, true)
 }
 
+/// On Windows a file that somebody reads, such as a scanner or another run, cannot be replaced at once: it
+/// is tried for a second.
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    let tries = if cfg!(windows) { 50 } else { 1 };
+    let mut outcome = std::fs::rename(from, to);
+    for _ in 1..tries {
+        // ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION of winerror.h.
+        let held = |it: &std::io::Error| matches!(it.raw_os_error(), Some(5 | 32 | 33));
+        if !outcome.as_ref().is_err_and(held) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        outcome = std::fs::rename(from, to);
+    }
+    outcome
+}
+
 fn replace(file: &Path, bytes: &[u8], sync: bool) -> Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
@@ -351,8 +368,7 @@ fn replace(file: &Path, bytes: &[u8], sync: bool) -> Result<()> {
     let replaced = written
         .with_context(|| format!("cannot write {}", file.display()))
         .and_then(|()| {
-            std::fs::rename(&new, file)
-                .with_context(|| format!("cannot replace {}", file.display()))
+            rename(&new, file).with_context(|| format!("cannot replace {}", file.display()))
         });
     if replaced.is_err() {
         std::fs::remove_file(&new).ok();

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use anyhow::{Context as _, Result};
 
 use super::{
-    Tests, end_to_end,
+    Tests, end_to_end, platforms,
     repository::{Part, SLOW, Workspace},
     tally::{Runner, Tally},
 };
@@ -39,6 +39,7 @@ pub(super) fn run(part: Part, tests: &Tests, cx: &Context, tally: &mut Tally) ->
     match part {
         Part::Format => format(tests, cx, tally),
         Part::Clippy => clippy(tests, cx, tally),
+        Part::Platforms => platforms::run(tests, root?, cx, tally),
         Part::Unit => cargo_test(root?, Which::Quick),
         Part::Integration => cargo_test(root?, Which::Slow),
         Part::App => cargo_test(&repository.app, Which::All),
@@ -101,7 +102,11 @@ fn named(failures: &[&str]) -> String {
 
 /// Runs commands that are content or not: all of them, so that what there is to mend is seen at
 /// once. The error is that of the first.
-fn checked(cx: &Context, tally: &mut Tally, commands: Vec<(Command, &'static str)>) -> Result<()> {
+pub(super) fn checked(
+    cx: &Context,
+    tally: &mut Tally,
+    commands: Vec<(Command, &'static str)>,
+) -> Result<()> {
     let mut first = Ok(());
     for (command, failure) in commands {
         match cx.exec(command).run() {
@@ -116,7 +121,7 @@ fn checked(cx: &Context, tally: &mut Tally, commands: Vec<(Command, &'static str
     first
 }
 
-fn cargo(dir: &Path, words: &[&str]) -> Command {
+pub(super) fn cargo(dir: &Path, words: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(words).current_dir(dir);
     command
@@ -180,7 +185,7 @@ fn host_clippy(tests: &Tests) -> Result<Command> {
     Ok(clippy)
 }
 
-fn packages(workspace: &Workspace) -> impl Iterator<Item = &str> {
+pub(super) fn packages(workspace: &Workspace) -> impl Iterator<Item = &str> {
     workspace.packages.iter().flat_map(|it| ["--package", it])
 }
 

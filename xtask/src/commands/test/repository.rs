@@ -24,6 +24,8 @@ pub(super) enum Part {
     Format,
     /// Lints of Rust.
     Clippy,
+    /// Lints of Rust for other platforms.
+    Platforms,
     /// The root workspace's tests, but for the slow ones.
     Unit,
     /// The root workspace's tests whose name says that they are slow.
@@ -96,6 +98,10 @@ impl Repository {
         let all = [
             (Part::Format, true),
             (Part::Clippy, true),
+            (
+                Part::Platforms,
+                root.is_some() && !self.config.test.platforms.is_empty(),
+            ),
             (Part::Unit, root.is_some()),
             (Part::Integration, root.is_some_and(|it| it.slow)),
             (Part::App, separate && !self.app.packages.is_empty()),
@@ -112,6 +118,7 @@ impl Repository {
         match part {
             Part::Format => "format".to_owned(),
             Part::Clippy => "clippy".to_owned(),
+            Part::Platforms => "platforms".to_owned(),
             Part::Unit => "unit".to_owned(),
             Part::Integration => "integration".to_owned(),
             Part::App => "app".to_owned(),
@@ -126,6 +133,7 @@ impl Repository {
         match part {
             Part::Format => "formatting of Rust and of the front end".to_owned(),
             Part::Clippy => "lints of Rust".to_owned(),
+            Part::Platforms => format!("lints for {}", self.config.test.platforms.join(", ")),
             Part::Unit => self
                 .root
                 .as_ref()

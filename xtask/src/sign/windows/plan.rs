@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::{Made, Signer, found::Before, judge::objection};
 use crate::{
-    config::BundleKind,
+    config::{BundleKind, NsisBundler},
     release::Release,
     sign::{
         format::Format,
@@ -22,7 +22,9 @@ use crate::{
 pub fn plan(release: &Release, files: &[File]) -> Result<Vec<Row>> {
     let files = files.iter().filter(|it| it.format.is_windows());
     match &release.windows {
-        Some(signer) => files.map(|it| signer.row(it)).collect(),
+        Some(signer) => files
+            .map(|it| signer.row(it, is_own(release, it)))
+            .collect(),
         None => files.map(|it| unsigned(release, it)).collect(),
     }
 }
@@ -47,10 +49,19 @@ pub fn plan_bundle(
             Format::Msi => BundleKind::Msi,
             _ => BundleKind::Nsis,
         };
+        let kind = match is_inno(installer) {
+            true => BundleKind::Inno,
+            false => kind,
+        };
         let is_stamped = |host: &Vec<u8>| tauri::stamped(host, kind).is_some();
-        if host.as_ref().is_none_or(is_stamped) {
+        if kind != BundleKind::Inno && host.as_ref().is_none_or(is_stamped) {
             let why = "the kind of installer is written into it";
             rows.push(signer.in_bundle(installer, ": the host", why)?);
+        }
+        if is_own(release, installer) {
+            let why = "it is signed while the installer is made, which packs it";
+            rows.push(signer.in_bundle(installer, ": the uninstaller", why)?);
+            continue;
         }
         if kind == BundleKind::Nsis {
             for what in [": NSIS' plug-ins", ": the uninstaller"] {
@@ -62,6 +73,18 @@ pub fn plan_bundle(
         rows.push(signer.in_bundle(installer, "", why)?);
     }
     Ok(rows)
+}
+
+/// Whether Inno Setup makes it, by the name that it gets, or by what it is called until then.
+fn is_inno(installer: &File) -> bool {
+    installer.name.ends_with("-inno-setup.exe") || installer.name == "the inno"
+}
+
+/// Whether it is made from a script of the project: what makes it signs the uninstaller and nothing else.
+fn is_own(release: &Release, file: &File) -> bool {
+    let nsis = release.config.bundle.setup.nsis_by();
+    let is_setup = file.role == Role::Installer && file.format == Format::Pe;
+    is_setup && (is_inno(file) || nsis == NsisBundler::Makensis)
 }
 
 /// Where nobody signs, others may have.
@@ -104,8 +127,8 @@ impl Signer {
         Ok(Row::sign("bundle", &file, identity, self.tool_name(), why))
     }
 
-    fn row(&self, file: &File) -> Result<Row> {
-        if file.role == Role::Installer {
+    fn row(&self, file: &File, is_own: bool) -> Result<Row> {
+        if file.role == Role::Installer && !is_own {
             let why = "the bundler had it signed; what it left unsigned is signed here";
             return Ok(Row::leave(step(file), file, Action::LeaveAlone, why));
         }

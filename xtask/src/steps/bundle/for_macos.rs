@@ -44,10 +44,7 @@ impl Bundle<'_> {
             .into_owned();
         if kind == BundleKind::Dmg {
             // As Tauri's bundler calls it.
-            let arch = match self.target.arch() {
-                "x86_64" => "x64",
-                arch => arch,
-            };
+            let arch = self.target.bundle_arch();
             file = format!("{}_{}_{arch}.dmg", self.product(), self.version);
             let folder = app.with_file_name("image");
             let image = out.file(&file)?;

@@ -37,7 +37,7 @@ use crate::{
 const NOT_READ: &str = "what is inside was not compared with what was built";
 
 /// Where to look for what went wrong: to bundle again gives the same. The log's path follows.
-const HINT: &str = "look for what puts it there, or leaves it out, under `bundle` of the Tauri configuration \
+pub(super) const HINT: &str = "look for what puts it there, or leaves it out, under `bundle` of the Tauri configuration \
                     (externalBin, resources, an installer's files and hooks), and for what the bundler \
                     printed in";
 
@@ -85,12 +85,8 @@ impl<'a> Bundle<'a> {
     /// Looks into a finished package, if it can be read here.
     pub(super) fn look_inside(&'a self, cx: &'a Context, it: &'a Packed) -> Result<Looked> {
         let name = it.package.file_name().unwrap_or_default().to_string_lossy();
-        if let Some(tool) = unpack::missing(it.kind) {
-            return Ok(Looked {
-                contents: Vec::new(),
-                gap: Some(format!("{name}: {NOT_READ}")),
-                hint: Some(how_to_install(tool)),
-            });
+        if let Some(looked) = unread(it.kind, &name) {
+            return Ok(looked);
         }
         let run = |command| cx.exec(command).run();
         let unpacked = unpack(it.kind, it.package, &it.scratch, &run)
@@ -199,7 +195,7 @@ impl<'a> Bundle<'a> {
             BundleKind::Deb | BundleKind::Rpm | BundleKind::Appimage => {
                 ("usr/bin/".to_owned(), format!("usr/lib/{product}/"))
             }
-            BundleKind::Nsis | BundleKind::Msi => (String::new(), String::new()),
+            BundleKind::Nsis | BundleKind::Msi | BundleKind::Inno => (String::new(), String::new()),
             BundleKind::App | BundleKind::Dmg => (
                 format!("{product}.app/Contents/MacOS/"),
                 format!("{product}.app/Contents/Resources/"),
@@ -379,11 +375,21 @@ impl Look<'_> {
         launched.wait(GRACE)?;
         launched.kill_group();
         let reported = judge::reported_version(launched.printed());
-        if let Some(reported) = reported.filter(|it| it != version) {
+        if let Some(reported) = reported.filter(|it| !crate::version::reports(it, version)) {
             bail!("{what} reports version {reported}, but the release is {version}");
         }
         Ok(())
     }
+}
+
+/// What is said of a package that nothing here can look into; none if something can.
+pub(super) fn unread(kind: BundleKind, name: &str) -> Option<Looked> {
+    let tool = unpack::missing(kind)?;
+    Some(Looked {
+        contents: Vec::new(),
+        gap: Some(format!("{name}: {NOT_READ}")),
+        hint: Some(how_to_install(tool)),
+    })
 }
 
 /// The command that installs a tool, or what to look for.

@@ -5,6 +5,7 @@ use expect_test::{Expect, expect};
 use super::*;
 
 /// A tar archive of paths, each with a link's target, or `file`, `folder` or `hard link`.
+#[cfg(unix)]
 fn tar(entries: &[(&str, &str)]) -> Vec<u8> {
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut tar = tar::Builder::new(gzip);

@@ -1,0 +1,67 @@
+//! The section that says what runs on other machines.
+
+use serde::Deserialize;
+
+use crate::types::Check;
+
+/// See [`Dist::ci`](super::Dist::ci).
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, rename_all = "kebab-case")]
+pub(crate) struct Ci {
+    /// What is released, a job each. Repeat the section for several.
+    #[cfg_attr(test, schemars(extend("x-default" = "Linux and Windows on x86-64, macOS on both")))]
+    pub target: Vec<Target>,
+    /// What is checked of every change: `cargo xtask test`, whether the workflows are as generated, an
+    /// unsigned `dist` for each target.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true)))]
+    pub checks: Vec<Check>,
+    /// The Rust toolchain.
+    #[cfg_attr(test, schemars(extend("x-form" = "label", "x-default" = "that of `rust-toolchain.toml`, else `stable`")))]
+    pub rust: Option<String>,
+    /// The Node.js.
+    #[cfg_attr(test, schemars(extend("x-form" = "tool-version", "x-default" = "what `.nvmrc`, `.node-version` or `package.json` says, else `lts/*`")))]
+    pub node: Option<String>,
+    /// The Python.
+    #[cfg_attr(test, schemars(extend("x-form" = "tool-version", "x-default" = "`python` of the sidecar, else what `.python-version` or `pyproject.toml` says, else `3.x`")))]
+    pub python: Option<String>,
+    /// The environment of the repository on GitHub that holds the secrets.
+    #[cfg_attr(test, schemars(extend("x-form" = "label")))]
+    pub environment: String,
+    /// How long a job may take.
+    #[cfg_attr(test, schemars(extend("x-form" = "duration")))]
+    pub timeout: String,
+}
+
+impl Default for Ci {
+    fn default() -> Self {
+        Self {
+            target: Vec::new(),
+            checks: vec![Check::Test, Check::Generate, Check::Dist],
+            rust: None,
+            node: None,
+            python: None,
+            environment: "release".into(),
+            timeout: "3h".into(),
+        }
+    }
+}
+
+/// See [`Ci::target`].
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Target {
+    /// The Rust target triple; `linux` and `windows` mean x86-64, `macos` Apple silicon.
+    #[cfg_attr(test, schemars(extend("x-form" = "label")))]
+    pub name: String,
+    /// The label of the machine that makes it.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("x-form" = "label", "x-default" = "GitHub's own one of that system and processor")))]
+    pub runner: Option<String>,
+    /// Further secrets of the environment that `dist` gets in its job, as variables of the same name:
+    /// the token of a private registry, for instance. Those that sign are known.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("x-form" = "variable")))]
+    pub secrets: Vec<String>,
+}

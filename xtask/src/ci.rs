@@ -1,0 +1,52 @@
+//! The workflows of GitHub Actions: what runs where, as text that is kept in the repository, and the
+//! last step of them, a release that appears once and whole.
+//!
+//! | module | its one noun |
+//! |---|---|
+//! | `actions` | the actions of others, each pinned to a commit |
+//! | `matrix` | the targets and the machine that makes each |
+//! | `toolchains` | the versions of Rust, Node.js and Python, and where they stand |
+//! | `secrets` | the secrets that a job needs |
+//! | `step` | steps that several jobs have |
+//! | `release`, `change` | the two workflows |
+//! | `generated` | a generated file, and whether somebody edited it |
+//! | `publish` | a release on GitHub, from the first file to the last |
+//! | `gh` | GitHub's command line |
+
+mod actions;
+mod change;
+mod generated;
+mod gh;
+mod matrix;
+mod publish;
+mod release;
+mod secrets;
+mod step;
+mod toolchains;
+
+use anyhow::Result;
+
+pub use generated::{Generated, State};
+pub use gh::Gh;
+pub use matrix::{Job, Matrix};
+pub use publish::{Outcome, Publication};
+
+use crate::config::Config;
+
+/// The workflow that checks each change, relative to the repository.
+pub const CI: &str = ".github/workflows/ci.yml";
+/// The workflow that makes a release, relative to the repository.
+pub const RELEASE: &str = ".github/workflows/release.yml";
+
+/// All generated files of a repository: the same on every machine.
+///
+/// # Errors
+/// A target that no machine of GitHub makes, and whose `runner` is not named.
+pub fn files(config: &Config) -> Result<Vec<Generated>> {
+    let matrix = Matrix::of(&config.ci)?;
+    let toolchains = toolchains::Toolchains::of(config)?;
+    Ok(vec![
+        Generated::new(CI, &change::workflow(config, &matrix, &toolchains)),
+        Generated::new(RELEASE, &release::workflow(config, &matrix, &toolchains)),
+    ])
+}

@@ -1,0 +1,225 @@
+//! Another version in all places: the new texts, made and checked before anything is written.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use semver::Version;
+
+use super::{
+    leaf::Source,
+    places::{Found, Place},
+};
+
+/// How many lines a difference shows around what changes.
+const AROUND: usize = 3;
+
+/// A file with its text from before and from after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// The file, relative to the repository, with `/`.
+    pub file: String,
+    /// As it was read.
+    pub before: String,
+    /// As it will be.
+    pub after: String,
+}
+
+/// The texts of all files that must change to say a version, in the order of their places.
+///
+/// # Errors
+/// A place cannot say it, or a new text would differ in more than that.
+pub fn changes(found: &Found, version: &Version) -> Result<Vec<Change>> {
+    let mut changes: Vec<Change> = Vec::new();
+    for place in &found.places {
+        if changes.iter().any(|it| it.path == place.path) {
+            continue;
+        }
+        let source = &found.files[&place.path];
+        let here = found.places.iter().filter(|it| it.path == place.path);
+        let after = changed(source, &here.collect::<Vec<_>>(), version)?;
+        if after != source.text {
+            changes.push(Change {
+                path: place.path.clone(),
+                file: place.file.clone(),
+                before: source.text.clone(),
+                after,
+            });
+        }
+    }
+    Ok(changes)
+}
+
+fn changed(source: &Source, places: &[&Place], version: &Version) -> Result<String> {
+    let mut places = places.to_owned();
+    places.sort_by_key(|it| it.span.start);
+    let mut text = source.text.clone();
+    // From the end, so that what stands before stays where it is.
+    for place in places.iter().rev() {
+        let new = place.saying(version)?;
+        if new != place.text {
+            text.replace_range(place.span.clone(), &source.quoted(&place.span, &new));
+        }
+    }
+    check(source, &text, &places, version)
+        .with_context(|| format!("{} was not changed", places[0].file))?;
+    Ok(text)
+}
+
+/// Holds a new text against the old one: every place says the version, and nothing else differs.
+fn check(source: &Source, text: &str, places: &[&Place], version: &Version) -> Result<()> {
+    let new = Source::parse(text.to_owned(), source.syntax)?;
+    let keys = |it: &Source| {
+        it.leaves
+            .iter()
+            .map(|it| it.keys.clone())
+            .collect::<Vec<_>>()
+    };
+    ensure!(
+        keys(&new) == keys(source),
+        "the new text would have other keys"
+    );
+    for (old, new) in source.leaves.iter().zip(&new.leaves) {
+        let place = places.iter().find(|it| it.span == old.span);
+        let expected = match place {
+            Some(place) => place.saying(version)?,
+            None => old.text.clone(),
+        };
+        ensure!(
+            new.text == expected,
+            "`{}` would become {:?} instead of {expected:?}",
+            old.keys.join("."),
+            new.text
+        );
+        let said = place.is_none_or(|it| {
+            let text = new.text.clone();
+            Place {
+                text,
+                ..(*it).clone()
+            }
+            .says(version)
+        });
+        ensure!(said, "`{}` would not say {version}", old.keys.join("."));
+    }
+    Ok(())
+}
+
+/// The changes as `git apply` takes them. No line comes or goes.
+pub fn diff(changes: &[Change]) -> String {
+    let mut text = String::new();
+    for change in changes {
+        let before: Vec<&str> = change.before.split_inclusive('\n').collect();
+        let after: Vec<&str> = change.after.split_inclusive('\n').collect();
+        let differ = |at: &usize| before[*at] != after[*at];
+        let changed: Vec<usize> = (0..before.len().min(after.len())).filter(differ).collect();
+        let file = &change.file;
+        write!(text, "--- a/{file}\n+++ b/{file}\n").ok();
+        for (first, last) in hunks(&changed) {
+            let from = first.saturating_sub(AROUND);
+            let to = (last + AROUND + 1).min(before.len());
+            let (line, count) = (from + 1, to - from);
+            writeln!(text, "@@ -{line},{count} +{line},{count} @@").ok();
+            hunk(&mut text, &before[from..to], &after[from..to]);
+        }
+    }
+    text
+}
+
+/// The first and last changed line of what is shown together.
+fn hunks(changed: &[usize]) -> Vec<(usize, usize)> {
+    let mut hunks: Vec<(usize, usize)> = Vec::new();
+    for at in changed {
+        match hunks.last_mut() {
+            Some((_, last)) if at - *last <= 2 * AROUND => *last = *at,
+            _ => hunks.push((*at, *at)),
+        }
+    }
+    hunks
+}
+
+fn hunk(text: &mut String, before: &[&str], after: &[&str]) {
+    for (old, new) in before.iter().zip(after) {
+        if old == new {
+            line(text, ' ', old);
+        } else {
+            line(text, '-', old);
+            line(text, '+', new);
+        }
+    }
+}
+
+fn line(text: &mut String, sign: char, line: &str) {
+    text.push(sign);
+    text.push_str(line);
+    if !line.ends_with('\n') {
+        text.push_str("\n\\ No newline at end of file\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, ops::Range, rc::Rc};
+
+    use super::*;
+    use crate::version::{leaf::Syntax, places::Form};
+
+    /// A file in which the version stands at these bytes, as far as anybody knows.
+    fn found(text: &str, span: Range<usize>) -> Found {
+        let path = PathBuf::from("/a.json");
+        let source = Source::parse(text.to_owned(), Syntax::Json).unwrap();
+        Found {
+            version: Version::new(1, 0, 0),
+            places: vec![Place {
+                file: "a.json".to_owned(),
+                line: 1,
+                key: "version".to_owned(),
+                text: "1.0.0".to_owned(),
+                form: Form::Semver,
+                path: path.clone(),
+                span,
+            }],
+            remarks: Vec::new(),
+            wix_version: None,
+            files: BTreeMap::from([(path, Rc::new(source))]),
+        }
+    }
+
+    /// A mistake in the reading of a file must not become one in the file.
+    #[test]
+    fn a_text_that_differs_in_more_is_refused() {
+        let text = r#"{"version": "1.0.0", "other": "1.0.0"}"#;
+        let check = |span, expected: Result<&str, &str>| {
+            let changes = changes(&found(text, span), &Version::new(2, 0, 0));
+            let outcome = changes.map_err(|it| it.root_cause().to_string());
+            let after = outcome.map(|it| it[0].after.clone());
+            assert_eq!(after.as_deref().map_err(String::as_str), expected, "{text}");
+        };
+        check(12..19, Ok(r#"{"version": "2.0.0", "other": "1.0.0"}"#));
+        check(12..18, Err("line 1: Unexpected token"));
+        check(1..10, Err("the new text would have other keys"));
+        check(12..37, Err("the new text would have other keys"));
+    }
+
+    #[test]
+    fn differences_that_are_near_are_shown_together() {
+        let lines = |changed: &[usize]| {
+            let line = |it: usize| match changed.contains(&it) {
+                true => format!("{it} new\n"),
+                false => format!("{it}\n"),
+            };
+            (1..=20).map(line).collect::<String>()
+        };
+        let change = Change {
+            path: PathBuf::new(),
+            file: "a".to_owned(),
+            before: lines(&[]) + "end",
+            after: lines(&[2, 8, 16]) + "END",
+        };
+        let diff = diff(&[change]);
+        let heads: Vec<&str> = diff.lines().filter(|it| it.starts_with('@')).collect();
+        assert_eq!(heads, ["@@ -1,11 +1,11 @@", "@@ -13,9 +13,9 @@"]);
+        let end = "-end\n\\ No newline at end of file\n+END\n\\ No newline at end of file\n";
+        assert!(diff.ends_with(end), "{diff}");
+    }
+}

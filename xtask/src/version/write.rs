@@ -1,0 +1,226 @@
+//! All files or none: each is written beside its place first, then all are renamed, and what was
+//! renamed before a failure is put back.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use fs_err as fs;
+
+use super::change::Change;
+
+/// Writes all changes.
+///
+/// # Errors
+/// A file cannot be written, or changed since it was read. Then all are as they were; the error says
+/// so, or names those that could not be put back.
+pub fn write(changes: &[Change]) -> Result<()> {
+    write_with(changes, |from, to| std::fs::rename(from, to))
+}
+
+/// A new text beside the file that it is for.
+struct Staged<'c> {
+    change: &'c Change,
+    /// The file itself, where the path is a symbolic link.
+    file: PathBuf,
+    new: PathBuf,
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        // Renamed by now, unless something failed.
+        std::fs::remove_file(&self.new).ok();
+    }
+}
+
+fn write_with(changes: &[Change], rename: impl Fn(&Path, &Path) -> io::Result<()>) -> Result<()> {
+    let staged = changes.iter().map(|it| stage(it, &it.after));
+    let staged = staged.collect::<Result<Vec<_>>>().map_err(|error| {
+        anyhow!("{error:#}\nhint: nothing was written: mend that, and say it again")
+    })?;
+    for (index, it) in staged.iter().enumerate() {
+        if let Err(error) = rename(&it.new, &it.file) {
+            let cause = format!("cannot replace {}: {error}", it.change.file);
+            return Err(put_back(&staged[..index], &rename, &cause));
+        }
+    }
+    Ok(())
+}
+
+fn stage<'c>(change: &'c Change, text: &str) -> Result<Staged<'c>> {
+    let file = fs::canonicalize(&change.path)?;
+    let permissions = fs::metadata(&file)?.permissions();
+    // A rename would replace it on Unix, and fail on Windows.
+    ensure!(!permissions.readonly(), "{} is read-only", change.file);
+    ensure!(
+        fs::read_to_string(&file)? == change.before,
+        "{} was changed by somebody else just now",
+        change.file
+    );
+    let new = write_beside(&file, text, permissions)
+        .with_context(|| format!("cannot write beside {}", change.file))?;
+    Ok(Staged { change, file, new })
+}
+
+fn write_beside(file: &Path, text: &str, permissions: std::fs::Permissions) -> Result<PathBuf> {
+    let name = file
+        .file_name()
+        .context("a file has a name")?
+        .to_string_lossy();
+    let new = file.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.set_permissions(permissions)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        std::fs::remove_file(&new).ok();
+        bail!(error);
+    }
+    Ok(new)
+}
+
+/// Gives the files that were replaced their old texts again, and what to say.
+fn put_back(
+    replaced: &[Staged<'_>],
+    rename: &impl Fn(&Path, &Path) -> io::Result<()>,
+    cause: &str,
+) -> anyhow::Error {
+    let left: Vec<&str> = replaced
+        .iter()
+        .filter(|it| {
+            let back = fs::metadata(&it.file)
+                .map_err(Into::into)
+                .and_then(|found| write_beside(&it.file, &it.change.before, found.permissions()));
+            back.and_then(|new| Ok(rename(&new, &it.file)?)).is_err()
+        })
+        .map(|it| it.change.file.as_str())
+        .collect();
+    if left.is_empty() {
+        return anyhow!("{cause}\nhint: all files are as they were: mend that, and say it again");
+    }
+    anyhow!(
+        "{cause}; and {} could not be put back\n\
+         hint: `git diff` shows what changed; mend that, and say it again",
+        left.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Three files with `old`, to be written with `new`.
+    fn repository() -> (tempfile::TempDir, Vec<Change>) {
+        let dir = tempfile::tempdir().unwrap();
+        let change = |name: &&str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, "old").unwrap();
+            let (before, after) = ("old".to_owned(), "new".to_owned());
+            let file = (*name).to_owned();
+            Change {
+                path,
+                file,
+                before,
+                after,
+            }
+        };
+        let changes = ["a", "b", "c"].iter().map(change).collect();
+        (dir, changes)
+    }
+
+    /// The content of all files, by name; nothing else may be left.
+    fn contents(dir: &Path) -> String {
+        let mut all: Vec<String> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|it| it.unwrap().path())
+            .map(|it| {
+                let text = std::fs::read_to_string(&it).unwrap();
+                format!("{}={text}", it.file_name().unwrap().display())
+            })
+            .collect();
+        all.sort();
+        all.join(" ")
+    }
+
+    #[test]
+    fn all_or_none() {
+        // Which renames fail, counted from 0; what is left, and what is said.
+        let check = |fail: &[usize], expected: &str, said: &str| {
+            let (dir, changes) = repository();
+            let count = Cell::new(0);
+            let outcome = write_with(&changes, |from, to| {
+                let now = count.replace(count.get() + 1);
+                match fail.contains(&now) {
+                    true => Err(io::Error::other("no")),
+                    false => std::fs::rename(from, to),
+                }
+            });
+            let text = outcome.map_or_else(|it| it.to_string(), |()| String::new());
+            assert_eq!(contents(dir.path()).replace(".new", ""), expected, "{text}");
+            assert_eq!(text.lines().next().unwrap_or_default(), said);
+        };
+        check(&[], "a=new b=new c=new", "");
+        check(&[0], "a=old b=old c=old", "cannot replace a: no");
+        check(&[2], "a=old b=old c=old", "cannot replace c: no");
+    }
+
+    #[test]
+    fn what_cannot_be_put_back_is_named() {
+        let (_dir, changes) = repository();
+        let broken = Cell::new(false);
+        let outcome = write_with(&changes, |from, to| {
+            broken.set(broken.get() || to.ends_with("c"));
+            match broken.get() {
+                true => Err(io::Error::other("no")),
+                false => std::fs::rename(from, to),
+            }
+        });
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains("and a, b could not be put back"), "{error}");
+    }
+
+    #[test]
+    fn what_changed_or_must_not_change_stops_all() {
+        let check = |spoil: &dyn Fn(&Path), said: &str| {
+            let (dir, changes) = repository();
+            spoil(&dir.path().join("c"));
+            let before = contents(dir.path());
+            let error = write(&changes).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+            assert!(error.contains("nothing was written"), "{error}");
+            assert_eq!(contents(dir.path()), before);
+        };
+        check(
+            &|it| std::fs::write(it, "other").unwrap(),
+            "c was changed by somebody else",
+        );
+        let lock = |it: &Path| {
+            let mut permissions = std::fs::metadata(it).unwrap().permissions();
+            permissions.set_readonly(true);
+            std::fs::set_permissions(it, permissions).unwrap();
+        };
+        check(&lock, "c is read-only");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn modes_and_links_stay() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (dir, changes) = repository();
+        let (link, file) = (dir.path().join("a"), dir.path().join("real"));
+        std::fs::rename(&link, &file).unwrap();
+        std::os::unix::fs::symlink("real", &link).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        write(&changes).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
+    }
+}

@@ -1,0 +1,382 @@
+//! `ci generate` and `ci matrix`.
+
+use std::path::Path;
+
+use clap::Parser as _;
+use expect_test::{Expect, expect};
+use xtask::{ci, cli::Cli, config};
+
+use super::world::World;
+
+/// Nothing but what is found.
+const SIDECAR: &str = "[[sidecar]]\nname = 'py'\n";
+
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The files of this repository, as they would be generated.
+pub fn own() -> Vec<ci::Generated> {
+    ci::files(&config::load(repository(), None).unwrap()).unwrap()
+}
+
+#[test]
+fn the_workflows_of_this_repository_are_as_generated() {
+    for file in own() {
+        let state = file.state(repository()).unwrap();
+        assert_eq!(
+            state,
+            ci::State::Same,
+            "{}: run `cargo xtask ci generate`",
+            file.path
+        );
+    }
+}
+
+/// A renamed option would be noticed when a release fails.
+#[test]
+fn every_command_in_the_workflows_is_one() {
+    let mut seen = 0;
+    for file in own() {
+        let text = file.text.replace("\n          --", " --");
+        for line in text.lines().filter_map(|it| it.split_once("cargo xtask ")) {
+            if line.0.contains('#') {
+                continue;
+            }
+            let command = line
+                .1
+                .split('#')
+                .next()
+                .unwrap()
+                .replace("\"$TARGET\"", "linux");
+            let words: Vec<&str> = command.split_whitespace().collect();
+            seen += 1;
+            let parsed = Cli::try_parse_from(["xtask"].iter().chain(&words));
+            parsed.unwrap_or_else(|error| panic!("{command}: {error}"));
+        }
+    }
+    assert!(seen > 8, "{seen}");
+}
+
+/// What happens to the files, from their state before.
+#[track_caller]
+fn check(world: &World, words: &[&str], code: i32, expected: Expect) {
+    let (ended, stdout, stderr) = world.run(&[&["ci", "generate"], words].concat());
+    // Diffs hold most of the files, whose looks are another test's business.
+    let mut shown: String = stdout
+        .lines()
+        .filter(|it| !it.starts_with([' ', '+', '-', '@']) || it.contains("timeout"))
+        .map(|it| format!("{it}\n"))
+        .collect();
+    shown += &stderr;
+    expected.assert_eq(&shown);
+    assert_eq!(ended, code);
+}
+
+#[test]
+fn what_was_edited_is_not_overwritten() {
+    let world = World::new(SIDECAR);
+    check(
+        &world,
+        &["--check"],
+        1,
+        expect![[r#"
+        .github/workflows/ci.yml is missing
+        .github/workflows/release.yml is missing
+        next: cargo xtask ci generate
+    "#]],
+    );
+    check(
+        &world,
+        &[],
+        0,
+        expect![[r#"
+        .github/workflows/ci.yml was missing: written
+        .github/workflows/release.yml was missing: written
+    "#]],
+    );
+    check(
+        &world,
+        &[],
+        0,
+        expect![[r#"
+        .github/workflows/ci.yml is up to date
+        .github/workflows/release.yml is up to date
+    "#]],
+    );
+    // Git on Windows changes the ends of lines, which is no edit.
+    let text = world.read(ci::CI);
+    world.write(ci::CI, &text.replace('\n', "\r\n"));
+    check(
+        &world,
+        &["--check"],
+        0,
+        expect![[r#"
+        .github/workflows/ci.yml is up to date
+        .github/workflows/release.yml is up to date
+    "#]],
+    );
+    // Another configuration: not edited, so that it is written.
+    world.write(
+        "packaging/dist.toml",
+        &format!("{SIDECAR}[ci]\ntimeout = '90m'\nchecks = ['dist']\n"),
+    );
+    check(
+        &world,
+        &["--check"],
+        1,
+        expect![[r#"
+            .github/workflows/ci.yml is not what the configuration says now
+            -    timeout-minutes: 180
+            -    timeout-minutes: 180
+            +    timeout-minutes: 90
+            .github/workflows/release.yml is not what the configuration says now
+            -    timeout-minutes: 180
+            +    timeout-minutes: 90
+            -    timeout-minutes: 180
+            +    timeout-minutes: 90
+            -    timeout-minutes: 180
+            +    timeout-minutes: 90
+            -    timeout-minutes: 180
+            +    timeout-minutes: 90
+            next: cargo xtask ci generate
+        "#]],
+    );
+    check(
+        &world,
+        &[],
+        0,
+        expect![[r#"
+        .github/workflows/ci.yml was outdated: written
+        .github/workflows/release.yml was outdated: written
+    "#]],
+    );
+    // One that somebody edited keeps the other one from being written, too.
+    let text = world
+        .read(ci::RELEASE)
+        .replace("timeout-minutes: 90", "timeout-minutes: 91 # edited");
+    world.write(ci::RELEASE, &text);
+    world.write("packaging/dist.toml", SIDECAR);
+    check(
+        &world,
+        &[],
+        1,
+        expect![[r#"
+            .github/workflows/ci.yml is not what the configuration says now
+            +    timeout-minutes: 180
+            -    timeout-minutes: 90
+            +    timeout-minutes: 180
+            .github/workflows/release.yml was written or edited by hand
+            -    timeout-minutes: 91 # edited
+            +    timeout-minutes: 180
+            -    timeout-minutes: 91 # edited
+            +    timeout-minutes: 180
+            -    timeout-minutes: 91 # edited
+            +    timeout-minutes: 180
+            -    timeout-minutes: 91 # edited
+            +    timeout-minutes: 180
+            next: cargo xtask ci generate --force, to lose what was edited
+        "#]],
+    );
+    assert_eq!(world.read(ci::RELEASE), text);
+    check(
+        &world,
+        &["--force"],
+        0,
+        expect![[r#"
+        .github/workflows/ci.yml was outdated: written
+        .github/workflows/release.yml was edited: written
+    "#]],
+    );
+    check(
+        &world,
+        &["--check"],
+        0,
+        expect![[r#"
+        .github/workflows/ci.yml is up to date
+        .github/workflows/release.yml is up to date
+    "#]],
+    );
+}
+
+#[test]
+fn a_program_reads_what_was_done() {
+    let world = World::new(SIDECAR);
+    let (_, missing, _) = world.run(&["ci", "generate", "--check", "--format", "json"]);
+    let (_, written, _) = world.run(&["ci", "generate", "--format", "json"]);
+    let (_, matrix, _) = world.run(&["ci", "matrix"]);
+    expect![[r#"
+        {"files":[{"diff":"","path":".github/workflows/ci.yml","state":"missing"},{"diff":"","path":".github/workflows/release.yml","state":"missing"}],"next":"cargo xtask ci generate","ok":false}
+        {"files":[{"diff":"","path":".github/workflows/ci.yml","state":"written"},{"diff":"","path":".github/workflows/release.yml","state":"written"}],"next":null,"ok":true}
+        {"include":[{"target":"x86_64-unknown-linux-gnu","os":"linux","runner":"ubuntu-24.04"},{"target":"x86_64-pc-windows-msvc","os":"windows","runner":"windows-2025"},{"target":"aarch64-apple-darwin","os":"macos","runner":"macos-15"},{"target":"x86_64-apple-darwin","os":"macos","runner":"macos-15-intel"}]}
+    "#]].assert_eq(&format!("{missing}{written}{matrix}"));
+}
+
+/// Which secrets the job of a target gets: lines of the form `job: secrets`.
+#[track_caller]
+fn secrets(dist: &str, expected: Expect) {
+    let world = World::new(&format!("{SIDECAR}{dist}"));
+    world.write("azure.json", "{}");
+    let (code, _, stderr) = world.run(&["ci", "generate"]);
+    assert_eq!(code, 0, "{stderr}");
+    let mut shown = String::new();
+    for line in world.read(ci::RELEASE).lines() {
+        if let Some(job) = line
+            .strip_prefix("  ")
+            .filter(|it| it.ends_with(':') && !it.starts_with([' ', '#']))
+        {
+            shown += &format!("\n{job}");
+        }
+        if let Some((_, name)) = line.split_once("${{ secrets.") {
+            shown += &format!(" {}", name.trim_end_matches(" }}"));
+        }
+    }
+    expected.assert_eq(&shown);
+}
+
+#[test]
+fn a_job_has_the_secrets_that_it_needs() {
+    secrets(
+        "",
+        expect![[r#"
+
+        push:
+        workflow_dispatch:
+        x86_64-unknown-linux-gnu: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
+        x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD WIN_CSC_LINK WIN_CSC_KEY_PASSWORD
+        aarch64-apple-darwin: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD APPLE_CERTIFICATE APPLE_CERTIFICATE_PASSWORD APPLE_API_KEY APPLE_API_ISSUER APPLE_API_KEY_PATH
+        x86_64-apple-darwin: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD APPLE_CERTIFICATE APPLE_CERTIFICATE_PASSWORD APPLE_API_KEY APPLE_API_ISSUER APPLE_API_KEY_PATH
+        merge: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
+        publish:"#]],
+    );
+    secrets(
+        "[[ci.target]]\nname = 'windows'\n[[ci.target]]\nname = 'macos'\n\
+         [sign.windows.azure]\ndlib = 'x.dll'\nmetadata = 'azure.json'\n\
+         [sign.macos]\nnotarize = false\ncertificate-env = 'MAC_CERT'\n\
+         [sign.gpg]\nkey = '0123456789ABCDEF0123456789ABCDEF01234567'\n",
+        expect![[r#"
+
+            push:
+            workflow_dispatch:
+            x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE AZURE_TENANT_ID AZURE_CLIENT_ID AZURE_CLIENT_SECRET
+            aarch64-apple-darwin: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE MAC_CERT APPLE_CERTIFICATE_PASSWORD
+            merge: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE
+            publish:"#]],
+    );
+    secrets(
+        "[[ci.target]]\nname = 'windows'\nsecrets = ['NPM_TOKEN']\n\
+         [sign.windows]\ncommand = ['hsm', '%1']\ncommand-env = ['HSM_TOKEN']\n",
+        expect![[r#"
+
+            push:
+            workflow_dispatch:
+            x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD HSM_TOKEN NPM_TOKEN
+            merge: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
+            publish:"#]],
+    );
+}
+
+/// Instead of a file's text: it is not there.
+const GONE: &str = "gone";
+
+/// Where each tool's version comes from, as lines of a workflow.
+#[track_caller]
+fn versions(dist: &str, files: &[(&str, &str)], expected: Expect) {
+    let world = World::new(&format!("{SIDECAR}{dist}"));
+    for (path, text) in files {
+        match *text {
+            GONE => fs_err::remove_file(world.root.join(path)).unwrap(),
+            text => world.write(path, text),
+        }
+    }
+    let (_, _, stderr) = world.run(&["ci", "generate"]);
+    assert_eq!(stderr, "");
+    let text = world.read(ci::CI);
+    let about = ["version", "rustup", "corepack", "RUSTUP", "cache:"];
+    let job = text.split("  dist:\n").nth(1).unwrap();
+    let env = text.lines().filter(|it| it.contains("RUSTUP"));
+    let lines = env.chain(
+        job.lines()
+            .filter(|it| about.iter().any(|word| it.contains(word))),
+    );
+    expected.assert_eq(
+        &lines
+            .map(|it| format!("{}\n", it.trim()))
+            .collect::<String>(),
+    );
+}
+
+#[test]
+fn versions_come_from_the_repository() {
+    versions(
+        "",
+        &[],
+        expect![[r#"
+        RUSTUP_TOOLCHAIN: "stable"
+        run: rustup toolchain install stable --profile minimal --no-self-update
+        node-version-file: package.json
+        cache: npm
+        python-version: "3.x"
+        cache: pip
+    "#]],
+    );
+    versions(
+        "[ci]\nrust = '1.95.0'\nnode = '22'\npython = '3.12'\n",
+        &[(".nvmrc", "20")],
+        expect![[r#"
+            RUSTUP_TOOLCHAIN: "1.95.0"
+            run: rustup toolchain install 1.95.0 --profile minimal --no-self-update
+            node-version: "22"
+            cache: npm
+            python-version: "3.12"
+            cache: pip
+        "#]],
+    );
+    versions(
+        "",
+        &[
+            (".nvmrc", "20"),
+            ("rust-toolchain.toml", "[toolchain]\nchannel = '1.90'\n"),
+            (
+                "sidecar/pyproject.toml",
+                "[project]\nrequires-python = '>=3.11'\n",
+            ),
+            ("pnpm-lock.yaml", ""),
+            ("package-lock.json", GONE),
+        ],
+        expect![[r#"
+            run: rustup toolchain install --no-self-update
+            node-version-file: .nvmrc
+            package-manager-cache: false
+            run: corepack enable
+            python-version-file: sidecar/pyproject.toml
+            cache: pip
+        "#]],
+    );
+}
+
+#[test]
+fn words_that_would_break_a_workflow_are_refused() {
+    let world = World::new("[ci]\nrust = '1.95; reboot'\nnode = \"22\\\"\"\nenvironment = 'a b'\n");
+    let (code, _, stderr) = world.run(&["ci", "generate"]);
+    assert_eq!(code, 1);
+    expect![[r#"
+        error: the configuration has 3 problems
+
+          packaging/dist.toml:2:8: `1.95; reboot` is not a name of letters, digits, `.`, `_` and `-`
+            |
+          2 | rust = '1.95; reboot'
+            |        ^^^^^^^^^^^^^^
+
+          packaging/dist.toml:3:8: `22"` is not a version, such as `1.95.0`, `22` or `lts/*`
+            |
+          3 | node = "22\""
+            |        ^^^^^^
+
+          packaging/dist.toml:4:15: `a b` is not a name of letters, digits, `.`, `_` and `-`
+            |
+          4 | environment = 'a b'
+            |               ^^^^^
+    "#]]
+    .assert_eq(&stderr);
+}
