@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config,
-    engine::{exec::CommandFailed, files, step::Context},
+    engine::{event::Level, exec::CommandFailed, files, step::Context},
     tools::{
         node,
         python::{Environment, Interpreter},
@@ -70,6 +70,12 @@ fn counted(cx: &Context, tally: &mut Tally, (runner, command): (Runner, Command)
     let log = fs_err::read(&cx.log().path)?;
     let log = String::from_utf8_lossy(&log);
     tally.read(runner, &log);
+    for name in runner.flaky(&log) {
+        cx.note(
+            Level::Warning,
+            format!("passed only when it was tried again: {name}"),
+        );
+    }
     let failures = runner.failures(&log);
     match done {
         Err(error) if error.is::<CommandFailed>() && !failures.is_empty() => {

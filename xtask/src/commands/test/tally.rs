@@ -73,13 +73,11 @@ impl Runner {
     fn failure(self, line: &str) -> Option<&str> {
         let line = line.trim();
         match self {
-            // `FAIL [   0.711s] (15/20) package::file name`
-            Self::Nextest => line
-                .strip_prefix("FAIL [")?
-                .split_once("] ")?
-                .1
-                .split_once(") ")
-                .map(|it| it.1.trim()),
+            Self::Nextest => {
+                let (state, name) = nextest(line)?;
+                let is_bad = ["FAIL", "ABRT", "TIMEOUT"].contains(&state);
+                (is_bad || state.starts_with("SIG")).then_some(name)
+            }
             Self::Cargo => line.strip_prefix("test ")?.strip_suffix(" ... FAILED"),
             // `FAIL  src/file.test.ts > what it does`
             Self::Script => Some(line.strip_prefix("FAIL ")?.trim()),
@@ -90,14 +88,40 @@ impl Runner {
 
     /// The tests that failed, each once.
     pub(super) fn failures(self, output: &str) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::new();
-        for name in output.lines().filter_map(|it| self.failure(it)) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
+        each_once(output.lines().filter_map(|it| self.failure(it)))
     }
+
+    /// The tests that failed and then passed, each once.
+    pub(super) fn flaky(self, output: &str) -> Vec<&str> {
+        let found = output.lines().filter_map(|line| match self {
+            Self::Nextest => nextest(line.trim()).filter(|it| it.0.starts_with("FLAKY")),
+            Self::Cargo | Self::Script | Self::Pytest => None,
+        });
+        each_once(found.map(|it| it.1))
+    }
+}
+
+fn each_once<'a>(found: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in found {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// How a test ended, and its name: `FAIL [   0.711s] (15/20) package::file name`. What is tried again
+/// (`TRY 1 FAIL [   0.711s] (───) …`) has not ended.
+fn nextest(line: &str) -> Option<(&str, &str)> {
+    let (state, rest) = line.split_once(" [")?;
+    let (at, name) = rest.split_once("] (")?.1.split_once(") ")?;
+    let state = match state.strip_prefix("TRY ") {
+        Some(state) => state.split_once(' ')?.1,
+        None => state,
+    };
+    let has_ended = at.trim_start().starts_with(|it: char| it.is_ascii_digit());
+    has_ended.then_some((state, name.trim()))
 }
 
 /// `1 failed, 39 passed in 2.31s`, framed with `=` unless it is quiet.
@@ -198,6 +222,19 @@ mod tests {
         let nextest =
             "    FAIL [   0.7s] (15/20) a::b slow_kill\n FAIL [   0.7s] (15/20) a::b slow_kill\n";
         assert_eq!(Runner::Nextest.failures(nextest), ["a::b slow_kill"]);
+        // cargo-nextest 0.9.143.
+        let tried_again = "
+  TRY 1 ABRT [   0.022s] (───) a slow_abort
+        PASS [   0.034s] (1/4) a fine
+  TRY 2 ABRT [   0.033s] ( 2/4) a slow_abort
+  TRY 1 FAIL [   0.420s] (───) a slow_once
+  TRY 2 PASS [   0.017s] (3/4) a slow_once
+   FLAKY 2/2 [   0.017s] (3/4) a slow_once
+     SIGSEGV [   0.099s] (4/4) a b::slow_memory
+";
+        let failed = ["a slow_abort", "a b::slow_memory"];
+        assert_eq!(Runner::Nextest.failures(tried_again), failed);
+        assert_eq!(Runner::Nextest.flaky(tried_again), ["a slow_once"]);
         assert_eq!(
             Runner::Cargo.failures("test x::y ... FAILED\ntest z ... ok"),
             ["x::y"]
