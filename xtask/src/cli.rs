@@ -2,6 +2,8 @@
 
 mod ci;
 mod machines;
+#[cfg(test)]
+mod tests;
 mod version;
 
 use std::path::PathBuf;

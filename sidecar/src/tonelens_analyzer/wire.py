@@ -33,7 +33,9 @@ class Wire:
         self._sink = sink
         self._lines: deque[bytes | None] = deque()
         self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
+        if sys.platform != "win32":
+            # Windows has it from Python 3.12 on. There, what reads stdin waits at a full pipe.
+            os.set_blocking(self._wake_write, False)
 
     @classmethod
     def open(cls) -> "Wire":

@@ -48,6 +48,9 @@ struct Conf {
     plugins: Plugins,
 }
 
+/// What Tauri takes where `bundle.macOS.minimumSystemVersion` is not set.
+const DEFAULT_MACOS: &str = "10.13";
+
 #[derive(Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 struct Build {
@@ -68,6 +71,15 @@ enum FrontendDist {
 struct BundleConf {
     #[serde(alias = "external-bin")]
     external_bin: Option<Vec<String>>,
+    #[serde(rename = "macOS", alias = "macos")]
+    macos: MacConf,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct MacConf {
+    #[serde(alias = "minimum-system-version")]
+    minimum_system_version: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -176,6 +188,11 @@ pub(super) fn host(cx: &mut Resolver<'_>, dir: &Path) -> Option<Host> {
                 .iter()
                 .map(|bin| find::plain(&dir.join(bin)))
                 .collect(),
+            minimum_macos: conf
+                .bundle
+                .macos
+                .minimum_system_version
+                .unwrap_or_else(|| DEFAULT_MACOS.to_owned()),
             updater_pubkey: conf.plugins.updater.pubkey.filter(|key| !key.is_empty()),
             file,
         },

@@ -428,6 +428,8 @@ pub struct TauriConf {
     pub frontend_dist: Option<PathBuf>,
     /// `bundle.externalBin`: paths without target triple and `.exe`.
     pub external_bin: Vec<PathBuf>,
+    /// `bundle.macOS.minimumSystemVersion`, else Tauri's default: the oldest macOS that the app runs on.
+    pub minimum_macos: String,
     /// `plugins.updater.pubkey`: base64 of a minisign public key file.
     pub updater_pubkey: Option<String>,
 }

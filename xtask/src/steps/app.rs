@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Variables that reach the compiler whatever the repository says.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 16] = [
     "RUSTFLAGS",
     "RUSTC*",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -36,6 +36,15 @@ const VARIABLES: [&str; 8] = [
     "CARGO_TARGET_*",
     "CC*",
     "CFLAGS*",
+    "CXX*",
+    "AR*",
+    "LDFLAGS*",
+    "PKG_CONFIG*",
+    "SDKROOT",
+    "DEVELOPER_DIR",
+    // Of a developer's console of Visual Studio.
+    "VCTools*",
+    "WindowsSDK*",
 ];
 
 /// The host executable.
@@ -49,6 +58,7 @@ pub struct App<'r> {
     cargo_args: Vec<String>,
     main_binary: String,
     target: Target,
+    minimum_macos: Option<String>,
     web: Option<Done<Web>>,
 }
 
@@ -75,6 +85,8 @@ impl<'r> App<'r> {
             features: app.features.clone(),
             cargo_args: app.cargo_args.clone(),
             main_binary: release.config.tauri.main_binary.clone(),
+            minimum_macos: (release.target.os == Os::Macos)
+                .then(|| release.config.tauri.minimum_macos.clone()),
             target: release.target.clone(),
             web,
         }
@@ -119,6 +131,10 @@ impl<'r> App<'r> {
         command
             .current_dir(&self.release.config.app.dir)
             .env("TAURI_CONFIG", self.tauri_config()?);
+        if let Some(oldest) = &self.minimum_macos {
+            // As Tauri's own command does: else the host wants the macOS that it was linked on.
+            command.env("MACOSX_DEPLOYMENT_TARGET", oldest);
+        }
         if cross::linker(target).is_some() {
             Std::of(cx.probes(), &self.release.config.app.dir, &target.triple)?
                 .add_to(&mut command);
@@ -129,7 +145,7 @@ impl<'r> App<'r> {
 
 impl Step for App<'_> {
     const ID: &'static str = "app";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Output = Host;
 
     fn inputs(&self, cx: &Context) -> Result<Inputs> {
@@ -148,6 +164,7 @@ impl Step for App<'_> {
             .variables(&VARIABLES.map(str::to_owned));
         for part in self.target.parts() {
             let Some(linker) = cross::linker(&part) else {
+                inputs = native_linker(cx, inputs);
                 continue;
             };
             let version = cx.probe(&cross::linker_version(&linker))?.version;
@@ -202,6 +219,19 @@ impl Step for App<'_> {
         binary::check(&out.file(&host.main)?, &self.target, "the host")?;
         Ok(host)
     }
+}
+
+/// What links for the host. A compiler may be missing: cargo says it better.
+fn native_linker(cx: &Context, inputs: Inputs) -> Inputs {
+    let version = |probe| match cx.probe(&probe) {
+        Ok(found) => found.version,
+        Err(_) => "none".to_owned(),
+    };
+    let inputs = inputs.tool("c compiler", version(versions::c_compiler()));
+    if cfg!(target_os = "macos") {
+        return inputs.tool("macOS SDK", version(versions::macos_sdk()));
+    }
+    inputs
 }
 
 impl App<'_> {

@@ -84,6 +84,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
 /// Copies all files below a folder. Symbolic links stay links.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     fs_err::create_dir_all(to)?;
+    let mut links = Vec::new();
     for entry in fs_err::read_dir(from)? {
         let entry = entry?;
         let (path, into) = (entry.path(), to.join(entry.file_name()));
@@ -91,12 +92,13 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         if kind.is_dir() {
             copy_tree(&path, &into)?;
         } else if kind.is_symlink() {
-            link(&fs_err::read_link(&path)?, &into)?;
+            links.push((fs_err::read_link(&path)?, into));
         } else {
             fs_err::copy(&path, &into)?;
         }
     }
-    Ok(())
+    // Last: what they point to decides on Windows of which kind they are.
+    links.iter().try_for_each(|(target, at)| link(target, at))
 }
 
 /// Makes the symbolic link that an artifact records.
@@ -115,10 +117,22 @@ fn link(target: &Path, at: &Path) -> Result<()> {
 
 #[cfg(windows)]
 fn link(target: &Path, at: &Path) -> Result<()> {
-    // Making links needs a privilege there; what a link points to is as good in a copy.
-    let target = at.parent().unwrap_or(Path::new(".")).join(target);
-    fs_err::copy(target, at)?;
-    Ok(())
+    use fs_err::os::windows::fs::{symlink_dir, symlink_file};
+
+    let behind = at.parent().unwrap_or(Path::new(".")).join(target);
+    let made = match behind.is_dir() {
+        true => symlink_dir(target, at),
+        false => symlink_file(target, at),
+    };
+    // It takes a privilege there. What a link points to is as good in a copy, if it is there already.
+    match made {
+        Ok(()) => Ok(()),
+        Err(_) if behind.is_dir() => copy_tree(&behind, at),
+        Err(_) if behind.is_file() => copy(&behind, at),
+        Err(error) => Err(error).context(
+            "the link could not be made\nhint: switch on Windows' Developer Mode, or run as administrator",
+        ),
+    }
 }
 
 /// Fixes a file's modification time.

@@ -274,11 +274,15 @@ impl Interpreter {
 }
 
 /// Compiles every source to bytecode in memory, so that a syntax error stops the run before a
-/// freezer spends minutes on it. Prints `path:line: message` for each that fails.
+/// freezer spends minutes on it. Its argument is a file that holds the paths, a NUL behind each, since
+/// Windows takes no command line of more than 32,767 characters. Prints `path:line: message` for each
+/// that fails.
 const CHECK_SYNTAX: &str = r#"
 import sys, tokenize
 bad = 0
-for path in sys.argv[1:]:
+with open(sys.argv[1], encoding="utf-8") as listed:
+    paths = listed.read().split("\0")[:-1]
+for path in paths:
     try:
         with tokenize.open(path) as source:
             compile(source.read(), path, "exec", dont_inherit=True)
@@ -294,8 +298,11 @@ pub fn check_syntax(cx: &Context, environment: &Environment, sources: &[PathBuf]
     // A file, so that the printed command can be pasted.
     let script = cx.cache("python")?.join("check_syntax.py");
     fs_err::write(&script, CHECK_SYNTAX)?;
+    let list = environment.dir.with_file_name("sources");
+    let paths = sources.iter().map(|it| format!("{}\0", it.display()));
+    fs_err::write(&list, paths.collect::<String>())?;
     let mut command = environment.command()?;
-    command.arg("-I").arg(script).args(sources);
+    command.arg("-I").arg(script).arg(list);
     let finished = cx.exec(command).output()?;
     ensure!(
         finished.status.success(),

@@ -120,6 +120,13 @@ pub fn c_compiler() -> Probe {
     probe
 }
 
+/// The SDK that programs for macOS are linked with.
+pub fn macos_sdk() -> Probe {
+    let mut probe = Probe::new("xcrun", ["--show-sdk-version"]);
+    probe.env = variables(&["DEVELOPER_DIR", "SDKROOT"]);
+    probe
+}
+
 /// The C compiler that the variable `CC` names, if it names one.
 pub fn chosen_compiler() -> Option<String> {
     compiler_of(&std::env::var("CC").ok()?)
