@@ -33,6 +33,7 @@ pub use self::{
     report::{Report, Row, Table},
 };
 use crate::{
+    engine::files::sha256_file,
     manifest::{
         Artifact, Document, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, Merged,
         NO_TIMESTAMP, SUMS_ASC, SUMS_MINISIG, SUMS_NAME, Sums,
@@ -258,7 +259,7 @@ fn hash_all(
 ) -> BTreeMap<String, String> {
     let is_file = |path: &&str| matches!(found.get(*path), Some(Found::File));
     let paths: Vec<&str> = all.iter().copied().filter(is_file).collect();
-    let hashed = parallel(&paths, |path| files::sha256(&folder.join(path)));
+    let hashed = parallel(&paths, |path| sha256_file(&folder.join(path)));
     let mut hashes = BTreeMap::new();
     for (path, hash) in paths.into_iter().zip(hashed) {
         match hash {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     engine::{
         artifact, exec,
-        files::{StatCache, hash_file, hex},
+        files::{StatCache, sha256_file},
         journal::{IMPORTED, Journal, Record},
         staging::{self, Staging},
     },
@@ -87,7 +87,10 @@ pub fn import(
         let name = format!("{}.v1", list.digest);
         // The name says what is in it: what is here is the same, and was not carried.
         if !lists.join(&name).exists() {
-            fs::rename(unpacked.path().join("inputs").join(&name), lists.join(name))?;
+            staging::replace(
+                &unpacked.path().join("inputs").join(&name),
+                &lists.join(name),
+            )?;
         }
     }
     // A crash before this leaves other files under the old records: those steps run again.
@@ -108,9 +111,9 @@ fn put(new: &Path, place: &Path, old: &Path) -> Result<()> {
         fs::create_dir_all(parent)?;
     }
     if fs::symlink_metadata(place).is_ok() {
-        fs::rename(place, old)?;
+        staging::replace(place, old)?;
     }
-    Ok(fs::rename(new, place)?)
+    staging::replace(new, place)
 }
 
 /// Whether a step is taken. What is recorded here counts only as long as its files are whole.
@@ -245,7 +248,7 @@ fn write(mut data: impl Read, entry: &Entry, into: &Path) -> Result<()> {
     drop(file);
     mark(&path, entry.executable)?;
     ensure!(
-        hex(&hash_file(&path)?) == entry.sha256,
+        sha256_file(&path)? == entry.sha256,
         "{} is not what was recorded: its SHA-256 is another",
         entry.path
     );

@@ -285,5 +285,5 @@ fn local(dir: &Path) -> Result<BTreeMap<String, Local>> {
 }
 
 fn digest(path: &Path) -> Result<String> {
-    Ok(format!("sha256:{}", files::hex(&files::hash_file(path)?)))
+    Ok(format!("sha256:{}", files::sha256_file(path)?))
 }

@@ -6,6 +6,7 @@ use fs_err as fs;
 
 use super::{Found, LATEST_NAME, Latest, MERGED, Merged, Part, Plan, Problem, Updater, Wanted};
 use crate::{
+    engine::files::sha256_bytes,
     manifest::{
         Artifact, ArtifactKind, Identity, Manifest, SignatureKind, SignatureRef, Signing, Source,
     },
@@ -349,15 +350,10 @@ fn described(text: &str, signing: &Signing) -> Artifact {
         kind: ArtifactKind::UpdaterMetadata,
         format: "json".to_owned(),
         size: text.len() as u64,
-        sha256: sha256_of(text.as_bytes()),
+        sha256: sha256_bytes(text),
         signatures: signature.into_iter().collect(),
         contents: Vec::new(),
     }
-}
-
-fn sha256_of(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    crate::engine::files::hex(&sha2::Sha256::digest(bytes))
 }
 
 /// What all were made of. A machine with a shallow copy of the history may not know the tag.
