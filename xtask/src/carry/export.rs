@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 use fs_err as fs;
+use serde::Serialize;
 
 use super::{
     Owner,
@@ -22,8 +23,14 @@ use crate::engine::{
     staging,
 };
 
-/// A step that was left out, by full name, and the reason.
-pub type LeftOut = (String, String);
+/// A step that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its full name.
+    pub step: String,
+    /// The reason, as a part of a sentence.
+    pub why: String,
+}
 
 /// What was written.
 pub struct Exported {
@@ -117,7 +124,10 @@ fn intact(state: &Path, journal: &Journal) -> Result<(Vec<Record>, Vec<LeftOut>)
             false => Some("its files are gone".to_owned()),
         };
         match damage {
-            Some(damage) => left_out.push((record.step.clone(), damage)),
+            Some(why) => left_out.push(LeftOut {
+                step: record.step.clone(),
+                why,
+            }),
             None => records.push(record.clone()),
         }
     }

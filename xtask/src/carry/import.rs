@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use flate2::read::MultiGzDecoder;
 use fs_err as fs;
+use serde::Serialize;
 
 use super::{
     Owner,
@@ -24,20 +25,41 @@ use crate::{
 };
 
 /// What became of a step in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It was taken.
     Imported,
     /// The one that is recorded here is as it is.
     Same,
     /// The one that is recorded here is newer, and was kept.
-    Newer,
+    Kept,
+}
+
+impl Verdict {
+    /// One word for a table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Imported => "imported",
+            Self::Same => "same",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// A step in the file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Taken {
+    /// Its full name.
+    pub step: String,
+    /// What became of it.
+    pub outcome: Verdict,
 }
 
 /// What was in the file.
 pub struct Imported {
-    /// Each step, by full name.
-    pub steps: Vec<(String, Verdict)>,
+    /// Each step.
+    pub steps: Vec<Taken>,
     /// Of which commit.
     pub commit: Option<String>,
     /// When it was written, in RFC 3339, and on what.
@@ -63,15 +85,16 @@ pub fn import(
     let staging = state.join("staging");
     staging::clear(&staging)?;
     let unpacked = Staging::create(&staging, "import")?;
-    let index = unpack(file, owner, any_commit, unpacked.path())
-        .with_context(|| format!("{} is not imported", file.display()))?;
+    let index =
+        unpack(file, owner, any_commit, unpacked.path()).map_err(|it| not_imported(file, it))?;
     let verdict = |record: &Record| -> Result<_> {
-        let verdict = judge(state, &journal, record, replace)?;
-        Ok((record.step.clone(), verdict))
+        let outcome = judge(state, &journal, record, replace)?;
+        let step = record.step.clone();
+        Ok(Taken { step, outcome })
     };
     let steps: Vec<_> = index.records.iter().map(verdict).collect::<Result<_>>()?;
     let taken = index.records.iter().zip(&steps);
-    let taken = taken.filter(|(_, it)| it.1 == Verdict::Imported);
+    let taken = taken.filter(|(_, it)| it.outcome == Verdict::Imported);
     let mut records: Vec<Record> = taken.map(|(record, _)| record.clone()).collect();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     for (number, record) in records.iter_mut().enumerate() {
@@ -103,6 +126,15 @@ pub fn import(
         exported: (index.exported, index.on),
         trouble,
     })
+}
+
+/// Says what to do about the file, unless the cause does.
+fn not_imported(file: &Path, cause: anyhow::Error) -> anyhow::Error {
+    let mut text = format!("{} is not imported", file.display());
+    if !format!("{cause:#}").contains("\nhint: ") {
+        text += "\nhint: make another with `cargo xtask state export`, or go on without: all steps run then";
+    }
+    cause.context(text)
 }
 
 /// Puts a folder in the place of another one.
@@ -137,7 +169,7 @@ fn judge(state: &Path, journal: &Journal, record: &Record, replace: bool) -> Res
     Ok(match () {
         () if !whole => Verdict::Imported,
         () if alike(own) == alike(record) => Verdict::Same,
-        () if own.finished >= record.finished && !replace => Verdict::Newer,
+        () if own.finished >= record.finished && !replace => Verdict::Kept,
         () => Verdict::Imported,
     })
 }

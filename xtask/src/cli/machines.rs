@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::OnTarget;
+use super::{OnTarget, TrustArgs};
 
 /// Options of `merge`.
 #[derive(Args, Debug)]
@@ -29,17 +29,9 @@ pub struct Merge {
     #[arg(long)]
     pub allow_dirty: bool,
 
-    /// Refuse what `verify --require-release` refuses
-    #[arg(long)]
-    pub require_release: bool,
-
-    /// A file with somebody to trust, as of `verify`; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub trust: Vec<PathBuf>,
-
-    /// A file with a minisign public key to trust; may be repeated. Default: the configured one
-    #[arg(long, value_name = "FILE")]
-    pub key: Vec<PathBuf>,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 /// Options of `schema`.

@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
-use super::{World, print};
+use super::{World, print, print_json};
 use crate::{
-    cli::{Merge, Verify},
+    cli::Merge,
     config::Config,
     engine::{lock::Lock, secret::Redactor},
     manifest::{Identity, Merged, Signing},
@@ -26,8 +26,7 @@ use crate::{
 /// The outcome, for a program.
 #[derive(Serialize)]
 struct Told<'a> {
-    /// `merged`, `up to date` or `refused`.
-    outcome: &'a str,
+    outcome: Word,
     folder: &'a Path,
     problems: &'a [Problem],
     /// The manifest that was written, and how all of it was verified.
@@ -35,6 +34,15 @@ struct Told<'a> {
     merged: Option<&'a Merged>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verified: Option<&'a Report>,
+}
+
+/// How it ended, in one word.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Merged,
+    UpToDate,
+    Refused,
 }
 
 pub(super) fn merge(world: &World, options: &Merge) -> Result<ExitCode> {
@@ -76,15 +84,7 @@ fn wanted(config: &Config, options: &Merge) -> Result<Wanted> {
         .transpose()
         .context("plugins.updater.pubkey of the Tauri configuration")?;
     let notes = options.notes.as_ref().map(fs_err::read_to_string);
-    let trust = super::verify::trust(
-        Some(config),
-        &Verify {
-            what: Vec::new(),
-            trust: options.trust.clone(),
-            key: options.key.clone(),
-            require_release: options.require_release,
-        },
-    )?;
+    let trust = super::verify::trust(Some(config), &options.trust)?;
     let product = &config.product;
     Ok(Wanted {
         expect,
@@ -158,13 +158,13 @@ fn wish(config: &Config, signing: &Signing, state: &Path) -> Result<SigningWish>
 fn refuse(world: &World, output: &Path, problems: &[Problem]) -> Result<ExitCode> {
     if world.is_json() {
         let told = Told {
-            outcome: "refused",
+            outcome: Word::Refused,
             folder: output,
             problems,
             merged: None,
             verified: None,
         };
-        print(&format!("{}\n", serde_json::to_string(&told)?))?;
+        print_json(&told)?;
     } else {
         let rows: Vec<_> = problems.iter().map(Problem::cells).collect();
         let many = match problems.len() {
@@ -178,9 +178,9 @@ fn refuse(world: &World, output: &Path, problems: &[Problem]) -> Result<ExitCode
 }
 
 fn tell(world: &World, merged: &Merged, outcome: &Outcome, output: &Path) -> Result<ExitCode> {
-    let (word, verified) = match outcome {
-        Outcome::Merged(report) => ("merged", report),
-        Outcome::UpToDate(report) => ("up to date", report),
+    let (word, shown, verified) = match outcome {
+        Outcome::Merged(report) => (Word::Merged, "merged", report),
+        Outcome::UpToDate(report) => (Word::UpToDate, "up to date", report),
     };
     if world.is_json() {
         let told = Told {
@@ -190,7 +190,7 @@ fn tell(world: &World, merged: &Merged, outcome: &Outcome, output: &Path) -> Res
             merged: Some(merged),
             verified: Some(verified),
         };
-        return print(&format!("{}\n", serde_json::to_string(&told)?));
+        return print_json(&told);
     }
     let row = |it: &crate::manifest::Part| {
         let files: Vec<&str> = it.artifacts.iter().map(|it| &*it.path).collect();
@@ -201,7 +201,7 @@ fn tell(world: &World, merged: &Merged, outcome: &Outcome, output: &Path) -> Res
         ]
     };
     let rows: Vec<_> = merged.targets.iter().map(row).collect();
-    let mut text = format!("{word}: {}\n", output.display());
+    let mut text = format!("{shown}: {}\n", output.display());
     text += &report::table(&["target", "triple", "files"], &rows);
     if let Some(updater) = &merged.updater {
         let row = |(key, file): (&String, &String)| vec![key.clone(), file.clone()];

@@ -4,9 +4,9 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::{Result, bail, ensure};
 use semver::Version;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{World, print};
+use super::{World, print, print_json};
 use crate::{
     cli::{VersionCommand, Writing},
     report,
@@ -14,7 +14,7 @@ use crate::{
     version::{
         bump,
         change::{self, Change},
-        places::{self, Found, Place},
+        places::{self, Found, Place, Remark},
         tag::{self, Tags},
         write,
     },
@@ -63,6 +63,25 @@ pub(super) fn disagreement(world: &World) -> Result<Option<String>> {
     }))
 }
 
+/// What `version --format json` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    version: String,
+    /// Whether all places say it.
+    agrees: bool,
+    places: Vec<Said<'a>>,
+    remarks: &'a [Remark],
+    warnings: &'a [String],
+}
+
+/// A place, and whether it says the version.
+#[derive(Serialize)]
+struct Said<'a> {
+    #[serde(flatten)]
+    place: &'a Place,
+    agrees: bool,
+}
+
 fn show(world: &World, found: &Found) -> Result<ExitCode> {
     let warning = bump::msi_problem(
         &world.config()?,
@@ -72,19 +91,18 @@ fn show(world: &World, found: &Found) -> Result<ExitCode> {
     let warnings: Vec<String> = warning.into_iter().collect();
     let others = found.others().count();
     if world.is_json() {
-        let places = found.places.iter().map(|it| {
-            let mut place = json!(it);
-            place["agrees"] = it.says(&found.version).into();
-            place
-        });
-        let all = json!({
-            "version": found.version.to_string(),
-            "agrees": others == 0,
-            "places": places.collect::<Vec<_>>(),
-            "remarks": found.remarks,
-            "warnings": warnings,
-        });
-        print(&format!("{all}\n"))?;
+        let said = |place| {
+            let place: &Place = place;
+            let agrees = place.says(&found.version);
+            Said { place, agrees }
+        };
+        print_json(&Shown {
+            version: found.version.to_string(),
+            agrees: others == 0,
+            places: found.places.iter().map(said).collect(),
+            remarks: &found.remarks,
+            warnings: &warnings,
+        })?;
     } else {
         print(&format!("{}\n{}", found.version, table(found)))?;
         warn(&warnings);
@@ -134,6 +152,20 @@ fn warn(warnings: &[String]) {
     }
 }
 
+/// What `version set --format json` and `version bump --format json` print.
+#[derive(Serialize)]
+struct Set<'a> {
+    from: String,
+    version: String,
+    /// Whether anything was written.
+    written: bool,
+    /// What changes, relative to the repository.
+    files: Vec<&'a str>,
+    /// The same as `git apply` takes it.
+    diff: String,
+    warnings: &'a [String],
+}
+
 fn set(world: &World, found: &Found, to: &Version, writing: Writing) -> Result<ExitCode> {
     ensure!(
         !found.places.is_empty(),
@@ -152,15 +184,14 @@ fn set(world: &World, found: &Found, to: &Version, writing: Writing) -> Result<E
     }
     let written = !writing.dry_run && !changes.is_empty();
     if world.is_json() {
-        let all = json!({
-            "from": found.version.to_string(),
-            "version": to.to_string(),
-            "written": written,
-            "files": changes.iter().map(|it| it.file.as_str()).collect::<Vec<_>>(),
-            "diff": change::diff(&changes),
-            "warnings": warnings,
+        return print_json(&Set {
+            from: found.version.to_string(),
+            version: to.to_string(),
+            written,
+            files: changes.iter().map(|it| it.file.as_str()).collect(),
+            diff: change::diff(&changes),
+            warnings: &warnings,
         });
-        return print(&format!("{all}\n"));
     }
     let code = print(&told(world, found, to, &changes, writing)?)?;
     warn(&warnings);

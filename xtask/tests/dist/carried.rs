@@ -104,7 +104,7 @@ fn a_state_of_something_else_is_refused() {
     check(
         project.run("state export --target macos ../none.tar.gz"),
         expect![[r#"
-            no step of macos has finished: nothing was written
+            no step of macos has finished: there is no archive
             exit code 0
         "#]],
     );
