@@ -305,8 +305,12 @@ pub(super) struct Release {
 pub(super) struct Updater {
     /// Where a file of the release can be downloaded once it is published; `{version}` and `{file}`
     /// stand for themselves.
-    #[cfg_attr(test, schemars(extend("x-form" = "download-url", "x-default" = "none: there is no `latest.json`")))]
+    #[cfg_attr(test, schemars(extend("x-form" = "download-url", "x-default" = "in a GitHub workflow the release on GitHub; else none, and there is no `latest.json`")))]
     pub url: Option<String>,
+    /// A file with what is new in a release, for people: `notes` of `latest.json`. `{version}` stands for
+    /// the version: a file for each.
+    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none, unless `merge` is given `--notes`")))]
+    pub notes: Option<String>,
 }
 
 /// See [`Dist::limits`].

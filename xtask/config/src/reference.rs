@@ -181,6 +181,7 @@ targets = ["linux", "windows", "macos", "x86_64-apple-darwin"]
 
 [updater]
 url = "https://github.com/example/tonelens/releases/download/v{version}/{file}"
+notes = "docs/releases/{version}.md"
 
 [limits]
 step-timeout = "2h"

@@ -184,6 +184,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
         release: release?,
         updater: Updater {
             url: dist.updater.url,
+            notes: dist.updater.notes.as_deref().map(|it| cx.path(it)),
         },
         limits: Limits {
             step_timeout: cx.duration(&dist.limits.step_timeout),

@@ -377,8 +377,10 @@ pub struct ReleaseDir {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Updater {
-    /// Of a published file, with `{version}` and `{file}` in it; without it there is no `latest.json`.
+    /// Of a published file, with `{version}` and `{file}` in it.
     pub url: Option<String>,
+    /// The file with what is new, absolute; `{version}` stands in it for the version.
+    pub notes: Option<PathBuf>,
 }
 
 /// How long things may take.

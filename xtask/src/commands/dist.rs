@@ -282,7 +282,7 @@ fn open(
         _ => SigningWish::Any,
     };
     let mut warnings = config.warnings.clone();
-    warnings.extend(version::disagreement(world)?);
+    warnings.extend(version::disagreement(world, wish.signing.release)?);
     let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
     release.freezing = wish.freezing;
     release.find_windows_signer(

@@ -86,6 +86,13 @@ pub(super) fn trust(config: Option<&Config>, options: &TrustArgs) -> Result<Trus
         trust.add_configured(config)?;
         if keys.is_empty() && trust.public_keys.is_empty() {
             keys.extend(config.sign.minisign.public_key.clone());
+            // The one that installed apps know.
+            let known = config.tauri.updater_pubkey.as_deref();
+            if let Some(known) = known.filter(|_| keys.is_empty()) {
+                let key = PublicKey::parse(known);
+                let key = key.context("plugins.updater.pubkey of the Tauri configuration")?;
+                trust.public_keys.push(key);
+            }
         }
     }
     for file in keys {

@@ -14,13 +14,18 @@ use crate::{
     version::{
         bump,
         change::{self, Change},
+        pending,
         places::{self, Found, Place, Remark},
         tag::{self, Tags},
-        write,
     },
 };
 
 pub(super) fn version(world: &World, command: Option<&VersionCommand>) -> Result<ExitCode> {
+    for file in pending::put_back(&world.root)? {
+        warn(&[format!(
+            "{file} is put back as it was: `version set` was killed before it had written all files"
+        )]);
+    }
     let found = places::find(&world.config()?)?;
     match command {
         None => show(world, &found),
@@ -46,7 +51,10 @@ pub(super) fn refuse_other_tag(world: &World) -> Result<()> {
 
 /// What is to be said of places that say another version, when something is built from a tag of the
 /// version. Elsewhere nobody is to be bothered, nor to wait for it.
-pub(super) fn disagreement(world: &World) -> Result<Option<String>> {
+///
+/// # Errors
+/// It is a release: installed apps would be told one version, and say another.
+pub(super) fn disagreement(world: &World, release: bool) -> Result<Option<String>> {
     let config = world.config()?;
     let tags = Tags::new(git::tags(&config.root, &world.probes())?);
     if !tag::is_released(
@@ -57,6 +65,10 @@ pub(super) fn disagreement(world: &World) -> Result<Option<String>> {
         return Ok(None);
     }
     let outcome = places::find(&config).and_then(|it| agreed(&it));
+    if release {
+        outcome?;
+        return Ok(None);
+    }
     Ok(outcome.err().map(|it| {
         let text = format!("{it:#}").replace("\nhint: ", "; ");
         format!("{text}; `cargo xtask version` shows all")
@@ -180,7 +192,7 @@ fn set(world: &World, found: &Found, to: &Version, writing: Writing) -> Result<E
     let warning = bump::msi_problem(&world.config()?, to, found.wix_version.as_deref());
     let warnings: Vec<String> = warning.into_iter().collect();
     if !writing.dry_run {
-        write(&changes)?;
+        pending::write_all(&world.root, &changes)?;
     }
     let written = !writing.dry_run && !changes.is_empty();
     if world.is_json() {
@@ -222,9 +234,7 @@ fn told(
             rows.push(vec![place.at(), place.text.clone(), new]);
         }
     }
-    let form = world.config()?.release.tag;
-    let tag = form.as_deref().unwrap_or("v{version}");
-    let tag = tag.replace(tag::VERSION, &to.to_string());
+    let tag = tag::of(to, world.config()?.release.tag.as_deref());
     Ok(format!(
         "{} -> {to}\n{}next: git commit --all --message \"Version {to}\" && git tag {tag}\n",
         found.version,

@@ -29,27 +29,34 @@ pub fn plan(
     check_product(found, wanted, &mut problems);
     check_source(found, wanted, &mut problems);
     check_names(found, &mut problems);
-    let latest = latest(found, &targets, wanted, &mut problems);
+    let (updates, gaps) = match updates(found, &targets, wanted, problems.is_empty()) {
+        Ok(updates) => (Some(updates), Vec::new()),
+        Err(Missing::Allowed(gaps)) => (None, gaps),
+        Err(Missing::Refused(more)) => {
+            problems.extend(more);
+            (None, Vec::new())
+        }
+    };
     let Some(first) = found.first().filter(|_| problems.is_empty()) else {
         problems.sort();
         problems.dedup();
         return Err(problems);
     };
-    let (latest, platforms, gap) = latest;
     let signing = first.manifest.signing.clone();
     let part = |it: &Found| Part::of(it.manifest.clone(), it.manifest_sha256.clone());
     let merged = Merged {
         schema: MERGED.to_owned(),
         product: first.manifest.product.clone(),
         source: source(found, &first.manifest),
-        updater: latest.as_ref().map(|it| Updater {
-            artifact: described(&it.to_json(), &signing),
-            platforms,
+        updater: updates.as_ref().map(|it| Updater {
+            artifact: described(&it.latest.to_json(), &signing),
+            platforms: it.platforms.clone(),
         }),
         targets: found.iter().map(part).collect(),
-        gaps: gap.into_iter().collect(),
+        gaps,
         signing,
     };
+    let latest = updates.map(|it| it.latest);
     Ok(Plan { merged, latest })
 }
 
@@ -231,8 +238,17 @@ fn check_product(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>) 
     }
 }
 
-/// What differs from its commit is only known to be the same on one machine.
+/// All are of the commit that is checked out: its tag and its notes are this release's. What differs from its commit
+/// is only known to be the same on one machine.
 fn check_source(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>) {
+    if let Some(here) = &wanted.commit {
+        for release in found.iter().filter(|it| it.manifest.source.commit != *here) {
+            let own = &release.manifest.source.commit;
+            let text =
+                format!("is of commit {own}, but here is {here}: check out the one that was built");
+            problems.push(Problem::new(release.name(), "", text));
+        }
+    }
     for release in found.iter().filter(|it| it.manifest.source.dirty) {
         if !wanted.allow_dirty {
             let text = "was made of a checkout that differs from its commit, so that nobody knows \
@@ -268,54 +284,65 @@ fn check_names(found: &[Found], problems: &mut Vec<Problem>) {
     }
 }
 
-/// The updater's metadata and what each of its platforms is updated with; or why there is none.
-fn latest(
+/// The updater's metadata, and the file that each of its platforms is updated with.
+struct Updates {
+    latest: Latest,
+    platforms: BTreeMap<String, String>,
+}
+
+/// Why there are no updates.
+enum Missing {
+    /// Nobody looks for them: sentences for the manifest.
+    Allowed(Vec<String>),
+    /// Whoever has an older version would never hear of this one.
+    Refused(Vec<Problem>),
+}
+
+/// What installed apps will find. `whole` says that all files are as they should be.
+fn updates(
     found: &[Found],
     targets: &[Option<Target>],
     wanted: &Wanted,
-    problems: &mut Vec<Problem>,
-) -> (Option<Latest>, BTreeMap<String, String>, Option<String>) {
-    let gap = |why: &str| Some(format!("{LATEST_NAME}: {why}"));
-    let Some(first) = found.first().map(|it| &it.manifest) else {
-        return (None, BTreeMap::new(), None);
+    whole: bool,
+) -> std::result::Result<Updates, Missing> {
+    let missing = |texts: Vec<String>| match wanted.needs_latest {
+        true => {
+            let problem = |it| Problem::new("", LATEST_NAME, it);
+            Missing::Refused(texts.into_iter().map(problem).collect())
+        }
+        false => {
+            let gap = |it| format!("{LATEST_NAME}: {it}");
+            Missing::Allowed(texts.iter().map(gap).collect())
+        }
     };
+    let Some(first) = found.first().map(|it| &it.manifest) else {
+        return Err(Missing::Allowed(Vec::new()));
+    };
+    if first.signing.identity == Identity::Unsigned {
+        let why = format!("{LATEST_NAME}: the updater takes nothing that is unsigned");
+        return Err(Missing::Allowed(vec![why]));
+    }
     let Some(pattern) = &wanted.url else {
         let why =
             "`url` in `[updater]` of packaging/dist.toml does not say where the files will be";
-        return (None, BTreeMap::new(), gap(why));
+        return Err(missing(vec![why.to_owned()]));
     };
-    if first.signing.identity == Identity::Unsigned {
-        return (
-            None,
-            BTreeMap::new(),
-            gap("the updater takes nothing that is unsigned"),
-        );
-    }
     let parts = found.iter().zip(targets);
     let parts = parts.filter_map(|(it, target)| Some((target.as_ref()?, &*it.manifest.artifacts)));
-    let files = match updater::platforms(parts) {
-        Ok(files) => files,
-        Err(texts) => {
-            let texts = texts
-                .into_iter()
-                .map(|it| Problem::new("", LATEST_NAME, it));
-            problems.extend(texts);
-            return (None, BTreeMap::new(), None);
-        }
-    };
+    let files = updater::platforms(parts).map_err(missing)?;
     let mut platforms = BTreeMap::new();
+    let mut unsigned = Vec::new();
     for (key, file) in &files {
         let url = updater::url(pattern, &first.product.version, file);
         match signature_of(found, file) {
             Some(signature) => drop(platforms.insert(key.clone(), Platform { signature, url })),
             // What is damaged was named before.
-            None if !problems.is_empty() => {}
-            None => problems.push(Problem::new(
-                "",
-                file,
-                format!("{LATEST_NAME}: platform {key} has no signature for the updater"),
-            )),
+            None if !whole => {}
+            None => unsigned.push(format!("{file} of {key} has no signature for the updater")),
         }
+    }
+    if !unsigned.is_empty() {
+        return Err(missing(unsigned));
     }
     let latest = Latest {
         version: first.product.version.clone(),
@@ -323,7 +350,8 @@ fn latest(
         pub_date: first.source.committed_at.clone(),
         platforms,
     };
-    (Some(latest), files, None)
+    let platforms = files;
+    Ok(Updates { latest, platforms })
 }
 
 /// The text of the updater's signature of a file.

@@ -39,7 +39,7 @@ impl Tags {
 /// None of the tags fits: which, and what to type.
 pub fn check(version: &Version, form: Option<&str>, tags: &Tags) -> Result<()> {
     let forms = forms(form);
-    let right = forms[0].replace(VERSION, &version.to_string());
+    let right = of(version, form);
     let said = |tag: &str| forms.iter().find_map(|form| stated(tag, form));
     if let Some(tag) = &tags.of_ci {
         return match said(tag) {
@@ -89,6 +89,11 @@ pub fn chosen(version: &Version, form: Option<&str>, tags: &Tags) -> Option<Stri
     };
     let all = || tags.of_ci.iter().chain(&tags.of_commit);
     all().find(fits).or_else(|| all().next()).cloned()
+}
+
+/// The tag of this version.
+pub fn of(version: &Version, form: Option<&str>) -> String {
+    forms(form)[0].replace(VERSION, &version.to_string())
 }
 
 /// The forms that count.

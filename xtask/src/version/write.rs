@@ -1,9 +1,9 @@
 //! All files or none: each is written beside its place first, then all are renamed, and what was
-//! renamed before a failure is put back.
+//! renamed before a failure is put back. [`pending`](super::pending) does so after `kill -9`.
 
 use std::{
     fs::File,
-    io::{self, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use fs_err as fs;
 
 use super::change::Change;
+use crate::engine::staging;
 
 /// Writes all changes.
 ///
@@ -18,7 +19,7 @@ use super::change::Change;
 /// A file cannot be written, or changed since it was read. Then all are as they were; the error says
 /// so, or names those that could not be put back.
 pub fn write(changes: &[Change]) -> Result<()> {
-    write_with(changes, |from, to| std::fs::rename(from, to))
+    write_with(changes, staging::replace)
 }
 
 /// A new text beside the file that it is for.
@@ -36,14 +37,21 @@ impl Drop for Staged<'_> {
     }
 }
 
-fn write_with(changes: &[Change], rename: impl Fn(&Path, &Path) -> io::Result<()>) -> Result<()> {
+pub(super) fn write_with<E>(
+    changes: &[Change],
+    rename: impl Fn(&Path, &Path) -> std::result::Result<(), E>,
+) -> Result<()>
+where
+    anyhow::Error: From<E>,
+{
     let staged = changes.iter().map(|it| stage(it, &it.after));
     let staged = staged.collect::<Result<Vec<_>>>().map_err(|error| {
         anyhow!("{error:#}\nhint: nothing was written: mend that, and say it again")
     })?;
     for (index, it) in staged.iter().enumerate() {
         if let Err(error) = rename(&it.new, &it.file) {
-            let cause = format!("cannot replace {}: {error}", it.change.file);
+            let error = anyhow::Error::from(error);
+            let cause = format!("cannot replace {}: {}", it.change.file, error.root_cause());
             return Err(put_back(&staged[..index], &rename, &cause));
         }
     }
@@ -70,7 +78,7 @@ fn write_beside(file: &Path, text: &str, permissions: std::fs::Permissions) -> R
         .file_name()
         .context("a file has a name")?
         .to_string_lossy();
-    let new = file.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let new = file.with_file_name(beside(&name, &std::process::id().to_string()));
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.set_permissions(permissions)?;
@@ -83,12 +91,27 @@ fn write_beside(file: &Path, text: &str, permissions: std::fs::Permissions) -> R
     Ok(new)
 }
 
+/// What a new text is called until it takes its place.
+fn beside(name: &str, id: &str) -> String {
+    format!(".{name}.{id}.new")
+}
+
+/// Whether a file is a new text for a file with this name, of whichever process.
+pub(super) fn is_beside(other: &str, name: &str) -> bool {
+    let id = other.strip_prefix('.').and_then(|it| it.strip_prefix(name));
+    let id = id.and_then(|it| it.strip_prefix('.')?.strip_suffix(".new"));
+    id.is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()))
+}
+
 /// Gives the files that were replaced their old texts again, and what to say.
-fn put_back(
+fn put_back<E>(
     replaced: &[Staged<'_>],
-    rename: &impl Fn(&Path, &Path) -> io::Result<()>,
+    rename: &impl Fn(&Path, &Path) -> std::result::Result<(), E>,
     cause: &str,
-) -> anyhow::Error {
+) -> anyhow::Error
+where
+    anyhow::Error: From<E>,
+{
     let left: Vec<&str> = replaced
         .iter()
         .filter(|it| {
@@ -111,7 +134,7 @@ fn put_back(
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, io};
 
     use super::*;
 
