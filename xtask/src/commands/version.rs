@@ -191,9 +191,7 @@ fn told(
             rows.push(vec![place.at(), place.text.clone(), new]);
         }
     }
-    let form = world.config()?.release.tag;
-    let tag = form.as_deref().unwrap_or("v{version}");
-    let tag = tag.replace(tag::VERSION, &to.to_string());
+    let tag = tag::of(to, world.config()?.release.tag.as_deref());
     Ok(format!(
         "{} -> {to}\n{}next: git commit --all --message \"Version {to}\" && git tag {tag}\n",
         found.version,
