@@ -1,5 +1,7 @@
 //! `cargo xtask merge`: the releases of several machines, with everything that can keep them apart.
 
+#[path = "merge/expected.rs"]
+mod expected;
 #[path = "verify/fake.rs"]
 #[allow(dead_code, reason = "only what it makes packages with")]
 mod fake;

@@ -178,15 +178,15 @@ fn doctor_tells_what_another_machine_does() {
     };
     expect![[r#"
         step             here                     why                                     fix
-        frontend         yes
+        frontend         no: the job on macos-15  not without app
         app              no: the job on macos-15  programs for macOS are linked on macOS
-        sign-code        yes                      of what macos-15 built
+        sign-code        no: the job on macos-15  not without app
         bundle:app       no: the job on macos-15  app is made on macOS
         bundle:dmg       no: the job on macos-15  dmg is made on macOS
-        notarize         yes                      of what macos-15 built
-        sign-installers  yes                      of what macos-15 built
-        archive          yes                      of what macos-15 built
-        seal             yes                      of what macos-15 built
+        notarize         no: the job on macos-15  not without app
+        sign-installers  no: the job on macos-15  not without app
+        archive          no: the job on macos-15  not without app
+        seal             no: the job on macos-15  not without app
     "#]]
     .assert_eq(&table("aarch64-apple-darwin"));
     expect![[r#"

@@ -194,11 +194,14 @@ layouts = ["onefile", "folder"]
 platforms = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"]
 
 [ci]
-checks = ["test", "generate", "dist"]
+checks = ["test", "generate", "version", "dist"]
+test-on = ["windows", "macos"]
+branches = ["main", "next"]
 rust = "1.95.0"
 node = "22"
 python = "3.11"
 environment = "release"
+publish-environment = "production"
 timeout = "3h"
 
 [[ci.target]]

@@ -369,7 +369,8 @@ pub struct ReleaseDir {
     pub dir: PathBuf,
     /// The form of its tag, with `{version}`; `None` takes the usual ones.
     pub tag: Option<String>,
-    /// The targets of a complete release, by friendly name or triple; empty if nobody said.
+    /// The targets of a complete release, by friendly name or triple, those of `[[ci.target]]` if it names
+    /// none; empty if nobody said.
     pub targets: Vec<String>,
 }
 

@@ -12,7 +12,7 @@ use semver::Version;
 use serde::Deserialize;
 
 use super::gh::{Asset, Gh, Remote};
-use crate::{engine::files, manifest::MANIFEST_NAME};
+use crate::{engine::files, manifest::MANIFEST_NAME, version::tag};
 
 /// How often what arrived wrong is uploaded again.
 const ROUNDS: usize = 3;
@@ -20,7 +20,7 @@ const ROUNDS: usize = 3;
 /// A release folder, and the tag it is to be published under.
 #[derive(Debug)]
 pub struct Publication {
-    /// `v` and the version.
+    /// The tag, which says the version.
     pub tag: String,
     title: String,
     prerelease: bool,
@@ -47,11 +47,11 @@ pub enum Outcome {
 }
 
 impl Publication {
-    /// Reads a release folder. Without a tag it is that of the version.
+    /// Reads a release folder. Without a tag it is that of the version in the form `release.tag`.
     ///
     /// # Errors
     /// It is no release, the tag is not that of its version, or GitHub would not keep a file's name.
-    pub fn read(dir: &Path, tag: Option<&str>) -> Result<Self> {
+    pub fn read(dir: &Path, tag: Option<&str>, form: Option<&str>) -> Result<Self> {
         #[derive(Deserialize)]
         struct Manifest {
             product: Product,
@@ -74,15 +74,15 @@ impl Publication {
             .version
             .parse()
             .with_context(|| format!("{} has no version of a release", manifest.display()))?;
-        let own = format!("v{version}");
+        let own = tag::of(&version, form);
         let tag = tag.unwrap_or(&own);
         ensure!(
-            tag == own,
+            tag::says(tag, &version, form),
             "the release is {version}, but the tag is {tag}\n\
              hint: raise the version in a commit, and tag that commit: {own} is the tag of this one"
         );
         Ok(Self {
-            tag: own,
+            tag: tag.to_owned(),
             title: format!("{} {version}", product.name),
             prerelease: !version.pre.is_empty(),
             files: local(dir)?,

@@ -65,7 +65,8 @@ pub struct Export {
 /// Options of `state import`.
 #[derive(Args, Debug)]
 pub struct Import {
-    /// The archive that `state export` wrote
+    /// The archive that `state export` wrote, or a folder of such: then that of the last attempt, by the
+    /// number that its folder's name ends with
     pub file: PathBuf,
 
     /// Whose steps.

@@ -1,8 +1,12 @@
 //! `state`: carries finished steps from one machine to another.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Result;
+use fs_err as fs;
 use serde::Serialize;
 
 use super::{World, print, print_json, target};
@@ -100,9 +104,32 @@ struct From<'a> {
     warning: Option<&'a str>,
 }
 
+/// The archive that is meant: of a folder the newest below it. GitHub gives no file of an earlier attempt a
+/// new content, so each attempt has a folder of its own, such as `state-x86_64-unknown-linux-gnu-2`.
+fn archive(given: &Path) -> Result<PathBuf> {
+    if !given.is_dir() {
+        return Ok(given.to_owned());
+    }
+    let files = |folder: &Path| -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
+        Ok(entries.into_iter().map(|it| it.path()).collect())
+    };
+    let mut all = files(given)?;
+    for folder in all.clone().iter().filter(|it| it.is_dir()) {
+        all.extend(files(folder)?);
+    }
+    all.retain(|it| it.is_file() && it.to_string_lossy().ends_with(".tar.gz"));
+    let attempt = |file: &PathBuf| -> Option<u64> {
+        let folder = file.parent()?.file_name()?.to_str()?;
+        folder.rsplit('-').next()?.parse().ok()
+    };
+    let newest = all.into_iter().max_by_key(|it| (attempt(it), it.clone()));
+    Ok(newest.unwrap_or_else(|| given.join("state.tar.gz")))
+}
+
 fn import(world: &World, options: &Import) -> Result<ExitCode> {
     let target = target(&options.on)?;
-    let file = std::path::absolute(&options.file)?;
+    let file = archive(&std::path::absolute(&options.file)?)?;
     if options.if_exists && !file.exists() {
         if world.is_json() {
             let (file, steps, from) = (None, &[][..], None);
@@ -160,5 +187,29 @@ fn why(verdict: Verdict) -> &'static str {
         Verdict::Imported => "reused if all that decides it is the same here",
         Verdict::Same => "it is recorded here as it is",
         Verdict::Kept => "what is recorded here is newer; --replace takes it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_attempts_the_last() {
+        let check = |files: &[&str], expected: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            for file in files {
+                let file = dir.path().join(file);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, "").unwrap();
+            }
+            assert_eq!(archive(dir.path()).unwrap(), dir.path().join(expected));
+        };
+        check(&["state.tar.gz"], "state.tar.gz");
+        check(
+            &["s-9/state.tar.gz", "s-10/state.tar.gz", "s-2/state.tar.gz"],
+            "s-10/state.tar.gz",
+        );
+        check(&["s-1/other.txt"], "state.tar.gz");
     }
 }

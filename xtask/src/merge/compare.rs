@@ -92,25 +92,28 @@ fn check_expected(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>)
     }
     let declared = wanted.declared;
     let mut left: Vec<&Found> = found.iter().collect();
+    let mut taken: Vec<(&String, Option<&Found>)> = Vec::new();
+    // Whatever is named exactly is nobody else's: `macos` beside `x86_64-apple-darwin` is the other one.
     for expected in &wanted.expect {
-        let own = |it: &Found| it.name() == expected || it.manifest.target.triple == *expected;
-        // As this machine would call it: `linux` for x86_64-unknown-linux-gnu.
-        let triple = expected.parse::<Target>().map(|it| it.triple);
-        let also = |it: &Found| {
-            triple
-                .as_ref()
-                .is_ok_and(|at| *at == it.manifest.target.triple)
-        };
-        let at = left.iter().position(|it| own(it));
-        let Some(at) = at.or_else(|| left.iter().position(|it| also(it))) else {
+        let at = left.iter().position(|it| is_named(it, expected));
+        taken.push((expected, at.map(|at| left.remove(at))));
+    }
+    for (expected, place) in taken.iter_mut().filter(|it| it.1.is_none()) {
+        let at = left.iter().position(|it| is_meant(it, expected, true));
+        let at = at.or_else(|| left.iter().position(|it| is_meant(it, expected, false)));
+        *place = at.map(|at| left.remove(at));
+    }
+    for (expected, place) in taken {
+        let Some(taken) = place else {
             let text =
                 format!("is missing: {declared} has it; give its folder, or take it out of there");
             problems.push(Problem::new(expected, "", text));
             continue;
         };
-        let taken = left.remove(at);
-        let again = |it: &&Found| it.manifest.target.triple == taken.manifest.target.triple;
-        for twice in left.iter().filter(|it| again(it) || own(it)) {
+        let again = |it: &&Found| {
+            it.manifest.target.triple == taken.manifest.target.triple || is_named(it, expected)
+        };
+        for twice in left.iter().filter(|it| again(it)) {
             let text = format!(
                 "is there twice: {} and {}",
                 taken.folder.display(),
@@ -118,7 +121,7 @@ fn check_expected(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>)
             );
             problems.push(Problem::new(expected, "", text));
         }
-        left.retain(|it| !again(it) && !own(it));
+        left.retain(|it| !again(it));
     }
     for extra in left {
         let text = format!(
@@ -127,6 +130,23 @@ fn check_expected(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>)
         );
         problems.push(Problem::new(extra.name(), "", text));
     }
+}
+
+/// Whether a release was built under this very name, or is for this triple.
+fn is_named(found: &Found, expected: &str) -> bool {
+    found.name() == expected || found.manifest.target.triple == expected
+}
+
+/// Whether a release is what a name without an architecture stands for: whatever was built for that
+/// system. With `usual` only what the workflows build under it.
+fn is_meant(found: &Found, expected: &str, usual: bool) -> bool {
+    let own = &found.manifest.target.triple;
+    let friendly = expected.parse().is_ok_and(|it: Target| it.is_friendly());
+    let meant = Target::released(expected).ok().filter(|_| friendly);
+    meant.is_some_and(|meant| match usual {
+        true => meant.triple == *own,
+        false => own.parse().is_ok_and(|it: Target| it.os == meant.os),
+    })
 }
 
 /// What must be the same everywhere, by what it is called and how it reads.

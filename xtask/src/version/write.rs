@@ -1,5 +1,6 @@
 //! All files or none: each is written beside its place first, then all are renamed, and what was
-//! renamed before a failure is put back. [`pending`](super::pending) does so after `kill -9`.
+//! renamed before a failure is put back; after `kill -9` by [`pending`](super::pending). A file that is not
+//! there counts as empty.
 
 use std::{
     fs::File,
@@ -28,6 +29,8 @@ struct Staged<'c> {
     /// The file itself, where the path is a symbolic link.
     file: PathBuf,
     new: PathBuf,
+    /// Whether there was none.
+    created: bool,
 }
 
 impl Drop for Staged<'_> {
@@ -59,6 +62,9 @@ where
 }
 
 fn stage<'c>(change: &'c Change, text: &str) -> Result<Staged<'c>> {
+    if change.before.is_empty() && !change.path.exists() {
+        return stage_new(change);
+    }
     let file = fs::canonicalize(&change.path)?;
     let permissions = fs::metadata(&file)?.permissions();
     // A rename would replace it on Unix, and fail on Windows.
@@ -68,12 +74,35 @@ fn stage<'c>(change: &'c Change, text: &str) -> Result<Staged<'c>> {
         "{} was changed by somebody else just now",
         change.file
     );
-    let new = write_beside(&file, text, permissions)
+    let new = write_beside(&file, text, Some(permissions))
         .with_context(|| format!("cannot write beside {}", change.file))?;
-    Ok(Staged { change, file, new })
+    Ok(Staged {
+        change,
+        file,
+        new,
+        created: false,
+    })
 }
 
-fn write_beside(file: &Path, text: &str, permissions: std::fs::Permissions) -> Result<PathBuf> {
+/// A file that is not there yet, as one is that was read as empty.
+fn stage_new(change: &Change) -> Result<Staged<'_>> {
+    let file = change.path.clone();
+    fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
+    let new = write_beside(&file, &change.after, None)
+        .with_context(|| format!("cannot write beside {}", change.file))?;
+    Ok(Staged {
+        change,
+        file,
+        new,
+        created: true,
+    })
+}
+
+fn write_beside(
+    file: &Path,
+    text: &str,
+    permissions: Option<std::fs::Permissions>,
+) -> Result<PathBuf> {
     let name = file
         .file_name()
         .context("a file has a name")?
@@ -81,7 +110,7 @@ fn write_beside(file: &Path, text: &str, permissions: std::fs::Permissions) -> R
     let new = file.with_file_name(beside(&name, &std::process::id().to_string()));
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
-        file.set_permissions(permissions)?;
+        permissions.map_or(Ok(()), |it| file.set_permissions(it))?;
         file.sync_all()
     });
     if let Err(error) = written {
@@ -115,9 +144,14 @@ where
     let left: Vec<&str> = replaced
         .iter()
         .filter(|it| {
+            if it.created {
+                return fs::remove_file(&it.file).is_err();
+            }
             let back = fs::metadata(&it.file)
                 .map_err(Into::into)
-                .and_then(|found| write_beside(&it.file, &it.change.before, found.permissions()));
+                .and_then(|found| {
+                    write_beside(&it.file, &it.change.before, Some(found.permissions()))
+                });
             back.and_then(|new| Ok(rename(&new, &it.file)?)).is_err()
         })
         .map(|it| it.change.file.as_str())
@@ -229,6 +263,27 @@ mod tests {
             std::fs::set_permissions(it, permissions).unwrap();
         };
         check(&lock, "c is read-only");
+    }
+
+    #[test]
+    fn a_new_file_goes_again_with_the_others() {
+        let check = |fail: Option<usize>, expected: &str| {
+            let (dir, mut changes) = repository();
+            fs::remove_file(&changes[0].path).unwrap();
+            changes[0].before = String::new();
+            let count = Cell::new(0);
+            let outcome = write_with(&changes, |from, to| {
+                let now = count.replace(count.get() + 1);
+                match fail == Some(now) {
+                    true => Err(io::Error::other("no")),
+                    false => std::fs::rename(from, to),
+                }
+            });
+            assert_eq!(outcome.is_err(), fail.is_some());
+            assert_eq!(contents(dir.path()), expected);
+        };
+        check(None, "a=new b=new c=new");
+        check(Some(2), "b=old c=old");
     }
 
     #[cfg(unix)]

@@ -94,7 +94,7 @@ impl Hub {
     /// What a person sees: each call, and what came of it.
     #[track_caller]
     fn publish(&self, words: &[&str], code: i32, expected: Expect) {
-        let words = [&["ci", "publish", "merged", "--wait", "0s"], words].concat();
+        let words = [&["ci", "release", "merged", "--wait", "0s"], words].concat();
         let (ended, stdout, stderr) = self.world.run(&words);
         let root = self.world.root.display().to_string();
         let shown = format!("{stderr}{stdout}").replace(&root, "…");

@@ -59,6 +59,13 @@ impl World {
         folder
     }
 
+    /// With the lock file of another package manager, and without `engines`.
+    pub fn use_lock(&self, lock: &str) {
+        fs::remove_file(self.root.join("package-lock.json")).unwrap();
+        self.write(lock, "");
+        self.write("package.json", r#"{"scripts": {"build": "true"}}"#);
+    }
+
     pub fn write(&self, path: &str, text: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
