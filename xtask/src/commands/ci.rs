@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Ended, World, print};
 use crate::{
     ci::{self, Generated, Gh, Matrix, Outcome, Publication, State},
-    cli::{Ci, Generate, Publish},
+    cli::{Ci, Generate, Publish, TrustArgs},
     engine::{exec::Log, secret::Redactor},
     release::Release,
     sign::{hands::Loose, secrets::Secrets},
@@ -165,8 +165,14 @@ fn publish(world: &World, options: &Publish) -> Result<ExitCode> {
     let state = world.root.join("target/dist/publish");
     let outcome = (|| {
         let tag = options.tag.clone().or_else(tag::of_ci);
-        let form = world.config()?.release.tag;
-        let publication = Publication::read(&options.release, tag.as_deref(), form.as_deref())?;
+        let config = world.config()?;
+        let known = TrustArgs {
+            require_release: true,
+            ..TrustArgs::default()
+        };
+        let trust = super::verify::trust(Some(&config), &known)?;
+        let form = config.release.tag.as_deref();
+        let publication = Publication::read(&options.release, tag.as_deref(), form, &trust)?;
         which::which("gh").context(
             "GitHub's command line `gh` is missing\n\
              hint: install it: see https://cli.github.com; GitHub's own runners have it",

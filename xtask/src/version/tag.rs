@@ -14,10 +14,14 @@ pub fn of(version: &Version, form: Option<&str>) -> String {
     forms(form)[0].replace(VERSION, &version.to_string())
 }
 
+/// The version that a tag says, in a form that counts.
+pub fn version(tag: &str, form: Option<&str>) -> Option<Version> {
+    forms(form).into_iter().find_map(|it| stated(tag, it))
+}
+
 /// Whether a tag says this version, in a form that counts.
 pub fn says(tag: &str, version: &Version, form: Option<&str>) -> bool {
-    let mut forms = forms(form).into_iter();
-    forms.any(|it| stated(tag, it).as_ref() == Some(version))
+    self::version(tag, form).as_ref() == Some(version)
 }
 
 /// Patterns of GitHub's workflows for the tags of all versions,
