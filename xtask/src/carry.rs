@@ -15,8 +15,8 @@ mod import;
 mod index;
 
 pub use self::{
-    export::{Exported, export},
-    import::{Imported, Verdict, import},
+    export::{Exported, LeftOut, export},
+    import::{Imported, Taken, Verdict, import},
 };
 
 /// Whose steps they are.

@@ -7,28 +7,30 @@
 //! | `matrix` | the targets and the machine that makes each |
 //! | `toolchains` | the versions of Rust, Node.js and Python, and where they stand |
 //! | `secrets` | the secrets that a job needs |
-//! | `step` | steps that several jobs have |
-//! | `release`, `change` | the two workflows |
+//! | `yaml` | a file's text |
+//! | `step` | a step, and those that several jobs have |
+//! | `release_yml`, `ci_yml` | the two workflows |
 //! | `generated` | a generated file, and whether somebody edited it |
 //! | `publish` | a release on GitHub, from the first file to the last |
 //! | `gh` | GitHub's command line |
 
 mod actions;
-mod change;
+mod ci_yml;
 mod generated;
 mod gh;
 mod matrix;
 mod publish;
-mod release;
+mod release_yml;
 mod secrets;
 mod step;
 mod toolchains;
+mod yaml;
 
 use anyhow::Result;
 
 pub use generated::{Generated, State};
 pub use gh::Gh;
-pub use matrix::{Job, Matrix};
+pub use matrix::{Job, Maker, Matrix};
 pub use publish::{Outcome, Publication};
 
 use crate::config::Config;
@@ -41,12 +43,16 @@ pub const RELEASE: &str = ".github/workflows/release.yml";
 /// All generated files of a repository: the same on every machine.
 ///
 /// # Errors
-/// A target that no machine of GitHub makes, and whose `runner` is not named.
+/// Those of [`Matrix::of`]. A file that the workflows would need lies outside of the repository. Yarn
+/// with a Node.js that has no Corepack.
 pub fn files(config: &Config) -> Result<Vec<Generated>> {
-    let matrix = Matrix::of(&config.ci)?;
+    let matrix = Matrix::of(config)?;
     let toolchains = toolchains::Toolchains::of(config)?;
     Ok(vec![
-        Generated::new(CI, &change::workflow(config, &matrix, &toolchains)),
-        Generated::new(RELEASE, &release::workflow(config, &matrix, &toolchains)),
+        Generated::new(CI, &ci_yml::workflow(config, &matrix, &toolchains)?),
+        Generated::new(
+            RELEASE,
+            &release_yml::workflow(config, &matrix, &toolchains)?,
+        ),
     ])
 }

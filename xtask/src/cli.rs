@@ -274,6 +274,14 @@ pub struct Verify {
     #[arg(value_name = "RELEASE|FILE")]
     pub what: Vec<PathBuf>,
 
+    /// Whom to believe.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+}
+
+/// Whom to believe, and how much a release must be worth.
+#[derive(Args, Clone, Debug, Default)]
+pub struct TrustArgs {
     /// A file with somebody to trust, besides those of the configuration: certificates, a list of
     /// revoked ones, a minisign or an OpenPGP key; may be repeated
     #[arg(long, value_name = "FILE")]

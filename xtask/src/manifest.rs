@@ -5,17 +5,19 @@
 //! [`MANIFEST_SCHEMA`], since reading is strict: an unknown field could be the one that matters.
 
 mod artifact;
+mod files;
 mod merged;
 mod record;
 mod sums;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     artifact::{Artifact, ArtifactKind, Content, SignatureKind, SignatureRef},
+    files::Files,
     merged::{Document, LATEST_NAME, MERGED, MERGED_SCHEMA, Merged, Part, Updater},
     record::{Command, Fallback, Inputs, Layout, Sidecar, Step, StepStatus},
     sums::{Sums, is_sha256},
@@ -243,47 +245,8 @@ impl Manifest {
             None => bail!("not a manifest: it has no field `schema`"),
         }
         let manifest: Self = serde_json::from_str(text).context("damaged manifest")?;
-        manifest.check().context("damaged manifest")?;
+        Files::from(&manifest).check().context("damaged manifest")?;
         Ok(manifest)
-    }
-
-    /// The detached signature files that the artifacts name.
-    pub fn signature_files(&self) -> impl Iterator<Item = &str> {
-        let refs = self
-            .artifacts
-            .iter()
-            .flat_map(|artifact| &artifact.signatures);
-        refs.filter_map(|signature| signature.file.as_deref())
-    }
-
-    /// What the types cannot say.
-    fn check(&self) -> Result<()> {
-        let signed = self.signing.minisign.is_some() || self.signing.gpg.is_some();
-        let identity = self.signing.identity;
-        let fits = signed == (identity != Identity::Unsigned);
-        ensure!(
-            fits,
-            "identity `{}` does not fit the keys",
-            identity.as_str()
-        );
-        let mut seen = BTreeSet::from(RESERVED);
-        for path in self
-            .artifacts
-            .iter()
-            .map(|a| a.path.as_str())
-            .chain(self.signature_files())
-        {
-            check_path(path)?;
-            ensure!(seen.insert(path), "`{path}` is named twice");
-        }
-        let contents = self.artifacts.iter().flat_map(|a| &a.contents);
-        let hashes = contents
-            .map(|c| &c.sha256)
-            .chain(self.artifacts.iter().map(|a| &a.sha256));
-        for hash in hashes {
-            ensure!(is_sha256(hash), "`{hash}` is not a SHA-256");
-        }
-        Ok(())
     }
 }
 

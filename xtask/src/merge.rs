@@ -30,10 +30,14 @@ pub struct Wanted {
     pub declared: &'static str,
     /// The version and the identifier that the repository's configuration gives the product.
     pub product: (String, String),
+    /// The commit that is checked out here; none outside of a repository.
+    pub commit: Option<String>,
     /// Whether a release of a checkout that differed from its commit will do.
     pub allow_dirty: bool,
     /// Where files can be downloaded, by the pattern of `updater.url`.
     pub url: Option<String>,
+    /// Whether there must be a `latest.json`: installed apps look for it, or somebody said where it is.
+    pub needs_latest: bool,
     /// The key that installed apps check an update with.
     pub updater_key: Option<PublicKey>,
     /// What is new, for people.

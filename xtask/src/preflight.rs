@@ -131,15 +131,25 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
 }
 
 fn wrong_host(target: &Target, host: &Target) -> Finding {
-    let (wanted, here) = (target.system(), host.system());
+    let machines = target.machines();
+    let mut fix = format!("run `cargo xtask dist --target {target}` on {machines}");
+    let here = match target.os == host.os {
+        // Then it is for another processor, which a compiler can be had for.
+        true => {
+            fix += &format!(
+                ", or name what links for it in {}",
+                target.linker_variable()
+            );
+            host.machines()
+        }
+        false => host.system().to_owned(),
+    };
     Finding {
         tool: format!("target {target}"),
         wanted_for: "app",
         found: None,
         problem: Some(format!("cannot be built on {here}")),
-        fix: Some(Fix::ByHand(format!(
-            "run `cargo xtask dist --target {target}` on {wanted}"
-        ))),
+        fix: Some(Fix::ByHand(fix)),
     }
 }
 

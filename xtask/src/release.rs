@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
+    ci::Maker,
     config::{BundleKind, Config, Timestamping},
     engine::{
         journal::Record,
@@ -260,10 +261,8 @@ impl Release {
         let kinds = self.target.bundles(&self.config.bundle).into_iter();
         kinds.filter_map(|it| {
             let why = self.target.bundles_here(it).err()?;
-            let (name, runner) = (tauri::kind_name(it), self.target.runner());
-            Some(format!(
-                "{name} is missing: {why}; the job on {runner} does it"
-            ))
+            let (name, maker) = (tauri::kind_name(it), Maker::of(&self.config, &self.target));
+            Some(format!("{name} is missing: {why}; {maker}"))
         })
     }
 

@@ -7,9 +7,36 @@ use serde::{Serialize, Serializer};
 
 use crate::config::{self, BundleKind};
 
-/// What `windows` means where it is not the host: Microsoft's linker and libraries run on Windows alone,
-/// those of MinGW-w64 are packages of most Linux distributions.
-pub const WINDOWS_ELSEWHERE: &str = "x86_64-pc-windows-gnu";
+/// What the friendly names mean: the one table of them. On its own system a name means this machine's
+/// architecture; elsewhere, and in a release, which is the same whoever looks at it, what is here.
+const FRIENDLY: [Friendly; 3] = [
+    Friendly {
+        name: "linux",
+        released: "x86_64-unknown-linux-gnu",
+        elsewhere: "x86_64-unknown-linux-gnu",
+    },
+    Friendly {
+        name: "windows",
+        released: "x86_64-pc-windows-msvc",
+        // Microsoft's linker and libraries run on Windows alone; those of MinGW-w64 are packages of most
+        // Linux distributions.
+        elsewhere: "x86_64-pc-windows-gnu",
+    },
+    Friendly {
+        name: "macos",
+        released: "aarch64-apple-darwin",
+        elsewhere: "aarch64-apple-darwin",
+    },
+];
+
+/// The triples that a friendly name stands for.
+struct Friendly {
+    name: &'static str,
+    /// In `release.targets` and `[[ci.target]]`.
+    released: &'static str,
+    /// For `--target` on a machine of another system.
+    elsewhere: &'static str,
+}
 
 /// The architectures of a program for every Mac, as Rust names them, in the order of its parts.
 const UNIVERSAL: [&str; 2] = ["x86_64", "aarch64"];
@@ -23,7 +50,8 @@ pub fn apple_arch(arch: &str) -> &str {
 }
 
 /// An operating system that the pipeline ships for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Os {
     /// Linux with the GNU C library.
     Linux,
@@ -62,13 +90,19 @@ impl std::str::FromStr for Target {
 
     fn from_str(name: &str) -> Result<Self> {
         let arch = std::env::consts::ARCH;
+        let env = if cfg!(target_env = "gnu") {
+            "gnu"
+        } else {
+            "msvc"
+        };
         let triple = match name {
-            "linux" => format!("{arch}-unknown-linux-gnu"),
-            "windows" if !cfg!(windows) => WINDOWS_ELSEWHERE.to_owned(),
-            "windows" if cfg!(target_env = "gnu") => format!("{arch}-pc-windows-gnu"),
-            "windows" => format!("{arch}-pc-windows-msvc"),
-            "macos" => format!("{arch}-apple-darwin"),
-            triple => triple.to_owned(),
+            "linux" if cfg!(target_os = "linux") => format!("{arch}-unknown-linux-gnu"),
+            "windows" if cfg!(windows) => format!("{arch}-pc-windows-{env}"),
+            "macos" if cfg!(target_os = "macos") => format!("{arch}-apple-darwin"),
+            name => {
+                let friendly = FRIENDLY.iter().find(|it| it.name == name);
+                friendly.map_or(name, |it| it.elsewhere).to_owned()
+            }
         };
         let os = match triple.split('-').collect::<Vec<_>>()[..] {
             ["universal", _, "linux" | "windows", _] => bail!(
@@ -93,6 +127,20 @@ impl std::str::FromStr for Target {
 }
 
 impl Target {
+    /// What a name means in `release.targets` and `[[ci.target]]`: the same on every machine.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn released(name: &str) -> Result<Self> {
+        let friendly = FRIENDLY.iter().find(|it| it.name == name);
+        friendly.map_or(name, |it| it.released).parse()
+    }
+
+    /// Whether it was named without an architecture.
+    pub fn is_friendly(&self) -> bool {
+        FRIENDLY.iter().any(|it| it.name == self.name)
+    }
+
     /// The machine that this program runs on.
     pub fn host() -> Self {
         let name = std::env::consts::OS;
@@ -129,8 +177,39 @@ impl Target {
 
     /// Whether cargo can build and link the host program for it here, if all is installed.
     pub fn builds_here(&self) -> bool {
-        let windows = self.os == Os::Windows && self.triple.ends_with("-gnu");
-        self.os == Self::host().os || windows
+        match (self.os, Self::host().os) {
+            // MinGW-w64 is a package.
+            (Os::Windows, Os::Linux | Os::Macos) => self.is_mingw(),
+            (own, host) if own != host => false,
+            // Linkers of Apple and Microsoft know all their architectures.
+            (Os::Macos | Os::Windows, _) => true,
+            // Libraries for another one are there if somebody put them there, and named a linker.
+            (Os::Linux, _) => {
+                self.arch() == std::env::consts::ARCH
+                    || std::env::var_os(self.linker_variable()).is_some_and(|it| !it.is_empty())
+            }
+        }
+    }
+
+    /// The variable that tells cargo what links for it,
+    /// <https://doc.rust-lang.org/cargo/reference/environment-variables.html>.
+    pub fn linker_variable(&self) -> String {
+        let triple = self.triple.to_uppercase().replace('-', "_");
+        format!("CARGO_TARGET_{triple}_LINKER")
+    }
+
+    /// Whether it is linked by GNU tools for Windows.
+    pub fn is_mingw(&self) -> bool {
+        self.os == Os::Windows && self.triple.ends_with("-gnu")
+    }
+
+    /// The machines that it runs on, as this one tells them from itself: by the system, or if that is the
+    /// same by the architecture, too.
+    pub fn machines(&self) -> String {
+        match self.os == Self::host().os {
+            true => format!("{} {}", self.arch(), self.system()),
+            false => self.system().to_owned(),
+        }
     }
 
     /// Whether its programs are joined of one for each architecture.
@@ -156,12 +235,12 @@ impl Target {
 
     /// What a friendly name stands for, where that may surprise.
     pub fn note(&self) -> Option<String> {
+        let released = Self::released(&self.name).ok()?;
         let surprises = self.name == "windows" && !cfg!(windows);
         surprises.then(|| {
             format!(
-                "windows means {} here: {}-pc-windows-msvc can be linked on Windows only",
-                self.triple,
-                self.arch()
+                "windows means {} here: {} can be linked on Windows only",
+                self.triple, released.triple
             )
         })
     }
@@ -207,18 +286,6 @@ impl Target {
         }
     }
 
-    /// The image of GitHub's runners on which all of it can be made.
-    pub fn runner(&self) -> &'static str {
-        match (self.os, self.arch()) {
-            (Os::Linux, "aarch64") => "ubuntu-24.04-arm",
-            (Os::Linux, _) => "ubuntu-24.04",
-            (Os::Windows, "aarch64") => "windows-11-arm",
-            (Os::Windows, _) => "windows-2025",
-            (Os::Macos, "x86_64") => "macos-15-intel",
-            (Os::Macos, _) => "macos-15",
-        }
-    }
-
     /// The first part of the triple.
     pub fn arch(&self) -> &str {
         self.triple.split('-').next().unwrap_or_default()
@@ -229,6 +296,15 @@ impl Target {
         match self.arch() {
             "x86_64" => "x64",
             arch => arch,
+        }
+    }
+
+    /// The processor as folders of the Windows SDK are called.
+    pub fn sdk_arch(&self) -> &'static str {
+        match self.arch() {
+            "x86_64" => "x64",
+            "aarch64" => "arm64",
+            _ => "x86",
         }
     }
 
@@ -287,9 +363,66 @@ mod tests {
             "a-universal-apple-darwin",
         );
         #[cfg(not(windows))]
-        check("windows", WINDOWS_ELSEWHERE, "a-x86_64-pc-windows-gnu.exe");
+        check(
+            "windows",
+            "x86_64-pc-windows-gnu",
+            "a-x86_64-pc-windows-gnu.exe",
+        );
         let error = "plan9".parse::<Target>().unwrap_err().to_string();
         assert!(error.starts_with("`plan9` is no target"), "{error}");
+    }
+
+    /// A release is the same on every machine; what is typed means the machine at hand.
+    #[test]
+    fn friendly_names() {
+        let check = |name: &str, released: &str, typed: &str| {
+            let target: Target = name.parse().unwrap();
+            assert_eq!(Target::released(name).unwrap().triple, released);
+            assert_eq!(target.triple, typed);
+        };
+        let arch = std::env::consts::ARCH;
+        let here = |own: bool, triple: String, elsewhere: &str| match own {
+            true => triple,
+            false => elsewhere.to_owned(),
+        };
+        check(
+            "macos",
+            "aarch64-apple-darwin",
+            &here(
+                cfg!(target_os = "macos"),
+                format!("{arch}-apple-darwin"),
+                "aarch64-apple-darwin",
+            ),
+        );
+        check(
+            "linux",
+            "x86_64-unknown-linux-gnu",
+            &here(
+                cfg!(target_os = "linux"),
+                format!("{arch}-unknown-linux-gnu"),
+                "x86_64-unknown-linux-gnu",
+            ),
+        );
+        #[cfg(not(windows))]
+        check("windows", "x86_64-pc-windows-msvc", "x86_64-pc-windows-gnu");
+    }
+
+    /// Each place, as this machine would tell it from itself.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[test]
+    fn where_it_is_built() {
+        let check = |name: &str, machines: &str, builds: bool| {
+            let target: Target = name.parse().unwrap();
+            assert_eq!(
+                (&*target.machines(), target.builds_here()),
+                (machines, builds)
+            );
+        };
+        check("linux", "x86_64 Linux", true);
+        check("aarch64-unknown-linux-gnu", "aarch64 Linux", false);
+        check("windows", "Windows", true);
+        check("x86_64-pc-windows-msvc", "Windows", false);
+        check("macos", "macOS", false);
     }
 
     /// Suffix, archive and installers follow from the target alone.
@@ -299,25 +432,21 @@ mod tests {
             let target: Target = name.parse().unwrap();
             let parts: Vec<String> = target.parts().into_iter().map(|it| it.triple).collect();
             let text = format!(
-                "{} {} {} {}",
+                "{} {} {}",
                 target.exe("a"),
                 target.archive(),
-                target.runner(),
                 parts.join("+")
             );
             assert_eq!(text, expected);
         };
-        check(
-            "x86_64-pc-windows-msvc",
-            "a.exe zip windows-2025 x86_64-pc-windows-msvc",
-        );
+        check("x86_64-pc-windows-msvc", "a.exe zip x86_64-pc-windows-msvc");
         check(
             "universal-apple-darwin",
-            "a tar.gz macos-15 x86_64-apple-darwin+aarch64-apple-darwin",
+            "a tar.gz x86_64-apple-darwin+aarch64-apple-darwin",
         );
         check(
             "aarch64-unknown-linux-gnu",
-            "a tar.gz ubuntu-24.04-arm aarch64-unknown-linux-gnu",
+            "a tar.gz aarch64-unknown-linux-gnu",
         );
         let error = "universal-unknown-linux-gnu".parse::<Target>().unwrap_err();
         assert!(error.to_string().contains("only programs for macOS"));

@@ -33,9 +33,10 @@ pub use self::{
     report::{Report, Row, Table},
 };
 use crate::{
+    engine::files::sha256_file,
     manifest::{
-        Artifact, Document, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, Merged,
-        NO_TIMESTAMP, SUMS_ASC, SUMS_MINISIG, SUMS_NAME, Sums,
+        Artifact, Document, Files, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Merged, NO_TIMESTAMP,
+        SUMS_ASC, SUMS_MINISIG, SUMS_NAME, Sums,
     },
     tools::minisign::PublicKey,
 };
@@ -58,6 +59,18 @@ pub struct Trust {
     /// code signature must have one, with a timestamp unless the manifest has [`NO_TIMESTAMP`](crate::manifest::NO_TIMESTAMP) among
     /// its gaps.
     pub require: Identity,
+    /// Whether the manifest's own key will do for a release of the publisher, because it is held against one
+    /// that is known otherwise.
+    pub self_attested: bool,
+    /// Whether installed apps look for updates: a signed release of all targets then has `latest.json`.
+    pub updates: bool,
+}
+
+impl Trust {
+    /// Whether whoever made the release must have been known before.
+    fn refuses_self_attested(&self) -> bool {
+        self.require == Identity::Release && !self.self_attested
+    }
 }
 
 impl Default for Trust {
@@ -69,6 +82,8 @@ impl Default for Trust {
             code: CodeTrust::default(),
             warnings: Vec::new(),
             require: Identity::Unsigned,
+            self_attested: false,
+            updates: false,
         }
     }
 }
@@ -76,8 +91,8 @@ impl Default for Trust {
 /// What every check needs.
 struct Release<'a> {
     folder: &'a Path,
-    manifest: &'a Manifest,
-    /// The manifest of a merged release, which `manifest` is made of.
+    files: &'a Files,
+    /// The manifest of a merged release, which `files` is made of.
     merged: Option<&'a Merged>,
     /// The text of the manifest is not kept: its hash is among these.
     hashes: &'a BTreeMap<String, String>,
@@ -95,7 +110,7 @@ impl Release<'_> {
     fn wants_no_timestamp(&self, path: &str) -> bool {
         let says = |gaps: &[String]| gaps.iter().any(|it| it == NO_TIMESTAMP);
         let Some(merged) = self.merged else {
-            return says(&self.manifest.gaps);
+            return says(&self.files.gaps);
         };
         // What one target goes without, another need not.
         let has = |artifacts: &[Artifact]| artifacts.iter().any(|it| it.path == path);
@@ -116,21 +131,17 @@ pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     let mut report = Report::new(folder);
     report.notes.extend(trust.warnings.iter().cloned());
     let found = files::walk(folder)?;
-    let Some((manifest, merged)) = read_manifest(folder, &found, &mut report) else {
+    let Some((files, merged)) = read_manifest(folder, &found, &mut report) else {
         return Ok(report);
     };
-    let covered = covered(&manifest);
-    let all: BTreeSet<&str> = covered
-        .iter()
-        .copied()
-        .chain(uncovered(&manifest))
-        .collect();
+    let covered = covered(&files);
+    let all: BTreeSet<&str> = covered.iter().copied().chain(uncovered(&files)).collect();
     check_presence(&found, &all, &mut report);
     let hashes = hash_all(folder, &found, &all, &mut report);
-    let keys = Keys::new(&manifest, trust, &mut report);
+    let keys = Keys::new(&files, trust, &mut report);
     let release = Release {
         folder,
-        manifest: &manifest,
+        files: &files,
         merged: merged.as_ref(),
         hashes: &hashes,
         keys: &keys,
@@ -138,7 +149,7 @@ pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     };
     check_artifacts(&release, &mut report);
     check_sums(&release, &covered, &mut report);
-    let parts = parallel(&manifest.artifacts, |artifact| {
+    let parts = parallel(&files.artifacts, |artifact| {
         check_inside(&release, artifact)
     });
     for part in parts {
@@ -146,7 +157,7 @@ pub fn verify(path: &Path, trust: &Trust) -> Result<Report> {
     }
     signatures::of_release(&release, &mut report)?;
     merged::check(&release, &mut report)?;
-    report.conclude(&manifest, &keys);
+    report.conclude(&files, &keys);
     Ok(report)
 }
 
@@ -183,7 +194,7 @@ fn read_manifest(
     folder: &Path,
     found: &BTreeMap<String, Found>,
     report: &mut Report,
-) -> Option<(Manifest, Option<Merged>)> {
+) -> Option<(Files, Option<Merged>)> {
     let parsed = match found.get(MANIFEST_NAME) {
         Some(Found::File) => fs::read_to_string(folder.join(MANIFEST_NAME))
             .context("cannot be read")
@@ -199,32 +210,28 @@ fn read_manifest(
         actual.as_deref().unwrap_or("readable"),
     );
     Some(match parsed.ok()? {
-        Document::Release(manifest) => (*manifest, None),
-        Document::Merged(merged) => (merged.flat(), Some(*merged)),
+        Document::Release(manifest) => (Files::from(&*manifest), None),
+        Document::Merged(merged) => (merged.files(), Some(*merged)),
     })
 }
 
 /// The files that `SHA256SUMS` must cover: all but itself and its signatures.
-fn covered(manifest: &Manifest) -> BTreeSet<&str> {
-    let artifacts = manifest
+fn covered(files: &Files) -> BTreeSet<&str> {
+    let artifacts = files
         .artifacts
         .iter()
         .map(|artifact| artifact.path.as_str());
-    let signed = manifest
-        .signing
-        .minisign
-        .is_some()
-        .then_some(MANIFEST_MINISIG);
+    let signed = files.signing.minisign.is_some().then_some(MANIFEST_MINISIG);
     artifacts
-        .chain(manifest.signature_files())
+        .chain(files.signature_files())
         .chain([MANIFEST_NAME])
         .chain(signed)
         .collect()
 }
 
-fn uncovered(manifest: &Manifest) -> impl Iterator<Item = &str> {
-    let minisign = manifest.signing.minisign.is_some().then_some(SUMS_MINISIG);
-    let gpg = manifest.signing.gpg.is_some().then_some(SUMS_ASC);
+fn uncovered(files: &Files) -> impl Iterator<Item = &str> {
+    let minisign = files.signing.minisign.is_some().then_some(SUMS_MINISIG);
+    let gpg = files.signing.gpg.is_some().then_some(SUMS_ASC);
     [SUMS_NAME].into_iter().chain(minisign).chain(gpg)
 }
 
@@ -258,7 +265,7 @@ fn hash_all(
 ) -> BTreeMap<String, String> {
     let is_file = |path: &&str| matches!(found.get(*path), Some(Found::File));
     let paths: Vec<&str> = all.iter().copied().filter(is_file).collect();
-    let hashed = parallel(&paths, |path| files::sha256(&folder.join(path)));
+    let hashed = parallel(&paths, |path| sha256_file(&folder.join(path)));
     let mut hashes = BTreeMap::new();
     for (path, hash) in paths.into_iter().zip(hashed) {
         match hash {
@@ -270,7 +277,7 @@ fn hash_all(
 }
 
 fn check_artifacts(release: &Release<'_>, report: &mut Report) {
-    for artifact in &release.manifest.artifacts {
+    for artifact in &release.files.artifacts {
         let Some(hash) = release.hashes.get(&artifact.path) else {
             continue;
         };
@@ -304,7 +311,7 @@ fn check_sums(release: &Release<'_>, covered: &BTreeSet<&str>, report: &mut Repo
         Err(e) => return report.check(SUMS_NAME, "form", "sha256sum's", &format!("{e:#}")),
     };
     let recorded: BTreeMap<&str, &str> = release
-        .manifest
+        .files
         .artifacts
         .iter()
         .map(|a| (a.path.as_str(), a.sha256.as_str()))

@@ -8,6 +8,7 @@
 pub mod bump;
 pub mod change;
 mod leaf;
+pub mod pending;
 mod pep440;
 pub mod places;
 pub mod tag;

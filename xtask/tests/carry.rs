@@ -6,17 +6,28 @@
 mod forged;
 mod support;
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use support::Repo;
-use xtask::carry::{Imported, Owner, Verdict, export, import};
+use xtask::carry::{Imported, LeftOut, Owner, Verdict, export, import};
 
 /// Not a test: the pipeline.
 #[test]
 #[ignore = "the other tests start it"]
 fn child() {
     support::child();
+}
+
+/// Not a test: an import that is killed.
+#[test]
+#[ignore = "another test starts it"]
+fn importing() {
+    let Some(state) = std::env::var_os("IMPORT_INTO") else {
+        return;
+    };
+    let file = std::env::var_os("IMPORT_FROM").unwrap();
+    import(state.as_ref(), &owner(), file.as_ref(), true, false).unwrap();
 }
 
 fn owner() -> Owner {
@@ -57,7 +68,7 @@ fn steps(repo: &Repo) -> String {
 }
 
 fn verdicts(imported: &Imported) -> Vec<Verdict> {
-    imported.steps.iter().map(|it| it.1).collect()
+    imported.steps.iter().map(|it| it.outcome).collect()
 }
 
 #[test]
@@ -102,7 +113,7 @@ fn what_is_newer_here_is_kept() {
     assert_eq!(again(false), [Verdict::Same; 5]);
     repo.write("py/a.py", "a = 2\n");
     repo.run(&[]);
-    let (newer, same) = (Verdict::Newer, Verdict::Same);
+    let (newer, same) = (Verdict::Kept, Verdict::Same);
     // In the order of their names: app, bundle, seal, sidecar, web.
     assert_eq!(again(false), [same, newer, newer, newer, same]);
     // What is damaged here is not worth keeping.
@@ -115,6 +126,41 @@ fn what_is_newer_here_is_kept() {
     assert!(!steps(&repo).contains(": a"), "{}", steps(&repo));
 }
 
+/// What is killed in the middle leaves files under records that do not fit them, and those steps run
+/// again: nothing that was not checked is ever taken for finished.
+#[test]
+fn a_killed_import_costs_only_time() {
+    let (first, file) = exported();
+    let repo = Repo::new();
+    repo.write("py/a.py", "a = 2\n");
+    repo.run(&[]);
+    let own = repo.outputs();
+    let lines = || fs::read_to_string(repo.journal()).unwrap();
+    let staging = repo.state().join("staging");
+    let unpacks = || fs::read_dir(&staging).is_ok_and(|it| it.count() > 0);
+    for time in 0..8 {
+        let before = lines();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--ignored", "--exact", "importing"]);
+        command.env("IMPORT_INTO", repo.state());
+        let mut importing = command.env("IMPORT_FROM", &file).spawn().unwrap();
+        while !unpacks() && importing.try_wait().unwrap().is_none() {}
+        std::thread::sleep(Duration::from_micros(time * 500));
+        importing.kill().unwrap();
+        importing.wait().unwrap();
+        // All records are from before, or all that came along are there.
+        let after = lines();
+        let came = after.matches("imported from").count();
+        assert!(after == before || came >= 3, "{came} records of {after}");
+        repo.run(&[]);
+        assert_eq!(repo.outputs(), own, "killed after {time}");
+    }
+    import(&repo.state(), &owner(), &file, true, false).unwrap();
+    repo.write("py/a.py", "a = 1\n");
+    assert!(!steps(&repo).contains(": a"), "{}", steps(&repo));
+    assert_eq!(repo.outputs(), first.outputs());
+}
+
 #[test]
 fn what_is_damaged_is_not_exported() {
     let (repo, file) = exported();
@@ -122,71 +168,77 @@ fn what_is_damaged_is_not_exported() {
     fs::write(name, "2\n").unwrap();
     let exported = export(&repo.state(), &owner(), &file).unwrap();
     assert_eq!(exported.steps, ["app", "bundle", "seal", "sidecar"]);
-    let left_out = [("web".to_owned(), "its web/main.js was altered".to_owned())];
-    assert_eq!(exported.left_out, left_out);
-    // Where nothing has finished, there is no file.
-    let (empty, none) = (Repo::new(), file.with_file_name("none.tar.gz"));
-    fs::create_dir_all(empty.state()).unwrap();
-    assert!(
-        export(&empty.state(), &owner(), &none)
-            .unwrap()
-            .steps
-            .is_empty()
-    );
-    assert!(!none.exists());
+    let (step, why) = ("web".to_owned(), "its web/main.js was altered".to_owned());
+    assert_eq!(exported.left_out, [LeftOut { step, why }]);
 }
 
-/// An import that is refused, and leaves nothing behind.
-fn refuse(file: &std::path::Path, owner: &Owner, expected: &Expect) {
+#[test]
+fn where_nothing_has_finished_there_is_no_archive() {
+    let (_repo, older) = exported();
+    let empty = Repo::new();
+    fs::create_dir_all(empty.state()).unwrap();
+    // As a run leaves it that was killed, and what only looks like it.
+    let beside = |name: &str| older.with_file_name(name);
+    for name in [".state.tar.gz.123", ".state.tar.gz.old"] {
+        fs::write(beside(name), "half of an archive").unwrap();
+    }
+    let exported = export(&empty.state(), &owner(), &older).unwrap();
+    assert!(exported.steps.is_empty());
+    // It would be uploaded as that of this run.
+    assert!(!older.exists(), "an older archive is left");
+    assert!(!beside(".state.tar.gz.123").exists());
+    assert!(beside(".state.tar.gz.old").exists());
+    let folder = older.parent().unwrap();
+    let error = export(&empty.state(), &owner(), folder).err().unwrap();
+    assert!(error.to_string().contains("is a folder\nhint: "), "{error}");
+    assert!(folder.is_dir());
+}
+
+/// What an import says that is refused, and leaves nothing behind.
+fn refused(file: &std::path::Path, owner: &Owner) -> String {
     let repo = Repo::new();
     let state = repo.state();
     let error = import(&state, owner, file, false, false).err().unwrap();
-    let mut text = format!("{error:#}\n").replace(file.to_str().unwrap(), "FILE");
-    // Packed it is never of the same size: a time is in it.
-    if let Some((before, _)) = text.split_once("which cannot be: it has ") {
-        text = format!("{before}which cannot be\n");
-    }
-    expected.assert_eq(&text);
     assert!(!repo.journal().exists() && !state.join("stages").exists());
     let left = fs::read_dir(state.join("staging")).unwrap().count();
     assert_eq!(left, 0, "the staging folder is not empty");
+    let all = format!("{error:#}");
+    assert_eq!(all.matches("\nhint: ").count(), 1, "{all}");
+    let head = error.to_string().replace(file.to_str().unwrap(), "FILE");
+    let head = head.strip_prefix("FILE is not imported").unwrap();
+    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    let mut cause = causes.join(": ").replace("\nhint: ", "; hint: ");
+    // Packed it is never of the same size: a time is in it.
+    if let Some((before, _)) = cause.split_once("which cannot be: it has ") {
+        cause = format!("{before}which cannot be");
+    }
+    match head {
+        "" => cause,
+        _ => format!("{cause}; it can be made again"),
+    }
 }
 
 #[test]
 fn only_for_the_same_target_product_and_commit() {
     let (_repo, file) = exported();
-    let check = |change: fn(&mut Owner), expected: Expect| {
+    let mut said = String::new();
+    let changes: [fn(&mut Owner); 4] = [
+        |it| it.target = "large".to_owned(),
+        |it| it.identifier = "org.other".to_owned(),
+        |it| it.commit = Some("b".repeat(40)),
+        |it| it.commit = None,
+    ];
+    for change in changes {
         let mut owner = owner();
         change(&mut owner);
-        refuse(&file, &owner, &expected);
-    };
-    check(
-        |it| it.target = "large".to_owned(),
-        expect![[r#"
-        FILE is not imported: it is of the target small, not large
-        hint: say --target small
-    "#]],
-    );
-    check(
-        |it| it.identifier = "org.other".to_owned(),
-        expect![[r#"
-            FILE is not imported: it is of the product org.example.small, not org.other
-        "#]],
-    );
-    check(
-        |it| it.commit = Some("b".repeat(40)),
-        expect![[r#"
-        FILE is not imported: it is of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, and here is bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
-        hint: check out that commit; or say --any-commit, and what each step depends on decides
-    "#]],
-    );
-    check(
-        |it| it.commit = None,
-        expect![[r#"
-        FILE is not imported: it is of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, and here is no commit
-        hint: check out that commit; or say --any-commit, and what each step depends on decides
-    "#]],
-    );
+        said += &format!("{}\n", refused(&file, &owner));
+    }
+    expect![[r#"
+        it is of the target small, not large; hint: say --target small
+        it is of the product org.example.small, not org.other; hint: leave it out: what another app has built is of no use here
+        it is of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, and here is bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb; hint: check out that commit; or say --any-commit, and what each step depends on decides
+        it is of aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa, and here is no commit; hint: check out that commit; or say --any-commit, and what each step depends on decides
+    "#]].assert_eq(&said);
     let other = Repo::new();
     let owner = Owner {
         commit: None,

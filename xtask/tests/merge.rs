@@ -1,14 +1,18 @@
 //! `cargo xtask merge`: the releases of several machines, with everything that can keep them apart.
 
+#[path = "merge/expected.rs"]
+mod expected;
 #[path = "verify/fake.rs"]
 #[allow(dead_code, reason = "only what it makes packages with")]
 mod fake;
 #[path = "merge/made.rs"]
 mod made;
+#[path = "merge/updates.rs"]
+mod updates;
 
 use expect_test::{Expect, expect};
 use fs_err as fs;
-use xtask::manifest::{ArtifactKind, Identity, LATEST_NAME, Manifest};
+use xtask::manifest::{ArtifactKind, Identity, Manifest};
 
 use made::{APP, Case, DEB, EXE, key};
 
@@ -242,6 +246,37 @@ fn what_was_made_of_something_else_is_told_all_at_once() {
     assert_eq!(dirty.run(&format!("{merge} --allow-dirty")).0, 0);
 }
 
+/// The tag that is published, and the notes, are those of the checkout that merges.
+#[test]
+fn the_checkout_that_merges_is_of_the_same_commit() {
+    let case = Case::complete();
+    let git = |words: &str| {
+        let mut git = std::process::Command::new("git");
+        git.args(["-c", "user.name=T", "-c", "user.email=t@example.org"]);
+        git.args(words.split(' ')).current_dir(case.path("repo"));
+        String::from_utf8(git.output().unwrap().stdout).unwrap()
+    };
+    git("init --quiet");
+    git("add .");
+    git("commit --quiet --message=Another");
+    let head = git("rev-parse HEAD").trim().to_owned();
+    let shown = case.shown("merge ../in").replace(&head, "[HEAD]");
+    expect![[r#"
+        release  file  problem
+        linux  -  is of commit 629da0b7c1f04e2b8a5d9c3e6f7081a2b3c4d5e6, but here is [HEAD]: check out the one that was built
+        macos  -  is of commit 629da0b7c1f04e2b8a5d9c3e6f7081a2b3c4d5e6, but here is [HEAD]: check out the one that was built
+        windows  -  is of commit 629da0b7c1f04e2b8a5d9c3e6f7081a2b3c4d5e6, but here is [HEAD]: check out the one that was built
+        NOT merged: 3 problems
+        exit code 1
+    "#]].assert_eq(&shown);
+    let built = |it: &mut Manifest| it.source.commit = head.clone();
+    case.linux(built);
+    assert_eq!(case.run("merge ../in --expect linux").0, 1);
+    fs::remove_dir_all(case.path("in/windows")).unwrap();
+    fs::remove_dir_all(case.path("in/macos")).unwrap();
+    assert_eq!(case.run("merge ../in --expect linux").0, 0);
+}
+
 #[test]
 fn one_name_is_one_file() {
     let other = |case: &mut Case| {
@@ -262,45 +297,6 @@ fn one_name_is_one_file() {
         exit code 1
     "#]],
     );
-}
-
-#[test]
-fn every_target_must_be_updated() {
-    let only_archive = |case: &mut Case| {
-        fs::remove_dir_all(case.path("in/windows")).unwrap();
-        let files = [(
-            "small.zip",
-            ArtifactKind::Archive,
-            "zip",
-            b"PK\x05\x06".to_vec(),
-        )];
-        case.release("windows", "x86_64-pc-windows-msvc", &files, |it| {
-            it.artifacts[0].contents.clear();
-        });
-    };
-    refuse(
-        only_archive,
-        "",
-        expect![[r#"
-        release  file  problem
-        -  latest.json  windows cannot be updated: among its installers is no nsis, no msi
-        NOT merged: 1 problem
-        exit code 1
-    "#]],
-    );
-    // Without a place to download from there is no latest.json, and that is said.
-    let case = Case::complete();
-    case.write(
-        "repo/packaging/dist.toml",
-        "[release]\ntargets = ['linux', 'windows', 'macos']\n",
-    );
-    let (code, said) = case.run("merge ../in");
-    assert_eq!(code, 0, "{said}");
-    assert!(
-        said.contains("gap: latest.json: `url` in `[updater]`"),
-        "{said}"
-    );
-    assert!(!case.path("repo/dist/0.1.0/merged/latest.json").exists());
 }
 
 #[test]
@@ -332,14 +328,7 @@ fn the_key_must_be_the_one_of_the_releases() {
     let known_to_apps = |case: &mut Case| {
         let (_, signer) = key();
         let public = signer.public_key();
-        case.write(
-            "repo/src-tauri/tauri.conf.json",
-            format!(
-                r#"{{ "productName": "small", "version": "0.1.0", "identifier": "com.example.small",
-                      "plugins": {{ "updater": {{ "pubkey": "{}" }} }} }}"#,
-                public.tauri()
-            ),
-        );
+        case.known_to_apps(public);
         case.masked
             .push((public.key_id(), "[OTHER KEY]".to_owned()));
     };
@@ -347,13 +336,29 @@ fn the_key_must_be_the_one_of_the_releases() {
         known_to_apps,
         "",
         expect![[r#"
-        release  file  problem
-        linux  -  signed by key [KEY], but installed apps know [OTHER KEY] (plugins.updater.pubkey): they would refuse the update
-        macos  -  signed by key [KEY], but installed apps know [OTHER KEY] (plugins.updater.pubkey): they would refuse the update
-        windows  -  signed by key [KEY], but installed apps know [OTHER KEY] (plugins.updater.pubkey): they would refuse the update
-        NOT merged: 3 problems
-        exit code 1
-    "#]],
+            release  file  problem
+            linux  -  signed by key [KEY], but installed apps know [OTHER KEY] (plugins.updater.pubkey): they would refuse the update
+            linux  SHA256SUMS.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            linux  manifest.json  trusted key: [KEY], expected [OTHER KEY]
+            linux  manifest.json.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            linux  small_0.1.0_amd64.deb.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            linux  small_0.1.0_amd64.deb.sig  tauri-updater: signed by key [KEY], which is not trusted, expected good signature
+            macos  -  signed by key [KEY], but installed apps know [OTHER KEY] (plugins.updater.pubkey): they would refuse the update
+            macos  SHA256SUMS.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            macos  manifest.json  trusted key: [KEY], expected [OTHER KEY]
+            macos  manifest.json.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            macos  small.tar.gz.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            macos  small_0.1.0_aarch64.app.tar.gz.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            macos  small_0.1.0_aarch64.app.tar.gz.sig  tauri-updater: signed by key [KEY], which is not trusted, expected good signature
+            windows  -  signed by key [KEY], but installed apps know [OTHER KEY] (plugins.updater.pubkey): they would refuse the update
+            windows  SHA256SUMS.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            windows  manifest.json  trusted key: [KEY], expected [OTHER KEY]
+            windows  manifest.json.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            windows  small_0.1.0_x64-setup.exe.minisig  minisign: signed by key [KEY], which is not trusted, expected good signature
+            windows  small_0.1.0_x64-setup.exe.sig  tauri-updater: signed by key [KEY], which is not trusted, expected good signature
+            NOT merged: 19 problems
+            exit code 1
+        "#]],
     );
 }
 
@@ -482,69 +487,4 @@ fn a_wrong_folder_costs_nothing() {
         exit code 1
     "#]]
     .assert_eq(&case.shown("merge ../in/merged"));
-}
-
-/// Whoever has the key can sign anything; that all platforms are there is known besides.
-#[test]
-fn a_platform_that_is_missing_is_found() {
-    let case = Case::complete();
-    assert_eq!(case.run("merge ../in").0, 0);
-    let folder = "repo/dist/0.1.0/merged";
-    let text = case.read(&format!("{folder}/{LATEST_NAME}"));
-    let check = |change: &dyn Fn(&mut serde_json::Value), expected: Expect| {
-        let mut latest: serde_json::Value = serde_json::from_str(&text).unwrap();
-        change(&mut latest);
-        case.write(&format!("{folder}/{LATEST_NAME}"), latest.to_string());
-        let (code, said) = case.run("verify dist/0.1.0/merged --format json");
-        assert_eq!(code, 1);
-        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
-        let rows = report["rows"].as_array().unwrap().iter();
-        let wrong = rows.filter(|it| it["file"] == LATEST_NAME && it["ok"] == false);
-        let known = ["size", "sha256", "SHA256SUMS"];
-        let wrong = wrong.filter(|it| !known.contains(&it["check"].as_str().unwrap()));
-        let lines = wrong.map(|it| {
-            let words = ["check", "expected", "actual"].map(|key| it[key].as_str().unwrap());
-            words.join(" | ") + "\n"
-        });
-        expected.assert_eq(&lines.collect::<String>());
-    };
-    let of = |latest: &mut serde_json::Value, key: &str| latest["platforms"][key].clone();
-    check(
-        &|it| {
-            drop(
-                it["platforms"]
-                    .as_object_mut()
-                    .unwrap()
-                    .remove("darwin-aarch64"),
-            )
-        },
-        expect![[r#"
-            darwin-aarch64 | there | missing
-        "#]],
-    );
-    check(
-        &|it| it["platforms"]["linux-x86_64"] = of(it, "windows-x86_64"),
-        expect![[r#"
-            linux-x86_64 url | small_0.1.0_amd64.deb | https://example.org/v0.1.0/small_0.1.0_x64-setup.exe
-            linux-x86_64 | good signature | not the signature in small_0.1.0_amd64.deb.sig
-        "#]],
-    );
-    check(
-        &|it| it["platforms"]["linux-x86_64"]["signature"] = "".into(),
-        expect![[r#"
-            linux-x86_64 | good signature | not the signature in small_0.1.0_amd64.deb.sig
-        "#]],
-    );
-    check(
-        &|it| it["version"] = "0.3.0".into(),
-        expect![[r#"
-        version | 0.1.0 | 0.3.0
-    "#]],
-    );
-    check(
-        &|it| it["more"] = "0.3.0".into(),
-        expect![[r#"
-        form | the updater's | not the updater's metadata: unknown field `more`, expected one of `version`, `notes`, `pub_date`, `platforms` at line 1 column 7
-    "#]],
-    );
 }

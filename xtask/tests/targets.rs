@@ -71,11 +71,11 @@ fn slow_a_release_for_windows_from_linux() {
         &refused,
         1,
         expect![[r#"
-        no step was reached in [TIME]
+            no step was reached in [TIME]
 
-        error: --release wants every installer that is configured, but msi is missing: Tauri's bundler makes it on Windows only, with WiX; the job on windows-2025 does it
-        exit code 1
-    "#]],
+            error: --release wants every installer that is configured, but msi is missing: Tauri's bundler makes it on Windows only, with WiX; the job on windows-2025 makes x86_64-pc-windows-msvc instead
+            exit code 1
+        "#]],
     );
     let ran = project.succeed("dist --target windows");
     expect![[r#"
@@ -86,7 +86,7 @@ fn slow_a_release_for_windows_from_linux() {
         sign-installers  runs: it never ran here
         archive  runs: it never ran here
         seal  runs: it never ran here
-        sidecar:side  left out: Windows programs are frozen on Windows; the job on windows-2025 does it (nothing was brought here)
+        sidecar:side  left out: Windows programs are frozen on Windows; the job on windows-2025 makes x86_64-pc-windows-msvc instead (nothing was brought here)
         exit code 0
     "#]].assert_eq(&project.filtered(&ran.steps()));
     let folder = project.root.join("release/0.1.0/windows");
@@ -95,8 +95,8 @@ fn slow_a_release_for_windows_from_linux() {
     expect![[r#"
         {"name":"windows","triple":"x86_64-pc-windows-gnu"}
         [
-          "sidecar side is missing: Windows programs are frozen on Windows; the job on windows-2025 does it",
-          "msi is missing: Tauri's bundler makes it on Windows only, with WiX; the job on windows-2025 does it",
+          "sidecar side is missing: Windows programs are frozen on Windows; the job on windows-2025 makes x86_64-pc-windows-msvc instead",
+          "msi is missing: Tauri's bundler makes it on Windows only, with WiX; the job on windows-2025 makes x86_64-pc-windows-msvc instead",
           "not signed for Windows (Authenticode): no certificate is set"
         ]
     "#]].assert_eq(&format!("{}\n{:#}\n", manifest["target"], manifest["gaps"]));
@@ -110,11 +110,41 @@ fn slow_a_release_for_windows_from_linux() {
     );
     let again = project.succeed("dist --target windows");
     assert!(
-        again.stderr.contains("nothing ran") || !again.stderr.contains(" runs: "),
+        again.stderr.contains("7 reused, 1 left out in "),
         "{}",
         again.stderr
     );
     project.succeed(&format!("verify {}", folder.display()));
+}
+
+/// What is published is whole. It is known before anything takes time.
+#[test]
+fn a_release_to_be_published_wants_every_sidecar() {
+    let Some(project) = with_sidecar() else {
+        return;
+    };
+    project.replace("packaging/dist.toml", "'msi'", "");
+    project.configure(
+        "[release]\ntargets = ['x86_64-pc-windows-gnu']\n[sign.windows]\ncommand = ['true', '%1']",
+    );
+    project.commit("No gap but the sidecar");
+    let mut refused = project.command("dist --target windows --release");
+    refused.env("TAURI_SIGNING_PRIVATE_KEY", KEY);
+    refused.env("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", PASSWORD);
+    let refused = project.ended(refused.output().unwrap());
+    check(
+        &refused,
+        1,
+        expect![[r#"
+        cargo xtask dist --target windows --release for windows: 8 steps, [JOBS] at a time
+        note: windows means x86_64-pc-windows-gnu here: x86_64-pc-windows-msvc can be linked on Windows only
+        no step was reached in [TIME]
+
+        error: --release wants every sidecar, but side is missing: Windows programs are frozen on Windows; the job on windows-2025 does it (nothing was brought here)
+          hint: run `cargo xtask dist --target x86_64-pc-windows-gnu` on Windows, or bring the finished step along with `cargo xtask state export` there and `cargo xtask state import` here
+        exit code 1
+    "#]],
+    );
 }
 
 /// One that fails does not keep the others from being made.
@@ -178,15 +208,15 @@ fn doctor_tells_what_another_machine_does() {
     };
     expect![[r#"
         step             here                     why                                     fix
-        frontend         yes
+        frontend         no: the job on macos-15  not without app
         app              no: the job on macos-15  programs for macOS are linked on macOS
-        sign-code        yes                      of what macos-15 built
+        sign-code        no: the job on macos-15  not without app
         bundle:app       no: the job on macos-15  app is made on macOS
         bundle:dmg       no: the job on macos-15  dmg is made on macOS
-        notarize         yes                      of what macos-15 built
-        sign-installers  yes                      of what macos-15 built
-        archive          yes                      of what macos-15 built
-        seal             yes                      of what macos-15 built
+        notarize         no: the job on macos-15  not without app
+        sign-installers  no: the job on macos-15  not without app
+        archive          no: the job on macos-15  not without app
+        seal             no: the job on macos-15  not without app
     "#]]
     .assert_eq(&table("aarch64-apple-darwin"));
     expect![[r#"

@@ -99,9 +99,36 @@ fn sets_all_places_and_nothing_else() {
     };
     let after: Vec<_> = repo.contents().into_iter().map(put_back).collect();
     assert_eq!(before, after);
-    repo.check("version --format json", expect![[r#"
-        {"agrees":true,"places":[{"agrees":true,"file":"src-tauri/tauri.conf.json","form":"semver","key":"version","line":3,"text":"2.0.0-beta.1"},{"agrees":true,"file":"src-tauri/tauri.windows.conf.json","form":"semver","key":"version","line":1,"text":"2.0.0-beta.1"},{"agrees":true,"file":"Cargo.toml","form":"semver","key":"workspace.package.version","line":6,"text":"2.0.0-beta.1"},{"agrees":true,"file":"Cargo.toml","form":"requirement","key":"workspace.dependencies.parts.version","line":9,"text":"=2.0.0-beta.1"},{"agrees":true,"file":"Cargo.lock","form":"semver","key":"package desk","line":9,"text":"2.0.0-beta.1"},{"agrees":true,"file":"Cargo.lock","form":"semver","key":"package parts","line":16,"text":"2.0.0-beta.1"},{"agrees":true,"file":"Cargo.lock","form":"locked","key":"dependency","line":11,"text":"parts 2.0.0-beta.1"},{"agrees":true,"file":"package.json","form":"semver","key":"version","line":3,"text":"2.0.0-beta.1"},{"agrees":true,"file":"package-lock.json","form":"semver","key":"version","line":3,"text":"2.0.0-beta.1"},{"agrees":true,"file":"package-lock.json","form":"semver","key":"packages.\"\".version","line":8,"text":"2.0.0-beta.1"},{"agrees":true,"file":"sidecar/pyproject.toml","form":"pep440","key":"project.version","line":3,"text":"2.0.0b1"},{"agrees":true,"file":"sidecar/uv.lock","form":"pep440","key":"package The_Engine","line":5,"text":"2.0.0b1"},{"agrees":true,"file":"voice/src/voice/about.py","form":"pep440","key":"VERSION","line":3,"text":"2.0.0b1"}],"remarks":[{"at":"voice/pyproject.toml:3","text":"dynamic: taken from voice/src/voice/about.py"}],"version":"2.0.0-beta.1","warnings":["msi, of [bundle] windows, cannot be made of 2.0.0-beta.1: a pre-release must be a number up to 65535 there; `2.0.0-1` would do, or set bundle.windows.wix.version in the Tauri configuration"]}
-    "#]]);
+    let told = repo.output("version --format json", &[]).stdout;
+    let mut told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+    let places = told["places"].as_array_mut().unwrap();
+    assert!(places.iter().all(|it| it["agrees"] == true));
+    places.truncate(1);
+    let text = serde_json::to_string_pretty(&told).unwrap();
+    expect![[r#"
+        {
+          "agrees": true,
+          "places": [
+            {
+              "agrees": true,
+              "file": "src-tauri/tauri.conf.json",
+              "form": "semver",
+              "key": "version",
+              "line": 3,
+              "text": "2.0.0-beta.1"
+            }
+          ],
+          "remarks": [
+            {
+              "at": "voice/pyproject.toml:3",
+              "text": "dynamic: taken from voice/src/voice/about.py"
+            }
+          ],
+          "version": "2.0.0-beta.1",
+          "warnings": [
+            "msi, of [bundle] windows, cannot be made of 2.0.0-beta.1: a pre-release must be a number up to 65535 there; `2.0.0-1` would do, or set bundle.windows.wix.version in the Tauri configuration"
+          ]
+        }"#]].assert_eq(&text);
 }
 
 #[test]
@@ -190,6 +217,7 @@ fn all_or_none() {
         "version set 2.0.0",
         expect![[r#"
         error: package.json says `version` twice, in lines 3 and 4: which one counts?
+          hint: take one of them out
         exit 1
     "#]],
     );

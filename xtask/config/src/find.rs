@@ -7,7 +7,7 @@ use fs_err as fs;
 use super::value;
 
 /// The path without `.` and `..`, by its text alone.
-pub(super) fn plain(path: &Path) -> PathBuf {
+pub fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
@@ -20,7 +20,7 @@ pub(super) fn plain(path: &Path) -> PathBuf {
 }
 
 /// The path as a message shows it: relative to the repository, with `/`.
-pub(super) fn shown(root: &Path, path: &Path) -> String {
+pub fn shown(root: &Path, path: &Path) -> String {
     match path.strip_prefix(root) {
         Ok(inner) if inner.as_os_str().is_empty() => ".".to_owned(),
         Ok(inner) => inner.display().to_string().replace('\\', "/"),
@@ -29,9 +29,10 @@ pub(super) fn shown(root: &Path, path: &Path) -> String {
 }
 
 /// The folder and those above it, up to the repository.
-pub(super) fn upward<'a>(root: &'a Path, from: &'a Path) -> impl Iterator<Item = &'a Path> {
+pub fn upward<'a>(root: &Path, from: &'a Path) -> impl Iterator<Item = &'a Path> + use<'a> {
+    let root = root.to_owned();
     from.ancestors()
-        .take_while(move |dir| dir.starts_with(root))
+        .take_while(move |dir| dir.starts_with(&root))
 }
 
 /// What matches a relative pattern, in which `*` stands for any characters of one part, sorted.

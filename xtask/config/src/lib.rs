@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use fs_err as fs;
 
+pub use find::{plain, shown, upward};
 pub use problem::Problems;
 pub use types::*;
 

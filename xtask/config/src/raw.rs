@@ -292,9 +292,10 @@ pub(super) struct Release {
     /// a tag of this form that says another version; other tags say nothing about it.
     #[cfg_attr(test, schemars(extend("x-form" = "tag", "x-default" = "`v{version}` and `{version}`")))]
     pub tag: Option<String>,
-    /// The targets of a complete release, which `merge` wants: `linux`, `windows`, `macos`, or Rust
-    /// target triples. One that has no architecture stands for the one that was built.
-    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-form" = "target", "x-default" = "none: `merge` must be told, with `--expect`")))]
+    /// The targets of a complete release: a job each in the workflows, and what `merge` wants. `linux`,
+    /// `windows`, `macos`, or Rust target triples. The jobs take x86-64 for the first two and Apple silicon
+    /// for `macos`; `merge` takes the architecture that was built.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-form" = "target", "x-default" = "those of `[[ci.target]]`; else the jobs are for Linux and Windows on x86-64 and macOS on both, and `merge` must be told, with `--expect`")))]
     pub targets: Vec<String>,
 }
 
@@ -305,8 +306,12 @@ pub(super) struct Release {
 pub(super) struct Updater {
     /// Where a file of the release can be downloaded once it is published; `{version}` and `{file}`
     /// stand for themselves.
-    #[cfg_attr(test, schemars(extend("x-form" = "download-url", "x-default" = "none: there is no `latest.json`")))]
+    #[cfg_attr(test, schemars(extend("x-form" = "download-url", "x-default" = "in a GitHub workflow the release on GitHub; else none, and there is no `latest.json`")))]
     pub url: Option<String>,
+    /// A file with what is new in a release, for people: `notes` of `latest.json`. `{version}` stands for
+    /// the version: a file for each.
+    #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "none, unless `merge` is given `--notes`")))]
+    pub notes: Option<String>,
 }
 
 /// See [`Dist::limits`].

@@ -181,6 +181,7 @@ targets = ["linux", "windows", "macos", "x86_64-apple-darwin"]
 
 [updater]
 url = "https://github.com/example/tonelens/releases/download/v{version}/{file}"
+notes = "docs/releases/{version}.md"
 
 [limits]
 step-timeout = "2h"
@@ -193,11 +194,14 @@ layouts = ["onefile", "folder"]
 platforms = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"]
 
 [ci]
-checks = ["test", "generate", "dist"]
+checks = ["test", "generate", "version", "dist"]
+test-on = ["windows", "macos"]
+branches = ["main", "next"]
 rust = "1.95.0"
 node = "22"
 python = "3.11"
 environment = "release"
+publish-environment = "production"
 timeout = "3h"
 
 [[ci.target]]

@@ -158,7 +158,11 @@ pub(super) fn resolve(
 }
 
 /// Everything but the frame; `None` if there is a problem.
-fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
+fn parts(cx: &mut Resolver<'_>, mut dist: raw::Dist) -> Option<Config> {
+    if dist.release.targets.is_empty() {
+        let jobs = dist.ci.target.iter();
+        dist.release.targets = jobs.map(|it| it.name.clone()).collect();
+    }
     let sign = sign::sign(cx, &dist);
     let archive = archive(cx, dist.archive);
     let sidecars = sidecar::sidecars(cx, dist.sidecar);
@@ -184,6 +188,7 @@ fn parts(cx: &mut Resolver<'_>, dist: raw::Dist) -> Option<Config> {
         release: release?,
         updater: Updater {
             url: dist.updater.url,
+            notes: dist.updater.notes.as_deref().map(|it| cx.path(it)),
         },
         limits: Limits {
             step_timeout: cx.duration(&dist.limits.step_timeout),
@@ -253,10 +258,13 @@ fn ci(cx: &Resolver<'_>, raw: raw::Ci) -> Ci {
     Ci {
         targets: targets.collect(),
         checks: raw.checks,
+        test_on: raw.test_on,
+        branches: raw.branches,
         rust: raw.rust,
         node: raw.node,
         python: raw.python,
         environment: raw.environment,
+        publish_environment: raw.publish_environment,
         timeout: cx.duration(&raw.timeout),
     }
 }

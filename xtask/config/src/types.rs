@@ -369,7 +369,8 @@ pub struct ReleaseDir {
     pub dir: PathBuf,
     /// The form of its tag, with `{version}`; `None` takes the usual ones.
     pub tag: Option<String>,
-    /// The targets of a complete release, by friendly name or triple; empty if nobody said.
+    /// The targets of a complete release, by friendly name or triple, those of `[[ci.target]]` if it names
+    /// none; empty if nobody said.
     pub targets: Vec<String>,
 }
 
@@ -377,8 +378,10 @@ pub struct ReleaseDir {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Updater {
-    /// Of a published file, with `{version}` and `{file}` in it; without it there is no `latest.json`.
+    /// Of a published file, with `{version}` and `{file}` in it.
     pub url: Option<String>,
+    /// The file with what is new, absolute; `{version}` stands in it for the version.
+    pub notes: Option<PathBuf>,
 }
 
 /// How long things may take.

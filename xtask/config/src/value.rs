@@ -32,6 +32,7 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
         "download-url" => download_url(text),
         "target" => target(text),
         "label" => label(text),
+        "branch" => branch(text),
         "tool-version" => tool_version(text),
         _ => Ok(()),
     }
@@ -138,6 +139,15 @@ fn label(text: &str) -> Result<(), &'static str> {
     match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
         true => Ok(()),
         false => Err("a name of letters, digits, `.`, `_` and `-`"),
+    }
+}
+
+/// A branch, or several by GitHub's patterns.
+fn branch(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/*".contains(c);
+    match !text.is_empty() && !text.starts_with(['-', '/']) && text.chars().all(plain) {
+        true => Ok(()),
+        false => Err("a branch, such as `main` or `release/**`"),
     }
 }
 

@@ -466,8 +466,3 @@ fn again<S: Step>(step: &S, record: &Record) -> Result<Option<String>> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// SHA-256 of a file as lower-case hexadecimal, for steps that state one.
-pub fn sha256(path: &Path) -> Result<String> {
-    Ok(files::hex(&files::hash_file(path)?))
-}

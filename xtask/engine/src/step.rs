@@ -105,7 +105,7 @@ impl<T> Done<T> {
 
     fn refuse_changed(&self, relative: &str, file: &Path) -> Result<()> {
         ensure!(
-            files::hex(&files::hash_file(file)?) == self.artifact(relative)?.sha256,
+            files::sha256_file(file)? == self.artifact(relative)?.sha256,
             "{relative}, which step {} left, changed since it was hashed\n\
              hint: run again; what wrote to {} meanwhile must not",
             self.step,
@@ -296,7 +296,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().to_owned();
         std::fs::write(folder.join("app"), "hashed").unwrap();
-        let sha256 = files::hex(&files::hash_file(&folder.join("app")).unwrap());
+        let sha256 = files::sha256_file(&folder.join("app")).unwrap();
         let artifact = Artifact {
             path: "app".to_owned(),
             size: 6,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 use fs_err as fs;
+use serde::Serialize;
 
 use super::{
     Owner,
@@ -17,12 +18,19 @@ use super::{
 };
 use crate::engine::{
     artifact, exec,
-    files::{StatCache, hash_file, hex},
+    files::{HashingReader, StatCache, sha256_file},
     journal::{Journal, Record},
+    staging,
 };
 
-/// A step that was left out, by full name, and the reason.
-pub type LeftOut = (String, String);
+/// A step that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Its full name.
+    pub step: String,
+    /// The reason, as a part of a sentence.
+    pub why: String,
+}
 
 /// What was written.
 pub struct Exported {
@@ -34,8 +42,8 @@ pub struct Exported {
     pub bytes: u64,
 }
 
-/// Writes the finished steps of a folder of state into `file`; nothing if none has finished. The caller
-/// holds the lock. A step whose files are not as recorded is left out.
+/// Writes the finished steps of a folder of state into `file`; if none has finished, there is no such file
+/// afterwards. The caller holds the lock. A step whose files are not as recorded is left out.
 ///
 /// # Errors
 /// The journal is damaged, a file changes while it is read, or the disk is full; `file` is then as it
@@ -62,17 +70,47 @@ pub fn export(state: &Path, owner: &Owner, file: &Path) -> Result<Exported> {
         left_out,
         bytes: entries.iter().map(|it| it.size).sum(),
     };
+    ensure!(
+        !file.is_dir(),
+        "{} is a folder\nhint: give the name of a file in it, such as state.tar.gz",
+        file.display()
+    );
+    sweep(file)?;
     if exported.steps.is_empty() {
+        // What is there would be taken for what has finished now.
+        staging::remove(file)?;
         return Ok(exported);
     }
-    let beside = beside(file)?;
+    let beside = beside(file, &std::process::id().to_string())?;
     let written =
-        write(state, &index, &entries, &beside).and_then(|()| Ok(fs::rename(&beside, file)?));
+        write(state, &index, &entries, &beside).and_then(|()| staging::replace(&beside, file));
     if written.is_err() {
         fs::remove_file(&beside).ok();
     }
     written.with_context(|| format!("cannot write {}", file.display()))?;
     Ok(exported)
+}
+
+/// Removes what killed runs left beside the file.
+fn sweep(file: &Path) -> Result<()> {
+    let folder = file.parent().context("the file lies in a folder")?;
+    fs::create_dir_all(folder)?;
+    let name = |it: &Path| {
+        it.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let hidden = name(&beside(file, "")?);
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let own = name(&path);
+        let number = own.strip_prefix(&hidden);
+        if number.is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit())) {
+            staging::remove(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The records whose files are what they say: each is read.
@@ -86,7 +124,10 @@ fn intact(state: &Path, journal: &Journal) -> Result<(Vec<Record>, Vec<LeftOut>)
             false => Some("its files are gone".to_owned()),
         };
         match damage {
-            Some(damage) => left_out.push((record.step.clone(), damage)),
+            Some(why) => left_out.push(LeftOut {
+                step: record.step.clone(),
+                why,
+            }),
             None => records.push(record.clone()),
         }
     }
@@ -106,20 +147,17 @@ fn lists(state: &Path, records: &[Record]) -> Result<Vec<List>> {
             lists.push(List {
                 digest: digest.to_owned(),
                 size: fs::metadata(&file)?.len(),
-                sha256: hex(&hash_file(&file)?),
+                sha256: sha256_file(&file)?,
             });
         }
     }
     Ok(lists)
 }
 
-fn beside(file: &Path) -> Result<PathBuf> {
+/// Where it is written until it is whole.
+fn beside(file: &Path, id: &str) -> Result<PathBuf> {
     let name = file.file_name().context("the file has no name")?;
-    let name = format!(".{}.{}", name.to_string_lossy(), std::process::id());
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    Ok(file.with_file_name(name))
+    Ok(file.with_file_name(format!(".{}.{id}", name.to_string_lossy())))
 }
 
 fn write(state: &Path, index: &Index, entries: &[Entry], into: &Path) -> Result<()> {
@@ -130,11 +168,10 @@ fn write(state: &Path, index: &Index, entries: &[Entry], into: &Path) -> Result<
     append(&mut tar, NAME, json.len() as u64, &*json)?;
     for (number, entry) in entries.iter().enumerate() {
         let path = state.join(&entry.path);
-        let file = fs::File::open(&path)?;
-        let read = Hashed::new(file);
-        let hash = append(&mut tar, &number.to_string(), entry.size, read)?;
+        let mut file = HashingReader::new(fs::File::open(&path)?);
+        append(&mut tar, &number.to_string(), entry.size, &mut file)?;
         ensure!(
-            hash == entry.sha256,
+            file.finish() == entry.sha256,
             "{} changed while it was read\nhint: what writes to it meanwhile must not",
             path.display()
         );
@@ -144,53 +181,14 @@ fn write(state: &Path, index: &Index, entries: &[Entry], into: &Path) -> Result<
     Ok(())
 }
 
-/// What gives bytes, and at the end says what they were.
-trait Data: std::io::Read {
-    fn hash(self) -> String;
-}
-
-impl Data for &[u8] {
-    fn hash(self) -> String {
-        String::new()
-    }
-}
-
-/// A file that is hashed while it is read.
-struct Hashed {
-    file: fs::File,
-    hasher: sha2::Sha256,
-}
-
-impl Hashed {
-    fn new(file: fs::File) -> Self {
-        let hasher = sha2::Digest::new();
-        Self { file, hasher }
-    }
-}
-
-impl std::io::Read for Hashed {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.file.read(buffer)?;
-        sha2::Digest::update(&mut self.hasher, &buffer[..n]);
-        Ok(n)
-    }
-}
-
-impl Data for Hashed {
-    fn hash(self) -> String {
-        hex(&sha2::Digest::finalize(self.hasher))
-    }
-}
-
 fn append(
     tar: &mut tar::Builder<impl Write>,
     name: &str,
     size: u64,
-    mut data: impl Data,
-) -> Result<String> {
+    data: impl Read,
+) -> std::io::Result<()> {
     let mut header = tar::Header::new_ustar();
     header.set_size(size);
     header.set_mode(0o644);
-    tar.append_data(&mut header, name, std::io::Read::take(&mut data, size))?;
-    Ok(data.hash())
+    tar.append_data(&mut header, name, data.take(size))
 }

@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use flate2::read::MultiGzDecoder;
 use fs_err as fs;
+use serde::Serialize;
 
 use super::{
     Owner,
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     engine::{
         artifact, exec,
-        files::{StatCache, hash_file, hex},
+        files::{StatCache, sha256_file},
         journal::{IMPORTED, Journal, Record},
         staging::{self, Staging},
     },
@@ -24,20 +25,41 @@ use crate::{
 };
 
 /// What became of a step in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It was taken.
     Imported,
     /// The one that is recorded here is as it is.
     Same,
     /// The one that is recorded here is newer, and was kept.
-    Newer,
+    Kept,
+}
+
+impl Verdict {
+    /// One word for a table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Imported => "imported",
+            Self::Same => "same",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// A step in the file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Taken {
+    /// Its full name.
+    pub step: String,
+    /// What became of it.
+    pub outcome: Verdict,
 }
 
 /// What was in the file.
 pub struct Imported {
-    /// Each step, by full name.
-    pub steps: Vec<(String, Verdict)>,
+    /// Each step.
+    pub steps: Vec<Taken>,
     /// Of which commit.
     pub commit: Option<String>,
     /// When it was written, in RFC 3339, and on what.
@@ -63,15 +85,16 @@ pub fn import(
     let staging = state.join("staging");
     staging::clear(&staging)?;
     let unpacked = Staging::create(&staging, "import")?;
-    let index = unpack(file, owner, any_commit, unpacked.path())
-        .with_context(|| format!("{} is not imported", file.display()))?;
+    let index =
+        unpack(file, owner, any_commit, unpacked.path()).map_err(|it| not_imported(file, it))?;
     let verdict = |record: &Record| -> Result<_> {
-        let verdict = judge(state, &journal, record, replace)?;
-        Ok((record.step.clone(), verdict))
+        let outcome = judge(state, &journal, record, replace)?;
+        let step = record.step.clone();
+        Ok(Taken { step, outcome })
     };
     let steps: Vec<_> = index.records.iter().map(verdict).collect::<Result<_>>()?;
     let taken = index.records.iter().zip(&steps);
-    let taken = taken.filter(|(_, it)| it.1 == Verdict::Imported);
+    let taken = taken.filter(|(_, it)| it.outcome == Verdict::Imported);
     let mut records: Vec<Record> = taken.map(|(record, _)| record.clone()).collect();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     for (number, record) in records.iter_mut().enumerate() {
@@ -87,7 +110,10 @@ pub fn import(
         let name = format!("{}.v1", list.digest);
         // The name says what is in it: what is here is the same, and was not carried.
         if !lists.join(&name).exists() {
-            fs::rename(unpacked.path().join("inputs").join(&name), lists.join(name))?;
+            staging::replace(
+                &unpacked.path().join("inputs").join(&name),
+                &lists.join(name),
+            )?;
         }
     }
     // A crash before this leaves other files under the old records: those steps run again.
@@ -102,15 +128,24 @@ pub fn import(
     })
 }
 
+/// Says what to do about the file, unless the cause does.
+fn not_imported(file: &Path, cause: anyhow::Error) -> anyhow::Error {
+    let mut text = format!("{} is not imported", file.display());
+    if !format!("{cause:#}").contains("\nhint: ") {
+        text += "\nhint: make another with `cargo xtask state export`, or go on without: all steps run then";
+    }
+    cause.context(text)
+}
+
 /// Puts a folder in the place of another one.
 fn put(new: &Path, place: &Path, old: &Path) -> Result<()> {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent)?;
     }
     if fs::symlink_metadata(place).is_ok() {
-        fs::rename(place, old)?;
+        staging::replace(place, old)?;
     }
-    Ok(fs::rename(new, place)?)
+    staging::replace(new, place)
 }
 
 /// Whether a step is taken. What is recorded here counts only as long as its files are whole.
@@ -134,7 +169,7 @@ fn judge(state: &Path, journal: &Journal, record: &Record, replace: bool) -> Res
     Ok(match () {
         () if !whole => Verdict::Imported,
         () if alike(own) == alike(record) => Verdict::Same,
-        () if own.finished >= record.finished && !replace => Verdict::Newer,
+        () if own.finished >= record.finished && !replace => Verdict::Kept,
         () => Verdict::Imported,
     })
 }
@@ -245,7 +280,7 @@ fn write(mut data: impl Read, entry: &Entry, into: &Path) -> Result<()> {
     drop(file);
     mark(&path, entry.executable)?;
     ensure!(
-        hex(&hash_file(&path)?) == entry.sha256,
+        sha256_file(&path)? == entry.sha256,
         "{} is not what was recorded: its SHA-256 is another",
         entry.path
     );

@@ -120,7 +120,7 @@ impl Index {
         );
         ensure!(
             self.identifier == owner.identifier,
-            "it is of the product {}, not {}",
+            "it is of the product {}, not {}\nhint: leave it out: what another app has built is of no use here",
             self.identifier,
             owner.identifier
         );

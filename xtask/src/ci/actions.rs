@@ -4,9 +4,9 @@
 //! To raise one: read its release notes, take the commit of the tag from
 //! `git ls-remote https://github.com/actions/NAME refs/tags/VERSION` (the line with `^{}` if there is
 //! one, which is the commit of an annotated tag), change both here, and run
-//! `cargo xtask ci generate`. All of these run on Node.js 24.
+//! `cargo xtask ci generate`.
 
-use std::fmt;
+use super::yaml::Yaml;
 
 /// An action at a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,21 +58,26 @@ pub(super) const SETUP_PYTHON: Action = Action {
     version: "v6.2.0",
 };
 
-impl Action {
-    /// An action that lies in a folder of this one.
-    pub(super) fn part(&self, folder: &str) -> String {
-        let Self {
-            name,
-            commit,
-            version,
-        } = self;
-        format!("{name}/{folder}@{commit} # {version}")
-    }
-}
+/// Installs pnpm.
+pub(super) const SETUP_PNPM: Action = Action {
+    name: "pnpm/action-setup",
+    commit: "0ebf47130e4866e96fce0953f49152a61190b271",
+    version: "v6.0.9",
+};
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{} # {}", self.name, self.commit, self.version)
+/// Installs Bun.
+pub(super) const SETUP_BUN: Action = Action {
+    name: "oven-sh/setup-bun",
+    commit: "0c5077e51419868618aeaa5fe8019c62421857d6",
+    version: "v2.2.0",
+};
+
+impl Action {
+    /// As `uses:` of a step names it, or an action that lies in a folder of it.
+    pub(super) fn pinned(&self, part: &str) -> Yaml {
+        let slash = if part.is_empty() { "" } else { "/" };
+        let place = format!("{}{slash}{part}@{}", self.name, self.commit);
+        Yaml::Noted(place, self.version.to_owned())
     }
 }
 
@@ -82,11 +87,24 @@ mod tests {
 
     #[test]
     fn each_is_a_whole_commit_with_a_whole_version() {
-        for it in [CHECKOUT, CACHE, UPLOAD, DOWNLOAD, SETUP_NODE, SETUP_PYTHON] {
+        let all = [
+            CHECKOUT,
+            CACHE,
+            UPLOAD,
+            DOWNLOAD,
+            SETUP_NODE,
+            SETUP_PYTHON,
+            SETUP_PNPM,
+            SETUP_BUN,
+        ];
+        for it in all {
             let hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-            assert!(it.commit.len() == 40 && it.commit.chars().all(hex), "{it}");
+            assert!(
+                it.commit.len() == 40 && it.commit.chars().all(hex),
+                "{it:?}"
+            );
             let version = it.version.strip_prefix('v').unwrap();
-            assert!(semver::Version::parse(version).is_ok(), "{it}");
+            assert!(semver::Version::parse(version).is_ok(), "{it:?}");
         }
     }
 }

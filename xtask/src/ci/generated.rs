@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use sha2::{Digest as _, Sha256};
 use similar::TextDiff;
 
 use crate::engine::files;
@@ -76,7 +75,7 @@ impl Generated {
 }
 
 fn digest(body: &str) -> String {
-    files::hex(&Sha256::digest(body))
+    files::sha256_bytes(body)
 }
 
 /// Whether the text is as it was generated.

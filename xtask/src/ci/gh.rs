@@ -22,6 +22,9 @@ const NO_LOGIN: i32 = 4;
 /// What it says where there is no release of a tag.
 const NOT_FOUND: &str = "release not found";
 
+/// What it says where GitHub's interface has no such thing, or no commit of that name.
+const UNKNOWN: [&str; 2] = ["(HTTP 404)", "(HTTP 422)"];
+
 /// Calls `gh`.
 pub struct Gh<'a> {
     /// What runs it.
@@ -83,7 +86,7 @@ impl Gh<'_> {
 
     /// Makes a draft of this tag. An answer that got lost does not mean that there is none, and GitHub
     /// would make a second one.
-    pub(super) fn create(&self, tag: &str, title: &str, prerelease: bool) -> Result<()> {
+    pub(super) fn create(&self, tag: &str, title: &str) -> Result<()> {
         let again = Cell::new(false);
         self.patiently(&|| {
             if again.replace(true) && self.view_once(tag)?.is_some() {
@@ -91,7 +94,6 @@ impl Gh<'_> {
             }
             let mut words = vec!["release", "create", tag, "--draft", "--verify-tag"];
             words.extend(["--title", title, "--generate-notes"]);
-            words.extend(prerelease.then_some("--prerelease"));
             self.call(&words).map(drop)
         })
     }
@@ -135,11 +137,48 @@ impl Gh<'_> {
         })
     }
 
-    /// Lets everybody see it.
-    pub(super) fn publish(&self, tag: &str) -> Result<()> {
+    /// Lets everybody see it. Whether it is a pre-release, and the newest, is said in any case: the draft may
+    /// be one that somebody made by hand, and GitHub takes what is published last for the newest.
+    pub(super) fn publish(&self, tag: &str, prerelease: bool, latest: bool) -> Result<()> {
+        let prerelease = format!("--prerelease={prerelease}");
+        let latest = format!("--latest={latest}");
         self.patiently(&|| {
-            self.call(&["release", "edit", tag, "--draft=false"])
-                .map(drop)
+            let words = [
+                "release",
+                "edit",
+                tag,
+                "--draft=false",
+                &prerelease,
+                &latest,
+            ];
+            self.call(&words).map(drop)
+        })
+    }
+
+    /// The commit of a tag, 40 hexadecimal digits; none if GitHub has no such tag.
+    /// <https://docs.github.com/en/rest/commits/commits#get-a-commit>
+    pub(super) fn commit_of(&self, tag: &str) -> Result<Option<String>> {
+        let tag = tag.replace('+', "%2B");
+        self.ask(&format!("commits/tags/{tag}"), ".sha")
+    }
+
+    /// The tag of what GitHub offers as the newest release; none if there is none.
+    /// <https://docs.github.com/en/rest/releases/releases#get-the-latest-release>
+    pub(super) fn latest(&self) -> Result<Option<String>> {
+        self.ask("releases/latest", ".tag_name")
+    }
+
+    /// A field of what GitHub says of something of this repository; none if there is no such thing.
+    fn ask(&self, what: &str, field: &str) -> Result<Option<String>> {
+        // `gh` itself puts the repository in.
+        let path = format!("repos/{{owner}}/{{repo}}/{what}");
+        self.patiently(&|| match self.call(&["api", &path, "--jq", field]) {
+            Ok(answer) => {
+                let text = String::from_utf8(answer.stdout).context("what `gh api` said")?;
+                Ok(Some(text.trim().to_owned()))
+            }
+            Err(error) if UNKNOWN.iter().any(|it| said(&error, it)) => Ok(None),
+            Err(error) => Err(error),
         })
     }
 

@@ -9,10 +9,14 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use fs_err as fs;
 use semver::Version;
-use serde::Deserialize;
 
 use super::gh::{Asset, Gh, Remote};
-use crate::{engine::files, manifest::MANIFEST_NAME};
+use crate::{
+    engine::files,
+    manifest::{Document, MANIFEST_NAME, Merged},
+    verify::{self, Trust},
+    version::tag,
+};
 
 /// How often what arrived wrong is uploaded again.
 const ROUNDS: usize = 3;
@@ -20,10 +24,14 @@ const ROUNDS: usize = 3;
 /// A release folder, and the tag it is to be published under.
 #[derive(Debug)]
 pub struct Publication {
-    /// `v` and the version.
+    /// The tag, which says the version.
     pub tag: String,
+    /// The form of tags, to read those of others.
+    form: Option<String>,
     title: String,
-    prerelease: bool,
+    version: Version,
+    /// That it was made of.
+    commit: String,
     /// By name.
     files: BTreeMap<String, Local>,
 }
@@ -47,45 +55,47 @@ pub enum Outcome {
 }
 
 impl Publication {
-    /// Reads a release folder. Without a tag it is that of the version.
+    /// Reads the release of all targets, and verifies it. Without a tag it is that of the version in the form
+    /// `release.tag`.
     ///
     /// # Errors
-    /// It is no release, the tag is not that of its version, or GitHub would not keep a file's name.
-    pub fn read(dir: &Path, tag: Option<&str>) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Manifest {
-            product: Product,
-        }
-        #[derive(Deserialize)]
-        struct Product {
-            name: String,
-            version: String,
-        }
-        let manifest = dir.join(MANIFEST_NAME);
-        let text = fs::read(&manifest).with_context(|| {
-            format!(
-                "{} is no release\nhint: `cargo xtask merge` makes one",
-                dir.display()
-            )
-        })?;
-        let Manifest { product } = serde_json::from_slice(&text)
-            .with_context(|| format!("{} is no manifest", manifest.display()))?;
-        let version: Version = product
+    /// It is no merged release, it does not verify, the tag is not that of its version, or GitHub would not
+    /// keep a file's name.
+    pub fn read(dir: &Path, tag: Option<&str>, form: Option<&str>, trust: &Trust) -> Result<Self> {
+        let merged = merged(dir)?;
+        let version: Version = merged
+            .product
             .version
             .parse()
-            .with_context(|| format!("{} has no version of a release", manifest.display()))?;
-        let own = format!("v{version}");
+            .with_context(|| format!("{} has no version of a release", dir.display()))?;
+        let own = tag::of(&version, form);
         let tag = tag.unwrap_or(&own);
         ensure!(
-            tag == own,
+            tag::says(tag, &version, form),
             "the release is {version}, but the tag is {tag}\n\
              hint: raise the version in a commit, and tag that commit: {own} is the tag of this one"
         );
+        let files = local(dir)?;
+        let report = verify::verify(dir, trust)?;
+        if let Some(row) = report.wrong().next() {
+            bail!(
+                "{} does not verify: {}: {}: {}, expected {}\n\
+                 hint: `cargo xtask verify --require-release {}` shows all that is wrong",
+                dir.display(),
+                row.file,
+                row.check,
+                verify::short(&row.actual),
+                verify::short(&row.expected),
+                dir.display()
+            );
+        }
         Ok(Self {
-            tag: own,
-            title: format!("{} {version}", product.name),
-            prerelease: !version.pre.is_empty(),
-            files: local(dir)?,
+            tag: tag.to_owned(),
+            form: form.map(str::to_owned),
+            title: format!("{} {version}", merged.product.name),
+            commit: merged.source.commit,
+            version,
+            files,
         })
     }
 
@@ -96,16 +106,18 @@ impl Publication {
     /// The draft stays as it is then, and the next run goes on with it.
     pub fn publish(&self, gh: &Gh, scratch: &Path) -> Result<Outcome> {
         let tag = &*self.tag;
+        self.refuse_moved(gh)?;
         let remote = match gh.view(tag)? {
             Some(remote) if !remote.is_draft => return self.already(gh, &remote, scratch),
             Some(remote) => remote,
             None => {
-                gh.create(tag, &self.title, self.prerelease)?;
+                gh.create(tag, &self.title)?;
                 self.draft(gh)?
             }
         };
         let remote = self.fill(gh, remote, scratch)?;
-        gh.publish(tag)?;
+        let (prerelease, latest) = (!self.version.pre.is_empty(), self.is_latest(gh)?);
+        gh.publish(tag, prerelease, latest)?;
         let seen = gh.view(tag)?.filter(|it| !it.is_draft);
         let Some(seen) = seen else {
             bail!(
@@ -115,6 +127,30 @@ impl Publication {
             );
         };
         Ok(Outcome::Published(seen.url))
+    }
+
+    /// The tag is the commit that the release was made of: GitHub offers its sources beside the files.
+    fn refuse_moved(&self, gh: &Gh) -> Result<()> {
+        let (tag, own) = (&self.tag, &self.commit);
+        let Some(there) = gh.commit_of(tag)? else {
+            bail!("GitHub does not know the tag {tag}\nhint: git push origin {tag}");
+        };
+        ensure!(
+            there == *own,
+            "{tag} is commit {there} on GitHub, but the release was made of {own}\n\
+             hint: the tag was moved meanwhile: build and merge what it is now"
+        );
+        Ok(())
+    }
+
+    /// Whether who asks for the newest release gets this one: not while a higher version is it.
+    fn is_latest(&self, gh: &Gh) -> Result<bool> {
+        if !self.version.pre.is_empty() {
+            return Ok(false);
+        }
+        let there = gh.latest()?;
+        let there = there.and_then(|it| tag::version(&it, self.form.as_deref()));
+        Ok(there.is_none_or(|it| it <= self.version))
     }
 
     /// Uploads what is not there or not right, until GitHub has these files and no others.
@@ -252,6 +288,31 @@ impl Difference {
     }
 }
 
+/// The manifest of a release of all targets.
+fn merged(dir: &Path) -> Result<Merged> {
+    let manifest = dir.join(MANIFEST_NAME);
+    let text = fs::read_to_string(&manifest).with_context(|| {
+        format!(
+            "{} is no release\nhint: `cargo xtask merge` makes one",
+            dir.display()
+        )
+    })?;
+    match Document::parse(&text).with_context(|| {
+        format!(
+            "{} cannot be published\nhint: `cargo xtask merge` makes what can be",
+            manifest.display()
+        )
+    })? {
+        Document::Merged(merged) => Ok(*merged),
+        Document::Release(one) => bail!(
+            "{} is the release of {} alone\n\
+             hint: `cargo xtask merge` joins those of all targets: give the folder that it makes",
+            dir.display(),
+            one.target.name
+        ),
+    }
+}
+
 /// The files of a folder, which may hold no other folder: a release on GitHub has none.
 fn local(dir: &Path) -> Result<BTreeMap<String, Local>> {
     let mut all = BTreeMap::new();
@@ -285,5 +346,5 @@ fn local(dir: &Path) -> Result<BTreeMap<String, Local>> {
 }
 
 fn digest(path: &Path) -> Result<String> {
-    Ok(format!("sha256:{}", files::hex(&files::hash_file(path)?)))
+    Ok(format!("sha256:{}", files::sha256_file(path)?))
 }

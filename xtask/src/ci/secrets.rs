@@ -25,7 +25,7 @@ pub(super) fn of_release(config: &Config) -> Vec<String> {
 /// What the job of a target signs with.
 pub(super) fn of_job(config: &Config, job: &Job) -> Vec<String> {
     let mut names = of_release(config);
-    match job.system {
+    match job.os {
         Os::Linux => {}
         Os::Windows => match &config.sign.windows.identity {
             WindowsIdentity::File(it) => {

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
-use crate::config::Config;
+use crate::config::{Config, Frontend, PackageManager};
+
+/// The last major version of Node.js that Corepack comes with,
+/// <https://nodejs.org/api/corepack.html>.
+const COREPACK: u32 = 24;
 
 /// What a job installs before anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +18,19 @@ pub(super) struct Toolchains {
     pub(super) rust: Option<String>,
     /// `None` where no front end is built.
     pub(super) node: Option<Wanted>,
+    /// `None` where no front end is built.
+    pub(super) manager: Option<Manager>,
     /// `None` where there is no sidecar.
     pub(super) python: Option<Wanted>,
+}
+
+/// The package manager of the front end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Manager {
+    /// Which one.
+    pub(super) kind: PackageManager,
+    /// The `package.json` whose `packageManager` says its version, relative to the repository.
+    pub(super) said_in: Option<String>,
 }
 
 /// How an action is told a version.
@@ -31,21 +46,25 @@ impl Toolchains {
     /// Looks at the repository.
     ///
     /// # Errors
-    /// A file outside of the repository.
+    /// A file outside of the repository. Yarn with a Node.js that has no Corepack.
     pub(super) fn of(config: &Config) -> Result<Self> {
         let root = &config.root;
         let pinned = ["rust-toolchain.toml", "rust-toolchain"].map(|it| root.join(it).is_file());
         let rust = config.ci.rust.clone();
         let rust = rust.or((!pinned.contains(&true)).then(|| "stable".to_owned()));
-        let node = match &config.frontend {
-            Some(web) => Some(node(config, &web.dir)?),
-            None => None,
-        };
+        let web = config.frontend.as_ref();
+        let node = web.map(|it| node(config, it)).transpose()?;
+        let manager = web.map(|it| manager(config, it)).transpose()?;
         let python = match config.sidecars.is_empty() {
             true => None,
             false => Some(python(config)?),
         };
-        Ok(Self { rust, node, python })
+        Ok(Self {
+            rust,
+            node,
+            manager,
+            python,
+        })
     }
 }
 
@@ -68,7 +87,50 @@ fn first(root: &Path, candidates: impl IntoIterator<Item = PathBuf>) -> Result<O
     Ok(file.map(Wanted::File))
 }
 
-fn node(config: &Config, dir: &Path) -> Result<Wanted> {
+/// The version that stands nearest to the front end.
+fn node(config: &Config, web: &Frontend) -> Result<Wanted> {
+    let wanted = said_node(config, &web.dir)?;
+    if web.package_manager != PackageManager::Yarn {
+        return Ok(wanted.unwrap_or_else(|| Wanted::Version("lts/*".to_owned())));
+    }
+    let Some(wanted) = wanted else {
+        return Ok(Wanted::Version(COREPACK.to_string()));
+    };
+    let text = match &wanted {
+        Wanted::Version(text) => text.clone(),
+        Wanted::File(file) if file.ends_with(".json") => return Ok(wanted),
+        Wanted::File(file) => fs_err::read_to_string(config.root.join(file))?,
+    };
+    let digits = text.trim().trim_start_matches('v');
+    let digits = digits.split(|c: char| !c.is_ascii_digit()).next();
+    let major: Option<u32> = digits.and_then(|it| it.parse().ok());
+    ensure!(
+        major.is_none_or(|it| it <= COREPACK),
+        "Yarn comes by Node.js's Corepack, which Node.js {} does not have\n\
+         hint: name one up to {COREPACK}: `node = \"{COREPACK}\"` in `[ci]` of packaging/dist.toml",
+        text.trim()
+    );
+    Ok(wanted)
+}
+
+/// Where the version of the package manager is said: in the nearest `package.json` at or above the front
+/// end that says one.
+fn manager(config: &Config, web: &Frontend) -> Result<Manager> {
+    let above = web.dir.ancestors();
+    let above = above.take_while(|it| it.starts_with(&config.root));
+    let mut files = above.map(|it| it.join("package.json"));
+    let says = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let said: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        said["packageManager"].is_string()
+    };
+    let said = files.find(says);
+    let said_in = said.map(|it| relative(&config.root, &it)).transpose()?;
+    let kind = web.package_manager;
+    Ok(Manager { kind, said_in })
+}
+
+fn said_node(config: &Config, dir: &Path) -> Result<Option<Wanted>> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Package {
@@ -81,22 +143,23 @@ fn node(config: &Config, dir: &Path) -> Result<Wanted> {
         node: Option<String>,
     }
     if let Some(version) = &config.ci.node {
-        return Ok(Wanted::Version(version.clone()));
+        return Ok(Some(Wanted::Version(version.clone())));
     }
     let above = dir
         .ancestors()
         .take_while(|it| it.starts_with(&config.root));
     let names = |dir: &Path| [".nvmrc", ".node-version"].map(|it| dir.join(it));
     if let Some(file) = first(&config.root, above.flat_map(names))? {
-        return Ok(file);
+        return Ok(Some(file));
     }
     let package = dir.join("package.json");
     let text = std::fs::read_to_string(&package).unwrap_or_default();
     let said: Package = serde_json::from_str(&text).unwrap_or_default();
     if said.engines.node.or(said.volta.node).is_some() {
-        return relative(&config.root, &package).map(Wanted::File);
+        let file = relative(&config.root, &package)?;
+        return Ok(Some(Wanted::File(file)));
     }
-    Ok(Wanted::Version("lts/*".to_owned()))
+    Ok(None)
 }
 
 fn python(config: &Config) -> Result<Wanted> {

@@ -12,7 +12,7 @@ pub enum Ci {
     /// Print the targets with their machines as JSON, for a workflow's `fromJSON`
     Matrix,
     /// Publish a merged release on GitHub: a draft until every file is there with the right bytes
-    Publish(Publish),
+    Release(Publish),
 }
 
 /// Options of `ci generate`.
@@ -27,7 +27,7 @@ pub struct Generate {
     pub force: bool,
 }
 
-/// Options of `ci publish`.
+/// Options of `ci release`.
 #[derive(Args, Debug)]
 pub struct Publish {
     /// The release, as `merge` leaves it

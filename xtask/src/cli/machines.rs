@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::OnTarget;
+use super::{OnTarget, TrustArgs};
 
 /// Options of `merge`.
 #[derive(Args, Debug)]
@@ -29,17 +29,9 @@ pub struct Merge {
     #[arg(long)]
     pub allow_dirty: bool,
 
-    /// Refuse what `verify --require-release` refuses
-    #[arg(long)]
-    pub require_release: bool,
-
-    /// A file with somebody to trust, as of `verify`; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub trust: Vec<PathBuf>,
-
-    /// A file with a minisign public key to trust; may be repeated. Default: the configured one
-    #[arg(long, value_name = "FILE")]
-    pub key: Vec<PathBuf>,
+    /// Whom to believe.
+    #[command(flatten)]
+    pub trust: TrustArgs,
 }
 
 /// Options of `schema`.
@@ -73,7 +65,8 @@ pub struct Export {
 /// Options of `state import`.
 #[derive(Args, Debug)]
 pub struct Import {
-    /// The archive that `state export` wrote
+    /// The archive that `state export` wrote, or a folder of such: then that of the last attempt, by the
+    /// number that its folder's name ends with
     pub file: PathBuf,
 
     /// Whose steps.

@@ -1,18 +1,20 @@
 //! `ci`: the workflows in the repository, and the release that comes out of them.
 
-use std::{fmt::Write as _, process::ExitCode, time::Instant};
+use std::{fmt::Write as _, io::ErrorKind, process::ExitCode, time::Instant};
 
 use anyhow::{Context as _, Result};
 use fs_err as fs;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Ended, World, print};
 use crate::{
     ci::{self, Generated, Gh, Matrix, Outcome, Publication, State},
-    cli::{Ci, Generate, Publish},
-    engine::{exec::Log, files, secret::Redactor},
+    cli::{Ci, Generate, Publish, TrustArgs},
+    engine::{exec::Log, secret::Redactor},
     release::Release,
     sign::{hands::Loose, secrets::Secrets},
+    version::{change::Change, tag, write},
 };
 
 /// What makes the files as they should be.
@@ -22,23 +24,77 @@ pub(super) fn ci(world: &World, options: &Ci) -> Result<ExitCode> {
     match options {
         Ci::Generate(options) => generate(world, options),
         Ci::Matrix => {
-            let matrix = Matrix::of(&world.config()?.ci)?;
+            let matrix = Matrix::of(&world.config()?)?;
             print(&format!("{}\n", serde_json::to_string(&matrix)?))
         }
-        Ci::Publish(options) => publish(world, options),
+        Ci::Release(options) => publish(world, options),
     }
 }
 
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Became {
+    /// It is as it should be.
+    Same,
+    /// It was not, and is now.
+    Written,
+    /// It is not there.
+    Missing,
+    /// It was generated from something else.
+    Outdated,
+    /// Somebody wrote or edited it.
+    Edited,
+}
+
 /// What is done about a file.
+#[derive(Serialize)]
 struct Done {
-    path: &'static str,
-    /// One word for a program.
-    state: &'static str,
-    /// A line for a person.
-    line: String,
+    /// The difference to what is generated; empty if it was written.
     diff: String,
-    /// Whether all is as it should be.
-    ok: bool,
+    path: &'static str,
+    state: Became,
+    /// What a person reads.
+    #[serde(skip)]
+    line: String,
+}
+
+impl Became {
+    fn ok(self) -> bool {
+        matches!(self, Self::Same | Self::Written)
+    }
+}
+
+impl Done {
+    /// About a file that was found so, and written then or not.
+    fn new(path: &'static str, found: State, written: bool) -> Self {
+        let (state, word, stays, diff) = match found {
+            State::Same => (Became::Same, "", "is up to date", String::new()),
+            State::Missing => (Became::Missing, "missing", "is missing", String::new()),
+            State::Outdated(diff) => {
+                let stays = "is not what the configuration says now";
+                (Became::Outdated, "outdated", stays, diff)
+            }
+            State::Edited(diff) => {
+                let stays = "was written or edited by hand";
+                (Became::Edited, "edited", stays, diff)
+            }
+        };
+        match written && !state.ok() {
+            true => Self {
+                diff: String::new(),
+                path,
+                state: Became::Written,
+                line: format!("{path} was {word}: written"),
+            },
+            false => Self {
+                diff,
+                path,
+                state,
+                line: format!("{path} {stays}"),
+            },
+        }
+    }
 }
 
 fn generate(world: &World, options: &Generate) -> Result<ExitCode> {
@@ -49,13 +105,19 @@ fn generate(world: &World, options: &Generate) -> Result<ExitCode> {
         .collect::<Result<_>>()?;
     // All or none: half of the workflows from one configuration and half from another fit nothing.
     let refused = !options.force && states.iter().any(|it| matches!(it, State::Edited(_)));
-    let mut all = Vec::new();
-    for (file, state) in files.iter().zip(states) {
-        let may_write = !options.check && !refused;
-        all.push(settle(world, file, state, may_write)?);
+    let written = !options.check && !refused;
+    if written {
+        let others = files.iter().zip(&states);
+        let others = others.filter(|it| *it.1 != State::Same);
+        let changes = others.map(|it| change(world, it.0));
+        write(&changes.collect::<Result<Vec<_>>>()?)?;
     }
-    let ok = all.iter().all(|it| it.ok);
-    let edited = all.iter().any(|it| it.state == "edited");
+    let files = files.iter().zip(states);
+    let all: Vec<Done> = files
+        .map(|(file, state)| Done::new(file.path, state, written))
+        .collect();
+    let ok = all.iter().all(|it| it.state.ok());
+    let edited = all.iter().any(|it| it.state == Became::Edited);
     let next = (!ok).then(|| match edited {
         true => format!("{GENERATE} --force, to lose what was edited"),
         false => GENERATE.to_owned(),
@@ -70,49 +132,17 @@ fn generate(world: &World, options: &Generate) -> Result<ExitCode> {
     })
 }
 
-/// Writes the file, if it differs and may be written.
-fn settle(world: &World, file: &Generated, state: State, may_write: bool) -> Result<Done> {
-    let path = file.path;
-    let (state, diff) = match state {
-        State::Same => ("same", String::new()),
-        State::Missing => ("missing", String::new()),
-        State::Outdated(diff) => ("outdated", diff),
-        State::Edited(diff) => ("edited", diff),
+fn change(world: &World, file: &Generated) -> Result<Change> {
+    let path = world.root.join(file.path);
+    let before = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        text => text?,
     };
-    if state == "same" {
-        let line = format!("{path} is up to date");
-        return Ok(Done {
-            path,
-            state,
-            line,
-            diff,
-            ok: true,
-        });
-    }
-    if may_write {
-        let place = world.root.join(path);
-        fs::create_dir_all(place.parent().context("a workflow lies in a folder")?)?;
-        files::write_atomically(&place, file.text.as_bytes())?;
-        let line = format!("{path} was {state}: written");
-        return Ok(Done {
-            path,
-            state: "written",
-            line,
-            diff: String::new(),
-            ok: true,
-        });
-    }
-    let line = match state {
-        "missing" => format!("{path} is missing"),
-        "outdated" => format!("{path} is not what the configuration says now"),
-        _ => format!("{path} was written or edited by hand"),
-    };
-    Ok(Done {
+    Ok(Change {
         path,
-        state,
-        line,
-        diff,
-        ok: false,
+        file: file.path.to_owned(),
+        before,
+        after: file.text.clone(),
     })
 }
 
@@ -127,19 +157,22 @@ fn as_text(all: &[Done], next: Option<&str>) -> String {
 }
 
 fn as_json(all: &[Done], ok: bool, next: Option<&str>) -> String {
-    let files = all.iter();
-    let files: Vec<_> = files
-        .map(|it| json!({ "path": it.path, "state": it.state, "diff": it.diff }))
-        .collect();
-    format!("{}\n", json!({ "ok": ok, "files": files, "next": next }))
+    format!("{}\n", json!({ "ok": ok, "files": all, "next": next }))
 }
 
 fn publish(world: &World, options: &Publish) -> Result<ExitCode> {
     let (started, events) = (Instant::now(), world.events());
     let state = world.root.join("target/dist/publish");
     let outcome = (|| {
-        let tag = options.tag.clone().or_else(of_this_run);
-        let publication = Publication::read(&options.release, tag.as_deref())?;
+        let tag = options.tag.clone().or_else(tag::of_ci);
+        let config = world.config()?;
+        let known = TrustArgs {
+            require_release: true,
+            ..TrustArgs::default()
+        };
+        let trust = super::verify::trust(Some(&config), &known)?;
+        let form = config.release.tag.as_deref();
+        let publication = Publication::read(&options.release, tag.as_deref(), form, &trust)?;
         which::which("gh").context(
             "GitHub's command line `gh` is missing\n\
              hint: install it: see https://cli.github.com; GitHub's own runners have it",
@@ -163,13 +196,6 @@ fn publish(world: &World, options: &Publish) -> Result<ExitCode> {
         })
     })();
     world.finish(&events, started, outcome)
-}
-
-/// The tag that this workflow runs for.
-fn of_this_run() -> Option<String> {
-    let variable = |name| std::env::var(name).ok();
-    variable("GITHUB_REF_TYPE").filter(|it| it == "tag")?;
-    variable("GITHUB_REF_NAME")
 }
 
 fn say(world: &World, tag: &str, outcome: &Outcome) -> Result<()> {

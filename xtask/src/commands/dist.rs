@@ -8,7 +8,7 @@ use super::{
     INTERRUPTED, World,
     doctor::{self, Scope},
     print,
-    targets::{self, Ended},
+    targets::{self, TargetOutcome},
     version,
 };
 use crate::{
@@ -47,7 +47,12 @@ pub(super) fn dist(world: &World, options: &Dist) -> Result<ExitCode> {
     })
 }
 
-fn dist_for(world: &World, options: &Dist, on: &OnTarget, target: &Target) -> Result<Ended> {
+fn dist_for(
+    world: &World,
+    options: &Dist,
+    on: &OnTarget,
+    target: &Target,
+) -> Result<TargetOutcome> {
     let Dist {
         on: _,
         select,
@@ -114,7 +119,7 @@ fn dist_for(world: &World, options: &Dist, on: &OnTarget, target: &Target) -> Re
         seconds: started.elapsed().as_secs_f64(),
         next: next.clone(),
     });
-    Ok(Ended { code, next })
+    Ok(TargetOutcome { code, next })
 }
 
 /// What the process ends with after this error.
@@ -149,7 +154,12 @@ impl Reporter for Collected {
     }
 }
 
-fn show_plan(world: &World, wish: &Wish, target: &Target, explain: Option<&str>) -> Result<Ended> {
+fn show_plan(
+    world: &World,
+    wish: &Wish,
+    target: &Target,
+    explain: Option<&str>,
+) -> Result<TargetOutcome> {
     version::refuse_other_tag(world)?;
     let collected = std::sync::Arc::default();
     let mut reporters: Vec<Box<dyn Reporter>> =
@@ -186,7 +196,7 @@ fn show_plan(world: &World, wish: &Wish, target: &Target, explain: Option<&str>)
             )?)?;
         }
     }
-    Ok(Ended {
+    Ok(TargetOutcome {
         code: failed.into(),
         next: None,
     })
@@ -282,7 +292,7 @@ fn open(
         _ => SigningWish::Any,
     };
     let mut warnings = config.warnings.clone();
-    warnings.extend(version::disagreement(world)?);
+    warnings.extend(version::disagreement(world, wish.signing.release)?);
     let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
     release.freezing = wish.freezing;
     release.find_windows_signer(

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use super::{Ended, World, print, target};
 use crate::{
+    ci::Maker,
     cli,
     engine::event::{Event, Events},
     preflight::{self, Doctor, Finding, Needs, Report},
@@ -69,12 +70,17 @@ fn show_steps(world: &World, target: &Target, events: &Events, found: &Report) -
     let abilities = preflight::abilities(&config, target, &found.findings, &found.system);
     if world.is_json() {
         for it in abilities {
+            let (elsewhere, more) = match it.elsewhere {
+                Some(Maker::Job(runner)) => (Some(runner), None),
+                maker => (None, maker.map(|it| it.to_string())),
+            };
+            let why = it.why.into_iter().chain(more).collect::<Vec<_>>();
             events.emit(Event::StepChecked {
                 step: it.step,
                 here: it.here,
-                why: it.why,
+                why: Some(why.join("; ")).filter(|it| !it.is_empty()),
                 fix: it.fix,
-                elsewhere: it.elsewhere,
+                elsewhere,
             });
         }
         return Ok(());

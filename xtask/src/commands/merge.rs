@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 
-use super::{World, print};
+use super::{World, print, print_json};
 use crate::{
-    cli::{Merge, Verify},
+    cli::Merge,
     config::Config,
     engine::{lock::Lock, secret::Redactor},
     manifest::{Identity, Merged, Signing},
@@ -19,15 +19,19 @@ use crate::{
     report,
     sign::secrets::Secrets,
     target::Target,
-    tools::minisign::{DEVELOPMENT_KEY, PublicKey},
+    tools::{
+        git,
+        minisign::{DEVELOPMENT_KEY, PublicKey},
+        updater,
+    },
     verify::Report,
+    version::tag::{self, Tags},
 };
 
 /// The outcome, for a program.
 #[derive(Serialize)]
 struct Told<'a> {
-    /// `merged`, `up to date` or `refused`.
-    outcome: &'a str,
+    outcome: Word,
     folder: &'a Path,
     problems: &'a [Problem],
     /// The manifest that was written, and how all of it was verified.
@@ -37,9 +41,18 @@ struct Told<'a> {
     verified: Option<&'a Report>,
 }
 
+/// How it ended, in one word.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Word {
+    Merged,
+    UpToDate,
+    Refused,
+}
+
 pub(super) fn merge(world: &World, options: &Merge) -> Result<ExitCode> {
     let config = world.config()?;
-    let wanted = wanted(&config, options)?;
+    let wanted = wanted(world, &config, options)?;
     let output = match &options.output {
         Some(folder) => std::path::absolute(folder)?,
         None => config.release.dir.join(&wanted.product.0).join("merged"),
@@ -60,7 +73,7 @@ pub(super) fn merge(world: &World, options: &Merge) -> Result<ExitCode> {
     tell(world, &plan.merged, &outcome, &output)
 }
 
-fn wanted(config: &Config, options: &Merge) -> Result<Wanted> {
+fn wanted(world: &World, config: &Config, options: &Merge) -> Result<Wanted> {
     let (expect, declared) = match &*options.expect {
         [] => (config.release.targets.clone(), "`release.targets`"),
         given => (given.to_vec(), "--expect"),
@@ -75,29 +88,53 @@ fn wanted(config: &Config, options: &Merge) -> Result<Wanted> {
         .map(PublicKey::parse)
         .transpose()
         .context("plugins.updater.pubkey of the Tauri configuration")?;
-    let notes = options.notes.as_ref().map(fs_err::read_to_string);
-    let trust = super::verify::trust(
-        Some(config),
-        &Verify {
-            what: Vec::new(),
-            trust: options.trust.clone(),
-            key: options.key.clone(),
-            require_release: options.require_release,
-        },
-    )?;
+    let mut trust = super::verify::trust(Some(config), &options.trust)?;
+    // The key that signs the whole is held against theirs.
+    trust.self_attested = true;
     let product = &config.product;
     Ok(Wanted {
         expect,
         declared,
         product: (product.version.to_string(), product.identifier.clone()),
         allow_dirty: options.allow_dirty,
-        url: config.updater.url.clone(),
+        commit: git::head(&world.root, &world.probes())?.id,
+        needs_latest: updater_key.is_some() || config.updater.url.is_some(),
+        url: config.updater.url.clone().or_else(|| github_url(config)),
         updater_key,
-        notes: notes
-            .transpose()?
-            .map(|it| it.replace("\r\n", "\n").trim().to_owned()),
+        notes: notes(config, options)?,
         trust,
     })
+}
+
+/// Where GitHub keeps the files of a release, for a workflow of a repository there; the variables:
+/// <https://docs.github.com/en/actions/reference/workflows-and-actions/variables>.
+fn github_url(config: &Config) -> Option<String> {
+    let variable = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
+    let (server, repository) = (
+        variable("GITHUB_SERVER_URL")?,
+        variable("GITHUB_REPOSITORY")?,
+    );
+    let (version, form) = (&config.product.version, config.release.tag.as_deref());
+    let tag = tag::chosen(version, form, &Tags::new(Vec::new()));
+    let tag = tag.unwrap_or_else(|| tag::of(version, form));
+    let tag = updater::escaped(&tag);
+    Some(format!(
+        "{server}/{repository}/releases/download/{tag}/{{file}}"
+    ))
+}
+
+/// What is new: of the command line, else of the file that the configuration names.
+fn notes(config: &Config, options: &Merge) -> Result<Option<String>> {
+    let Some(file) = options.notes.as_ref().or(config.updater.notes.as_ref()) else {
+        return Ok(None);
+    };
+    let file = file.to_string_lossy();
+    let file = file.replace(tag::VERSION, &config.product.version.to_string());
+    let text = fs_err::read_to_string(&file).context(
+        "what is new cannot be read\n\
+         hint: write it, or take `notes` out of `[updater]` of packaging/dist.toml",
+    )?;
+    Ok(Some(text.replace("\r\n", "\n").trim().to_owned()))
 }
 
 /// What signs the whole: the key that signed its parts, and no other.
@@ -158,13 +195,13 @@ fn wish(config: &Config, signing: &Signing, state: &Path) -> Result<SigningWish>
 fn refuse(world: &World, output: &Path, problems: &[Problem]) -> Result<ExitCode> {
     if world.is_json() {
         let told = Told {
-            outcome: "refused",
+            outcome: Word::Refused,
             folder: output,
             problems,
             merged: None,
             verified: None,
         };
-        print(&format!("{}\n", serde_json::to_string(&told)?))?;
+        print_json(&told)?;
     } else {
         let rows: Vec<_> = problems.iter().map(Problem::cells).collect();
         let many = match problems.len() {
@@ -178,9 +215,9 @@ fn refuse(world: &World, output: &Path, problems: &[Problem]) -> Result<ExitCode
 }
 
 fn tell(world: &World, merged: &Merged, outcome: &Outcome, output: &Path) -> Result<ExitCode> {
-    let (word, verified) = match outcome {
-        Outcome::Merged(report) => ("merged", report),
-        Outcome::UpToDate(report) => ("up to date", report),
+    let (word, shown, verified) = match outcome {
+        Outcome::Merged(report) => (Word::Merged, "merged", report),
+        Outcome::UpToDate(report) => (Word::UpToDate, "up to date", report),
     };
     if world.is_json() {
         let told = Told {
@@ -190,7 +227,7 @@ fn tell(world: &World, merged: &Merged, outcome: &Outcome, output: &Path) -> Res
             merged: Some(merged),
             verified: Some(verified),
         };
-        return print(&format!("{}\n", serde_json::to_string(&told)?));
+        return print_json(&told);
     }
     let row = |it: &crate::manifest::Part| {
         let files: Vec<&str> = it.artifacts.iter().map(|it| &*it.path).collect();
@@ -201,7 +238,7 @@ fn tell(world: &World, merged: &Merged, outcome: &Outcome, output: &Path) -> Res
         ]
     };
     let rows: Vec<_> = merged.targets.iter().map(row).collect();
-    let mut text = format!("{word}: {}\n", output.display());
+    let mut text = format!("{shown}: {}\n", output.display());
     text += &report::table(&["target", "triple", "files"], &rows);
     if let Some(updater) = &merged.updater {
         let row = |(key, file): (&String, &String)| vec![key.clone(), file.clone()];

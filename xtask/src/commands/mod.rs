@@ -224,6 +224,11 @@ fn print(text: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Writes one line of JSON to stdout.
+fn print_json(told: &impl serde::Serialize) -> Result<ExitCode> {
+    print(&format!("{}\n", serde_json::to_string(told)?))
+}
+
 /// The folder above that holds the configuration; without one the repository.
 fn repository(from: &Path) -> Result<PathBuf> {
     let above = |name: &str| from.ancestors().find(|it| it.join(name).exists());

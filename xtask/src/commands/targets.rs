@@ -7,13 +7,16 @@ use anyhow::{Result, ensure};
 use super::{INTERRUPTED, World, print};
 use crate::{
     cli::{OnTarget, OnTargets},
-    engine::event::{Event, TargetEnded},
+    engine::{
+        event::{Event, TargetEnded},
+        exec::Interrupted,
+    },
     report,
     target::Target,
 };
 
 /// How the run for one target ended.
-pub(super) struct Ended {
+pub(super) struct TargetOutcome {
     /// What a process that did nothing else would end with.
     pub(super) code: u8,
     /// What to type next.
@@ -57,9 +60,16 @@ pub(super) fn all(on: &OnTargets) -> Result<Vec<(OnTarget, Target)>> {
 pub(super) fn each(
     world: &World,
     on: &OnTargets,
-    mut work: impl FnMut(&OnTarget, &Target) -> Result<Ended>,
+    mut work: impl FnMut(&OnTarget, &Target) -> Result<TargetOutcome>,
 ) -> Result<ExitCode> {
     let (targets, started) = (all(on)?, Instant::now());
+    let mut work = |on: &OnTarget, target: &Target| match work(on, target) {
+        Err(error) if error.is::<Interrupted>() => Ok(TargetOutcome {
+            code: INTERRUPTED,
+            next: None,
+        }),
+        outcome => outcome,
+    };
     if let [(on, target)] = &targets[..] {
         return work(on, target).map(|it| ExitCode::from(it.code));
     }
@@ -67,7 +77,6 @@ pub(super) fn each(
     let mut interrupted = false;
     for (on, target) in &targets {
         let (code, next) = match work(on, target) {
-            _ if interrupted => break,
             Ok(it) => (it.code, it.next),
             Err(error) => {
                 world.show_error(&error);

@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{World, print};
+use super::{World, print, print_json};
 use crate::{
-    cli::Verify,
+    cli::{TrustArgs, Verify},
     config::Config,
     manifest::{Identity, MANIFEST_NAME},
     report,
@@ -23,14 +23,14 @@ pub(super) fn verify(world: &World, options: &Verify) -> Result<ExitCode> {
     // Anything can be checked anywhere: without a repository's configuration nothing is trusted
     // but what the command line names.
     let config = world.config();
-    let trust = trust(config.as_ref().ok(), options)?;
+    let trust = trust(config.as_ref().ok(), &options.trust)?;
     let checked = match &*options.what {
         [] => verify::verify(&own_release(&config?), &trust)?,
         [one] if is_release(one) && one.exists() => verify::verify(one, &trust)?,
         files => loose(files, options, &trust)?,
     };
     match world.global.format {
-        report::Format::Json => print(&format!("{}\n", serde_json::to_string(&checked)?))?,
+        report::Format::Json => print_json(&checked)?,
         _ => print(&checked.render(&report::table))?,
     };
     Ok(if checked.ok() {
@@ -54,7 +54,7 @@ fn is_release(path: &Path) -> bool {
 
 fn loose(files: &[PathBuf], options: &Verify, trust: &Trust) -> Result<Report> {
     ensure!(
-        !options.require_release,
+        !options.trust.require_release,
         "--require-release is for a release: a file by itself has no manifest that would say\n\
          hint: leave it out, or give the release folder"
     );
@@ -73,7 +73,7 @@ fn loose(files: &[PathBuf], options: &Verify, trust: &Trust) -> Result<Report> {
     verify::verify_files(files, trust)
 }
 
-pub(super) fn trust(config: Option<&Config>, options: &Verify) -> Result<Trust> {
+pub(super) fn trust(config: Option<&Config>, options: &TrustArgs) -> Result<Trust> {
     let mut trust = Trust::default();
     if options.require_release {
         trust.require = Identity::Release;
@@ -86,6 +86,13 @@ pub(super) fn trust(config: Option<&Config>, options: &Verify) -> Result<Trust> 
         trust.add_configured(config)?;
         if keys.is_empty() && trust.public_keys.is_empty() {
             keys.extend(config.sign.minisign.public_key.clone());
+            // The one that installed apps know.
+            let known = config.tauri.updater_pubkey.as_deref();
+            if let Some(known) = known.filter(|_| keys.is_empty()) {
+                let key = PublicKey::parse(known);
+                let key = key.context("plugins.updater.pubkey of the Tauri configuration")?;
+                trust.public_keys.push(key);
+            }
         }
     }
     for file in keys {

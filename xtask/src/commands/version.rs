@@ -4,9 +4,9 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::{Result, bail, ensure};
 use semver::Version;
-use serde_json::json;
+use serde::Serialize;
 
-use super::{World, print};
+use super::{World, print, print_json};
 use crate::{
     cli::{VersionCommand, Writing},
     report,
@@ -14,13 +14,18 @@ use crate::{
     version::{
         bump,
         change::{self, Change},
-        places::{self, Found, Place},
+        pending,
+        places::{self, Found, Place, Remark},
         tag::{self, Tags},
-        write,
     },
 };
 
 pub(super) fn version(world: &World, command: Option<&VersionCommand>) -> Result<ExitCode> {
+    for file in pending::put_back(&world.root)? {
+        warn(&[format!(
+            "{file} is put back as it was: `version set` was killed before it had written all files"
+        )]);
+    }
     let found = places::find(&world.config()?)?;
     match command {
         None => show(world, &found),
@@ -46,7 +51,10 @@ pub(super) fn refuse_other_tag(world: &World) -> Result<()> {
 
 /// What is to be said of places that say another version, when something is built from a tag of the
 /// version. Elsewhere nobody is to be bothered, nor to wait for it.
-pub(super) fn disagreement(world: &World) -> Result<Option<String>> {
+///
+/// # Errors
+/// It is a release: installed apps would be told one version, and say another.
+pub(super) fn disagreement(world: &World, release: bool) -> Result<Option<String>> {
     let config = world.config()?;
     let tags = Tags::new(git::tags(&config.root, &world.probes())?);
     if !tag::is_released(
@@ -57,10 +65,33 @@ pub(super) fn disagreement(world: &World) -> Result<Option<String>> {
         return Ok(None);
     }
     let outcome = places::find(&config).and_then(|it| agreed(&it));
+    if release {
+        outcome?;
+        return Ok(None);
+    }
     Ok(outcome.err().map(|it| {
         let text = format!("{it:#}").replace("\nhint: ", "; ");
         format!("{text}; `cargo xtask version` shows all")
     }))
+}
+
+/// What `version --format json` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    version: String,
+    /// Whether all places say it.
+    agrees: bool,
+    places: Vec<Said<'a>>,
+    remarks: &'a [Remark],
+    warnings: &'a [String],
+}
+
+/// A place, and whether it says the version.
+#[derive(Serialize)]
+struct Said<'a> {
+    #[serde(flatten)]
+    place: &'a Place,
+    agrees: bool,
 }
 
 fn show(world: &World, found: &Found) -> Result<ExitCode> {
@@ -72,19 +103,18 @@ fn show(world: &World, found: &Found) -> Result<ExitCode> {
     let warnings: Vec<String> = warning.into_iter().collect();
     let others = found.others().count();
     if world.is_json() {
-        let places = found.places.iter().map(|it| {
-            let mut place = json!(it);
-            place["agrees"] = it.says(&found.version).into();
-            place
-        });
-        let all = json!({
-            "version": found.version.to_string(),
-            "agrees": others == 0,
-            "places": places.collect::<Vec<_>>(),
-            "remarks": found.remarks,
-            "warnings": warnings,
-        });
-        print(&format!("{all}\n"))?;
+        let said = |place| {
+            let place: &Place = place;
+            let agrees = place.says(&found.version);
+            Said { place, agrees }
+        };
+        print_json(&Shown {
+            version: found.version.to_string(),
+            agrees: others == 0,
+            places: found.places.iter().map(said).collect(),
+            remarks: &found.remarks,
+            warnings: &warnings,
+        })?;
     } else {
         print(&format!("{}\n{}", found.version, table(found)))?;
         warn(&warnings);
@@ -134,6 +164,20 @@ fn warn(warnings: &[String]) {
     }
 }
 
+/// What `version set --format json` and `version bump --format json` print.
+#[derive(Serialize)]
+struct Set<'a> {
+    from: String,
+    version: String,
+    /// Whether anything was written.
+    written: bool,
+    /// What changes, relative to the repository.
+    files: Vec<&'a str>,
+    /// The same as `git apply` takes it.
+    diff: String,
+    warnings: &'a [String],
+}
+
 fn set(world: &World, found: &Found, to: &Version, writing: Writing) -> Result<ExitCode> {
     ensure!(
         !found.places.is_empty(),
@@ -148,19 +192,18 @@ fn set(world: &World, found: &Found, to: &Version, writing: Writing) -> Result<E
     let warning = bump::msi_problem(&world.config()?, to, found.wix_version.as_deref());
     let warnings: Vec<String> = warning.into_iter().collect();
     if !writing.dry_run {
-        write(&changes)?;
+        pending::write_all(&world.root, &changes)?;
     }
     let written = !writing.dry_run && !changes.is_empty();
     if world.is_json() {
-        let all = json!({
-            "from": found.version.to_string(),
-            "version": to.to_string(),
-            "written": written,
-            "files": changes.iter().map(|it| it.file.as_str()).collect::<Vec<_>>(),
-            "diff": change::diff(&changes),
-            "warnings": warnings,
+        return print_json(&Set {
+            from: found.version.to_string(),
+            version: to.to_string(),
+            written,
+            files: changes.iter().map(|it| it.file.as_str()).collect(),
+            diff: change::diff(&changes),
+            warnings: &warnings,
         });
-        return print(&format!("{all}\n"));
     }
     let code = print(&told(world, found, to, &changes, writing)?)?;
     warn(&warnings);
@@ -191,9 +234,7 @@ fn told(
             rows.push(vec![place.at(), place.text.clone(), new]);
         }
     }
-    let form = world.config()?.release.tag;
-    let tag = form.as_deref().unwrap_or("v{version}");
-    let tag = tag.replace(tag::VERSION, &to.to_string());
+    let tag = tag::of(to, world.config()?.release.tag.as_deref());
     Ok(format!(
         "{} -> {to}\n{}next: git commit --all --message \"Version {to}\" && git tag {tag}\n",
         found.version,

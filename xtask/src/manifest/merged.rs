@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Artifact, Builder, Manifest, Product, Sidecar, Signing, Source, Step, Target, check_path,
-    is_sha256, pretty,
+    Artifact, Builder, Files, Manifest, Product, Sidecar, Signing, Source, Step, Target,
+    check_path, is_sha256, pretty,
 };
 
 /// The version of the format, in the field `schema`.
@@ -157,18 +157,11 @@ impl Merged {
         by_path.into_values().collect()
     }
 
-    /// The whole as a release of one target has it, for what is checked in both in the same way.
-    pub(crate) fn flat(&self) -> Manifest {
-        let first = &self.targets[0];
-        Manifest {
-            schema: super::MANIFEST_SCHEMA.to_owned(),
+    /// All files, for what is checked in the same way whatever the kind of the manifest.
+    pub fn files(&self) -> Files {
+        Files {
             product: self.product.clone(),
-            source: self.source.clone(),
-            target: first.target.clone(),
-            builder: first.builder.clone(),
             signing: self.signing.clone(),
-            steps: Vec::new(),
-            sidecars: Vec::new(),
             artifacts: self.artifacts().into_iter().cloned().collect(),
             gaps: self.all_gaps(),
         }
@@ -206,6 +199,6 @@ impl Merged {
             let known = files.contains_key(&**file);
             ensure!(known, "`{file}` of platform {key} is no file of a target");
         }
-        self.flat().check()
+        self.files().check()
     }
 }

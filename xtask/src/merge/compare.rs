@@ -6,6 +6,7 @@ use fs_err as fs;
 
 use super::{Found, LATEST_NAME, Latest, MERGED, Merged, Part, Plan, Problem, Updater, Wanted};
 use crate::{
+    engine::files::sha256_bytes,
     manifest::{
         Artifact, ArtifactKind, Identity, Manifest, SignatureKind, SignatureRef, Signing, Source,
     },
@@ -28,27 +29,34 @@ pub fn plan(
     check_product(found, wanted, &mut problems);
     check_source(found, wanted, &mut problems);
     check_names(found, &mut problems);
-    let latest = latest(found, &targets, wanted, &mut problems);
+    let (updates, gaps) = match updates(found, &targets, wanted, problems.is_empty()) {
+        Ok(updates) => (Some(updates), Vec::new()),
+        Err(Missing::Allowed(gaps)) => (None, gaps),
+        Err(Missing::Refused(more)) => {
+            problems.extend(more);
+            (None, Vec::new())
+        }
+    };
     let Some(first) = found.first().filter(|_| problems.is_empty()) else {
         problems.sort();
         problems.dedup();
         return Err(problems);
     };
-    let (latest, platforms, gap) = latest;
     let signing = first.manifest.signing.clone();
     let part = |it: &Found| Part::of(it.manifest.clone(), it.manifest_sha256.clone());
     let merged = Merged {
         schema: MERGED.to_owned(),
         product: first.manifest.product.clone(),
         source: source(found, &first.manifest),
-        updater: latest.as_ref().map(|it| Updater {
-            artifact: described(&it.to_json(), &signing),
-            platforms,
+        updater: updates.as_ref().map(|it| Updater {
+            artifact: described(&it.latest.to_json(), &signing),
+            platforms: it.platforms.clone(),
         }),
         targets: found.iter().map(part).collect(),
-        gaps: gap.into_iter().collect(),
+        gaps,
         signing,
     };
+    let latest = updates.map(|it| it.latest);
     Ok(Plan { merged, latest })
 }
 
@@ -84,25 +92,28 @@ fn check_expected(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>)
     }
     let declared = wanted.declared;
     let mut left: Vec<&Found> = found.iter().collect();
+    let mut taken: Vec<(&String, Option<&Found>)> = Vec::new();
+    // Whatever is named exactly is nobody else's: `macos` beside `x86_64-apple-darwin` is the other one.
     for expected in &wanted.expect {
-        let own = |it: &Found| it.name() == expected || it.manifest.target.triple == *expected;
-        // As this machine would call it: `linux` for x86_64-unknown-linux-gnu.
-        let triple = expected.parse::<Target>().map(|it| it.triple);
-        let also = |it: &Found| {
-            triple
-                .as_ref()
-                .is_ok_and(|at| *at == it.manifest.target.triple)
-        };
-        let at = left.iter().position(|it| own(it));
-        let Some(at) = at.or_else(|| left.iter().position(|it| also(it))) else {
+        let at = left.iter().position(|it| is_named(it, expected));
+        taken.push((expected, at.map(|at| left.remove(at))));
+    }
+    for (expected, place) in taken.iter_mut().filter(|it| it.1.is_none()) {
+        let at = left.iter().position(|it| is_meant(it, expected, true));
+        let at = at.or_else(|| left.iter().position(|it| is_meant(it, expected, false)));
+        *place = at.map(|at| left.remove(at));
+    }
+    for (expected, place) in taken {
+        let Some(taken) = place else {
             let text =
                 format!("is missing: {declared} has it; give its folder, or take it out of there");
             problems.push(Problem::new(expected, "", text));
             continue;
         };
-        let taken = left.remove(at);
-        let again = |it: &&Found| it.manifest.target.triple == taken.manifest.target.triple;
-        for twice in left.iter().filter(|it| again(it) || own(it)) {
+        let again = |it: &&Found| {
+            it.manifest.target.triple == taken.manifest.target.triple || is_named(it, expected)
+        };
+        for twice in left.iter().filter(|it| again(it)) {
             let text = format!(
                 "is there twice: {} and {}",
                 taken.folder.display(),
@@ -110,7 +121,7 @@ fn check_expected(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>)
             );
             problems.push(Problem::new(expected, "", text));
         }
-        left.retain(|it| !again(it) && !own(it));
+        left.retain(|it| !again(it));
     }
     for extra in left {
         let text = format!(
@@ -119,6 +130,23 @@ fn check_expected(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>)
         );
         problems.push(Problem::new(extra.name(), "", text));
     }
+}
+
+/// Whether a release was built under this very name, or is for this triple.
+fn is_named(found: &Found, expected: &str) -> bool {
+    found.name() == expected || found.manifest.target.triple == expected
+}
+
+/// Whether a release is what a name without an architecture stands for: whatever was built for that
+/// system. With `usual` only what the workflows build under it.
+fn is_meant(found: &Found, expected: &str, usual: bool) -> bool {
+    let own = &found.manifest.target.triple;
+    let friendly = expected.parse().is_ok_and(|it: Target| it.is_friendly());
+    let meant = Target::released(expected).ok().filter(|_| friendly);
+    meant.is_some_and(|meant| match usual {
+        true => meant.triple == *own,
+        false => own.parse().is_ok_and(|it: Target| it.os == meant.os),
+    })
 }
 
 /// What must be the same everywhere, by what it is called and how it reads.
@@ -230,8 +258,17 @@ fn check_product(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>) 
     }
 }
 
-/// What differs from its commit is only known to be the same on one machine.
+/// All are of the commit that is checked out: its tag and its notes are this release's. What differs from its commit
+/// is only known to be the same on one machine.
 fn check_source(found: &[Found], wanted: &Wanted, problems: &mut Vec<Problem>) {
+    if let Some(here) = &wanted.commit {
+        for release in found.iter().filter(|it| it.manifest.source.commit != *here) {
+            let own = &release.manifest.source.commit;
+            let text =
+                format!("is of commit {own}, but here is {here}: check out the one that was built");
+            problems.push(Problem::new(release.name(), "", text));
+        }
+    }
     for release in found.iter().filter(|it| it.manifest.source.dirty) {
         if !wanted.allow_dirty {
             let text = "was made of a checkout that differs from its commit, so that nobody knows \
@@ -267,54 +304,65 @@ fn check_names(found: &[Found], problems: &mut Vec<Problem>) {
     }
 }
 
-/// The updater's metadata and what each of its platforms is updated with; or why there is none.
-fn latest(
+/// The updater's metadata, and the file that each of its platforms is updated with.
+struct Updates {
+    latest: Latest,
+    platforms: BTreeMap<String, String>,
+}
+
+/// Why there are no updates.
+enum Missing {
+    /// Nobody looks for them: sentences for the manifest.
+    Allowed(Vec<String>),
+    /// Whoever has an older version would never hear of this one.
+    Refused(Vec<Problem>),
+}
+
+/// What installed apps will find. `whole` says that all files are as they should be.
+fn updates(
     found: &[Found],
     targets: &[Option<Target>],
     wanted: &Wanted,
-    problems: &mut Vec<Problem>,
-) -> (Option<Latest>, BTreeMap<String, String>, Option<String>) {
-    let gap = |why: &str| Some(format!("{LATEST_NAME}: {why}"));
-    let Some(first) = found.first().map(|it| &it.manifest) else {
-        return (None, BTreeMap::new(), None);
+    whole: bool,
+) -> std::result::Result<Updates, Missing> {
+    let missing = |texts: Vec<String>| match wanted.needs_latest {
+        true => {
+            let problem = |it| Problem::new("", LATEST_NAME, it);
+            Missing::Refused(texts.into_iter().map(problem).collect())
+        }
+        false => {
+            let gap = |it| format!("{LATEST_NAME}: {it}");
+            Missing::Allowed(texts.iter().map(gap).collect())
+        }
     };
+    let Some(first) = found.first().map(|it| &it.manifest) else {
+        return Err(Missing::Allowed(Vec::new()));
+    };
+    if first.signing.identity == Identity::Unsigned {
+        let why = format!("{LATEST_NAME}: the updater takes nothing that is unsigned");
+        return Err(Missing::Allowed(vec![why]));
+    }
     let Some(pattern) = &wanted.url else {
         let why =
             "`url` in `[updater]` of packaging/dist.toml does not say where the files will be";
-        return (None, BTreeMap::new(), gap(why));
+        return Err(missing(vec![why.to_owned()]));
     };
-    if first.signing.identity == Identity::Unsigned {
-        return (
-            None,
-            BTreeMap::new(),
-            gap("the updater takes nothing that is unsigned"),
-        );
-    }
     let parts = found.iter().zip(targets);
     let parts = parts.filter_map(|(it, target)| Some((target.as_ref()?, &*it.manifest.artifacts)));
-    let files = match updater::platforms(parts) {
-        Ok(files) => files,
-        Err(texts) => {
-            let texts = texts
-                .into_iter()
-                .map(|it| Problem::new("", LATEST_NAME, it));
-            problems.extend(texts);
-            return (None, BTreeMap::new(), None);
-        }
-    };
+    let files = updater::platforms(parts).map_err(missing)?;
     let mut platforms = BTreeMap::new();
+    let mut unsigned = Vec::new();
     for (key, file) in &files {
         let url = updater::url(pattern, &first.product.version, file);
         match signature_of(found, file) {
             Some(signature) => drop(platforms.insert(key.clone(), Platform { signature, url })),
             // What is damaged was named before.
-            None if !problems.is_empty() => {}
-            None => problems.push(Problem::new(
-                "",
-                file,
-                format!("{LATEST_NAME}: platform {key} has no signature for the updater"),
-            )),
+            None if !whole => {}
+            None => unsigned.push(format!("{file} of {key} has no signature for the updater")),
         }
+    }
+    if !unsigned.is_empty() {
+        return Err(missing(unsigned));
     }
     let latest = Latest {
         version: first.product.version.clone(),
@@ -322,7 +370,8 @@ fn latest(
         pub_date: first.source.committed_at.clone(),
         platforms,
     };
-    (Some(latest), files, None)
+    let platforms = files;
+    Ok(Updates { latest, platforms })
 }
 
 /// The text of the updater's signature of a file.
@@ -349,15 +398,10 @@ fn described(text: &str, signing: &Signing) -> Artifact {
         kind: ArtifactKind::UpdaterMetadata,
         format: "json".to_owned(),
         size: text.len() as u64,
-        sha256: sha256_of(text.as_bytes()),
+        sha256: sha256_bytes(text),
         signatures: signature.into_iter().collect(),
         contents: Vec::new(),
     }
-}
-
-fn sha256_of(bytes: &[u8]) -> String {
-    use sha2::Digest as _;
-    crate::engine::files::hex(&sha2::Sha256::digest(bytes))
 }
 
 /// What all were made of. A machine with a shallow copy of the history may not know the tag.

@@ -10,7 +10,7 @@ use fs_err as fs;
 
 use super::Problem;
 use crate::{
-    engine::session::sha256,
+    engine::files::sha256_file,
     manifest::{Document, MANIFEST_NAME, Manifest},
     verify::{self, Trust},
 };
@@ -123,7 +123,7 @@ fn read(folder: &Path, trust: &Trust, problems: &mut Vec<Problem>) -> Result<Opt
     }
     Ok(Some(Found {
         folder: folder.to_owned(),
-        manifest_sha256: sha256(&file)?,
+        manifest_sha256: sha256_file(&file)?,
         manifest,
     }))
 }

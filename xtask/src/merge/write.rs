@@ -7,7 +7,7 @@ use fs_err as fs;
 
 use super::{Found, LATEST_NAME, Plan, Wanted};
 use crate::{
-    engine::{session::sha256, staging, staging::Staging},
+    engine::{files::sha256_file, staging, staging::Staging},
     manifest::{Artifact, Document, MANIFEST_NAME, SignatureKind},
     release::Release,
     sign::hands::Hands,
@@ -163,7 +163,7 @@ fn copy(found: &[Found], out: &Staging) -> Result<()> {
         }
         fs::copy(release.folder.join(&artifact.path), &into)?;
         ensure!(
-            sha256(&into)? == artifact.sha256,
+            sha256_file(&into)? == artifact.sha256,
             "{} of {} changed since it was verified\nhint: run it again",
             artifact.path,
             release.folder.display()

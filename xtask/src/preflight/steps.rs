@@ -2,10 +2,11 @@
 
 use super::{Finding, Fix, doctor};
 use crate::{
+    ci::Maker,
     config::{BundleKind, Config},
     pipeline,
     steps::sidecars,
-    target::{Os, Target},
+    target::Target,
     tools::{packages::System, tauri},
 };
 
@@ -20,8 +21,8 @@ pub struct Ability {
     pub why: Option<String>,
     /// What to type where something is only missing.
     pub fix: Option<String>,
-    /// The runner whose job does it instead, where no installation helps here.
-    pub elsewhere: Option<String>,
+    /// Who does it instead, where no installation helps here.
+    pub elsewhere: Option<Maker>,
 }
 
 /// All steps that the pipeline has for this configuration and target, in their order. `findings` are
@@ -34,6 +35,7 @@ pub fn abilities(
 ) -> Vec<Ability> {
     let look = Look {
         target,
+        maker: Maker::of(config, target),
         findings,
         system,
     };
@@ -61,28 +63,25 @@ pub fn abilities(
 
 struct Look<'a> {
     target: &'a Target,
+    maker: Maker,
     findings: &'a [Finding],
     system: &'a System,
 }
 
 impl Look<'_> {
     fn app(&self) -> Ability {
-        let system = self.target.system();
+        let machines = self.target.machines();
         let elsewhere = (!self.target.builds_here())
-            .then(|| format!("programs for {system} are linked on {system}"));
+            .then(|| format!("programs for {machines} are linked on {machines}"));
         self.ability("app", "app", elsewhere)
     }
 
     fn bundle(&self, kind: BundleKind) -> Ability {
         let name = tauri::kind_name(kind);
-        let system = self.target.system();
-        let here = Target::host().os == self.target.os;
-        // Of those for Windows NSIS runs everywhere.
-        let everywhere = self.target.os == Os::Windows && self.target.builds_here();
         let elsewhere = match self.target.bundles_here(kind) {
             Err(why) => Some(why),
-            Ok(()) if here || everywhere => None,
-            Ok(()) => Some(format!("{name} is made on {system}")),
+            Ok(()) if self.target.builds_here() => None,
+            Ok(()) => Some(format!("{name} is made on {}", self.target.machines())),
         };
         self.ability(&format!("bundle:{name}"), "bundle", elsewhere)
     }
@@ -90,13 +89,19 @@ impl Look<'_> {
     /// A step for which tools were looked for under this name. `elsewhere` says why no tool helps.
     fn ability(&self, step: &str, wanted_for: &str, elsewhere: Option<String>) -> Ability {
         let step = step.to_owned();
+        // A run starts with none of them if it cannot do all.
+        let without_app = || {
+            let builds = self.target.builds_here();
+            (!builds).then(|| "not without app".to_owned())
+        };
+        let elsewhere = elsewhere.or_else(without_app);
         if let Some(why) = elsewhere {
             return Ability {
                 step,
                 here: false,
                 why: Some(why),
                 fix: None,
-                elsewhere: Some(self.target.runner().to_owned()),
+                elsewhere: Some(self.maker.clone()),
             };
         }
         let is_for = |it: &&Finding| it.wanted_for.split(", ").any(|it| it == wanted_for);
@@ -107,11 +112,10 @@ impl Look<'_> {
             format!("{}: {problem}", it.tool)
         });
         let named: Vec<String> = named.collect();
-        let after = !self.target.builds_here() && step != "frontend";
         Ability {
             here: missing.is_empty(),
             why: match named.is_empty() {
-                true => after.then(|| format!("of what {} built", self.target.runner())),
+                true => None,
                 false => Some(named.join("; ")),
             },
             fix: self.fix(&missing),
@@ -141,7 +145,8 @@ pub fn abilities_table(abilities: &[Ability]) -> String {
     let rows = abilities.iter().map(|it| {
         let here = match (it.here, &it.elsewhere) {
             (true, _) => "yes".to_owned(),
-            (false, Some(runner)) => format!("no: the job on {runner}"),
+            (false, Some(Maker::Job(runner))) => format!("no: the job on {runner}"),
+            (false, Some(maker)) => format!("no: {maker}"),
             (false, None) => "not yet".to_owned(),
         };
         vec![

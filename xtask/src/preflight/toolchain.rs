@@ -11,6 +11,7 @@ use crate::{
     target::{Os, Target},
     tools::{
         cross::{self, Std},
+        msvc,
         packages::Need,
         versions,
     },
@@ -84,7 +85,10 @@ pub(super) fn app(look: &Look) -> Vec<Finding> {
         findings.push(standard_library(look, part));
         findings.extend(linker(look, part));
     }
-    if !cfg!(windows) {
+    if cfg!(windows) {
+        let msvc = parts.iter().filter(|it| it.triple.ends_with("-msvc"));
+        findings.extend(msvc.map(|it| msvc_linker(look, it)));
+    } else {
         findings.push(c_compiler(look));
     }
     if look.needs.target.is_universal() {
@@ -147,14 +151,33 @@ fn standard_library(look: &Look, target: &Target) -> Finding {
     }
 }
 
-/// What links programs for Windows elsewhere.
+/// What links programs for Windows elsewhere, or those for another processor if somebody named it.
 fn linker(look: &Look, target: &Target) -> Option<Finding> {
-    let name = cross::linker(target)?;
+    let mingw = cross::linker(target);
+    let named = std::env::var(target.linker_variable()).ok();
+    let named = named.filter(|it| target.os == Os::Linux && !it.is_empty());
+    if let Some(name) = named.filter(|_| mingw.is_none()) {
+        let found = look.probes.find(&name).ok();
+        let found = found.map(|it| it.display().to_string());
+        let fix = || {
+            let variable = target.linker_variable();
+            Fix::ByHand(format!("install {name}, which {variable} names"))
+        };
+        return Some(Finding::new(&name, "app").or_missing(found, fix));
+    }
+    let name = mingw?;
     let finding = Finding::new(&name, "app");
     Some(match look.probes.version(&cross::linker_version(&name)) {
         Ok(probed) => finding.found(super::number(&probed.version).unwrap_or(&probed.version)),
         Err(error) => finding.unanswered(&error, || look.package(Need::Mingw)),
     })
+}
+
+/// Microsoft's linker, without which cargo fails at its very end.
+fn msvc_linker(look: &Look, target: &Target) -> Finding {
+    let found = msvc::linker(&target.triple);
+    let found = found.map(|it| it.display().to_string());
+    Finding::new("link.exe", "app").or_missing(found, || look.package(Need::CCompiler))
 }
 
 fn c_compiler(look: &Look) -> Finding {

@@ -10,7 +10,7 @@ use ct_codecs::{Base64, Base64UrlSafeNoPadding, Decoder as _, Encoder as _, Hex}
 use fs_err as fs;
 
 use crate::{
-    engine::files::{contains, hash_file, hex},
+    engine::files::{contains, hash_file, hex, sha256_file},
     manifest::Sums,
 };
 
@@ -101,7 +101,7 @@ pub fn check(folder: &Path, hosts: &[String], sidecars: &[Unsigned]) -> Result<V
 pub fn write(folder: &Path, paths: impl Iterator<Item = String>) -> Result<()> {
     let mut sums = Sums::default();
     for path in paths {
-        let hash = hex(&hash_file(&folder.join(&path))?);
+        let hash = sha256_file(&folder.join(&path))?;
         sums.0.insert(path, hash);
     }
     Ok(fs::write(folder.join(HASHES), sums.to_text())?)
@@ -124,7 +124,7 @@ pub fn refresh(app: &Path) -> Result<()> {
         let mut places = places.iter().map(|it| app.join(it).join(path));
         let found = places.find(|it| it.is_file());
         let found = found.with_context(|| format!("{HASHES} names {path}, which is not there"))?;
-        *hash = hex(&hash_file(&found)?);
+        *hash = sha256_file(&found)?;
     }
     Ok(fs::write(file, sums.to_text())?)
 }
@@ -173,7 +173,7 @@ mod tests {
             assert!(said.starts_with(&expected), "{said}");
         }
         // The right one is nobody's business.
-        assert_eq!(checked(hex(&hash_file(&sidecar).unwrap()).as_bytes()), "");
+        assert_eq!(checked(sha256_file(&sidecar).unwrap().as_bytes()), "");
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
         fs::write(&file, sums.to_text()).unwrap();
         refresh(app.path()).unwrap();
         // As `printf signed | sha256sum` has it.
-        let hash = hex(&hash_file(&app.path().join("Contents/MacOS/a")).unwrap());
+        let hash = sha256_file(&app.path().join("Contents/MacOS/a")).unwrap();
         let expected = format!("{hash}  a\n{hash}  sidecars/b/b\n");
         assert_eq!(fs::read_to_string(&file).unwrap(), expected);
         fs::remove_file(app.path().join("Contents/MacOS/a")).unwrap();

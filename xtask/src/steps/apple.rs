@@ -14,7 +14,7 @@ use crate::{
     config::{AppleTool, Timestamping},
     engine::{
         event::Level,
-        files::{hash_file, hex},
+        files::{sha256_bytes, sha256_file},
         fingerprint::Inputs,
         step::Context,
     },
@@ -59,15 +59,10 @@ fn certificate(release: &Release) -> Option<String> {
     }
     // One that cannot be read is an error where it is used.
     match release.secrets.pkcs12(&config.certificate) {
-        Ok(Some(file)) => Some(hex(&sha256(&file.bytes))),
+        Ok(Some(file)) => Some(sha256_bytes(&file.bytes)),
         Ok(None) => identity::name(config),
         Err(_) => Some("unreadable".to_owned()),
     }
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(bytes).into()
 }
 
 /// Whether somebody signs for macOS.
@@ -162,7 +157,7 @@ pub(super) fn reference(
 pub(super) fn hashed_again(app: &Path, contents: &mut [Content]) -> Result<()> {
     let above = app.parent().unwrap_or(Path::new(""));
     for content in contents {
-        content.sha256 = hex(&hash_file(&above.join(&content.path))?);
+        content.sha256 = sha256_file(&above.join(&content.path))?;
     }
     Ok(())
 }

@@ -12,11 +12,7 @@ use self::kept::Kept;
 use crate::{
     config::{BundleKind, Timestamping},
     engine::{
-        event::Level,
-        files::{hash_file, hex},
-        fingerprint::Inputs,
-        staging::Staging,
-        step::Context,
+        event::Level, files::sha256_file, fingerprint::Inputs, staging::Staging, step::Context,
     },
     manifest::{SignatureKind, SignatureRef},
     release::Release,
@@ -152,7 +148,7 @@ pub(super) fn stamp(
         cx.note(Level::Info, text);
         signer.sign_anew(cx, host)?;
     }
-    Ok(hex(&hash_file(host)?))
+    Ok(sha256_file(host)?)
 }
 
 /// Relative paths of all executables and libraries below the folder, sorted. Links are not followed:

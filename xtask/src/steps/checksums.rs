@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::sign_installers::sign;
 use crate::{
-    engine::{session::sha256, staging::Staging},
+    engine::{files::sha256_file, staging::Staging},
     manifest::{SUMS_ASC, SUMS_NAME, SignatureKind, Sums},
     release::Release,
     sign::hands::Hands,
@@ -49,7 +49,7 @@ fn add(folder: &Path, prefix: &str, sums: &mut BTreeMap<String, String>) -> Resu
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         match entry.file_type()?.is_dir() {
             true => add(&entry.path(), &format!("{name}/"), sums)?,
-            false => drop(sums.insert(name, sha256(&entry.path())?)),
+            false => drop(sums.insert(name, sha256_file(&entry.path())?)),
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 
 use super::sidecar::{Frozen, Sidecar};
 use crate::{
+    ci::Maker,
     engine::{
         session::{Brought, Session},
         step::{Done, Step as _},
@@ -22,11 +23,10 @@ pub struct Sidecars {
     pub missing: Vec<String>,
 }
 
-/// Why sidecars for this target are not frozen here, and what does it; none if they are.
+/// Why sidecars for this target are not frozen here, in a line; none if they are.
 pub fn elsewhere(target: &Target) -> Option<String> {
-    let (system, runner) = (target.system(), target.runner());
-    (!target.runs_here())
-        .then(|| format!("{system} programs are frozen on {system}; the job on {runner} does it"))
+    let machines = target.machines();
+    (!target.runs_here()).then(|| format!("{machines} programs are frozen on {machines}"))
 }
 
 /// Freezes all of them, one after the other.
@@ -50,6 +50,7 @@ pub fn brought(run: &Session, release: &Release) -> Result<Option<Sidecars>> {
     let Some(why) = elsewhere(&release.target) else {
         return Ok(None);
     };
+    let why = format!("{why}; {}", Maker::of(&release.config, &release.target));
     let mut all = Sidecars::default();
     for sidecar in &release.config.sidecars {
         let step = Sidecar::new(release, sidecar);
@@ -64,7 +65,7 @@ pub fn brought(run: &Session, release: &Release) -> Result<Option<Sidecars>> {
                          along with `cargo xtask state export` there and `cargo xtask state import` \
                          here",
                         release.target.triple,
-                        release.target.system()
+                        release.target.machines()
                     );
                 }
                 run.leave_out(&step.name(), &format!("{why} ({state})"));

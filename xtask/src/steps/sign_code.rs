@@ -14,7 +14,7 @@ use crate::{
     binary,
     engine::{
         event::Level,
-        files::{hash_file, hex},
+        files::{hash_file, sha256_file},
         fingerprint::Inputs,
         staging::Staging,
         step::{Context, Done, Step},
@@ -133,7 +133,7 @@ impl SignCode<'_> {
         }
         let external = self.external.iter().map(|it| self.target.exe(&it.0));
         for name in external.chain(self.app.output.libraries.iter().cloned()) {
-            let hash = hex(&hash_file(&out.file(&name)?)?);
+            let hash = sha256_file(&out.file(&name)?)?;
             unsigned.push(Unsigned::new(&name, &hash)?);
         }
         Ok(unsigned)

@@ -8,9 +8,8 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use sha2::{Digest, Sha256};
 
-use crate::engine::files::{hash_file, hex};
+use crate::engine::files::{sha256_bytes, sha256_file};
 
 /// Everything but folders, by path without a leading `/`.
 pub type Inside = BTreeMap<String, Entry>;
@@ -48,7 +47,7 @@ pub fn of_tar(data: impl Read) -> Result<Inside> {
         let path = inner(&entry.path()?);
         let mut content = Vec::new();
         entry.read_to_end(&mut content)?;
-        let sha256 = hex(&Sha256::digest(&content));
+        let sha256 = sha256_bytes(&content);
         inside.insert(path, Entry { sha256, ..found });
     }
     Ok(inside)
@@ -78,7 +77,7 @@ fn collect(root: &Path, folder: &Path, inside: &mut Inside) -> Result<()> {
             bail!("{} is neither a file nor a link", path.display());
         }
         let sha256 = match &link {
-            None => hex(&hash_file(&path)?),
+            None => sha256_file(&path)?,
             Some(_) => String::new(),
         };
         let found = Entry {

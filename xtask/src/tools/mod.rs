@@ -13,6 +13,7 @@ pub mod hdiutil;
 pub mod inside;
 pub mod lipo;
 pub mod minisign;
+pub mod msvc;
 pub mod network;
 pub mod node;
 pub mod notarytool;

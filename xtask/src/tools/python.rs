@@ -11,11 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     config,
-    engine::{
-        files::{hash_file, hex},
-        staging,
-        step::Context,
-    },
+    engine::{files::sha256_file, staging, step::Context},
     target::apple_arch,
     tools::versions,
 };
@@ -152,7 +148,7 @@ impl Environment {
             arch: arch.map(str::to_owned),
         };
         let marker = environment.dir.join("installed.v1");
-        let wanted = format!("{}\n{}\n", base.identity, hex(&hash_file(&sidecar.lock)?));
+        let wanted = format!("{}\n{}\n", base.identity, sha256_file(&sidecar.lock)?);
         if std::fs::read_to_string(&marker).is_ok_and(|it| it == wanted)
             && environment.python().exists()
         {

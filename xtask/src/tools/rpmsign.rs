@@ -10,9 +10,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use sha2::{Digest as _, Sha256};
 
-use crate::engine::files::hex;
+use crate::engine::files::sha256_bytes;
 
 /// How a package begins.
 const LEAD_MAGIC: &[u8] = &[0xed, 0xab, 0xee, 0xdb, 3, 0];
@@ -132,13 +131,13 @@ impl Package {
         if filler.iter().any(|it| *it != 0) {
             problems.push("something hides between its headers".to_owned());
         }
-        if signatures.text(HEADER_SHA256) != Some(hex(&Sha256::digest(signed))) {
+        if signatures.text(HEADER_SHA256) != Some(sha256_bytes(signed)) {
             problems.push("its header is not the one that was hashed".to_owned());
         }
         let algorithm = header.get(PAYLOAD_ALGORITHM).and_then(|it| it.get(3));
         if algorithm != Some(&SHA256) {
             problems.push("its header names no SHA-256 of the payload".to_owned());
-        } else if header.text(PAYLOAD_DIGEST) != Some(hex(&Sha256::digest(payload))) {
+        } else if header.text(PAYLOAD_DIGEST) != Some(sha256_bytes(payload)) {
             problems.push("the payload is not the one that was signed".to_owned());
         }
         let mut found = SIGNATURES.iter().filter_map(|it| signatures.sized(*it));

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::osslsigncode::Label;
-use crate::engine::{exec, secret::Secret};
+use crate::{
+    engine::{exec, secret::Secret},
+    target::Target,
+};
 
 /// The program's name on PATH.
 pub const PROGRAM: &str = "signtool";
@@ -53,7 +56,7 @@ fn in_sdk() -> Option<PathBuf> {
     command.args(["query", ROOTS, "/v", ROOT, "/reg:32"]);
     let (ok, answer) = exec::quiet(command).ok()?;
     let root = ok.then(|| root(&answer)).flatten()?;
-    newest(&root, std::env::consts::ARCH)
+    newest(&root, Target::host().sdk_arch())
 }
 
 /// The folder in what `reg query` prints: name, type and value, between spaces.
@@ -66,12 +69,7 @@ fn root(answer: &str) -> Option<PathBuf> {
 }
 
 /// The newest one that runs here: `bin\10.0.22621.0\x64\signtool.exe`.
-fn newest(root: &Path, arch: &str) -> Option<PathBuf> {
-    let native = match arch {
-        "x86_64" => "x64",
-        "aarch64" => "arm64",
-        _ => "x86",
-    };
+fn newest(root: &Path, native: &str) -> Option<PathBuf> {
     let folders = std::fs::read_dir(root.join("bin")).ok()?.flatten();
     let versions = folders.filter_map(|it| Some((version_of(&it.path())?, it.path())));
     let mut versions: Vec<_> = versions.collect();
@@ -196,18 +194,18 @@ mod tests {
             let expected = expected.map(|it| root.join("bin").join(it));
             assert_eq!(newest(root, arch), expected, "{arch}");
         };
-        check("x86_64", None);
+        check("x64", None);
         make("x64/signtool.exe");
-        check("x86_64", None);
+        check("x64", None);
         make("10.0.9600.0/x64/signtool.exe");
         make("10.0.22621.0/x64/signtool.exe");
         make("10.0.22621.0/arm64/signtool.exe");
         // An SDK without the tools.
         make("10.0.26100.0/x64/rc.exe");
-        check("x86_64", Some("10.0.22621.0/x64/signtool.exe"));
-        check("aarch64", Some("10.0.22621.0/arm64/signtool.exe"));
+        check("x64", Some("10.0.22621.0/x64/signtool.exe"));
+        check("arm64", Some("10.0.22621.0/arm64/signtool.exe"));
         make("10.0.26100.0/x86/signtool.exe");
-        check("x86_64", Some("10.0.26100.0/x86/signtool.exe"));
+        check("x64", Some("10.0.26100.0/x86/signtool.exe"));
         let path = root.join("bin/10.0.22621.0/x64/signtool.exe");
         assert_eq!(version(&path), "10.0.22621.0");
     }

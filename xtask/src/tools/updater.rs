@@ -85,7 +85,7 @@ fn archs(target: &Target) -> Vec<&str> {
 pub fn platforms<'a>(
     parts: impl IntoIterator<Item = (&'a Target, &'a [Artifact])>,
 ) -> std::result::Result<BTreeMap<String, String>, Vec<String>> {
-    let (mut platforms, mut problems) = (BTreeMap::new(), Vec::new());
+    let (mut claims, mut problems) = (Claims::new(), Vec::new());
     let mut parts: Vec<_> = parts.into_iter().collect();
     // What was made for one processor only suits it better.
     parts.sort_by_key(|(target, _)| target.arch() == "universal");
@@ -114,17 +114,41 @@ pub fn platforms<'a>(
         };
         for arch in archs(target) {
             let key = format!("{}-{arch}", target.platform());
-            for (format, file) in &found {
-                let specific = platforms.entry(format!("{key}-{format}"));
-                specific.or_insert_with(|| (*file).clone());
+            let specific = found.iter();
+            let specific = specific.map(|(format, file)| (format!("{key}-{format}"), *file));
+            for (key, file) in specific.chain([(key.clone(), *first)]) {
+                problems.extend(claim(&mut claims, key, target, file));
             }
-            platforms.entry(key).or_insert_with(|| (*first).clone());
         }
     }
+    let platforms = claims.into_iter().map(|(key, it)| (key, it.1.to_owned()));
     match problems.is_empty() {
-        true => Ok(platforms),
+        true => Ok(platforms.collect()),
         false => Err(problems),
     }
+}
+
+/// The target and the file that a key stands for.
+type Claims<'a> = BTreeMap<String, (&'a Target, &'a str)>;
+
+/// Lets a key stand for a file, or says who else wants it. A universal app yields.
+fn claim<'a>(
+    claims: &mut Claims<'a>,
+    key: String,
+    target: &'a Target,
+    file: &'a str,
+) -> Option<String> {
+    let Some((other, before)) = claims.get(&key) else {
+        claims.insert(key, (target, file));
+        return None;
+    };
+    let clash = *before != file && target.arch() != "universal";
+    clash.then(|| {
+        format!(
+            "{key} cannot be two files: {before} of {}, {file} of {}; leave one target out",
+            other.triple, target.triple
+        )
+    })
 }
 
 /// Where a file can be downloaded, by the pattern of `updater.url`.
@@ -144,7 +168,7 @@ pub fn names(url: &str, file: &str) -> bool {
 }
 
 /// Percent-encoded as a part of a path (RFC 3986, unreserved characters stay).
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let plain = |it: u8| it.is_ascii_alphanumeric() || b"-._~".contains(&it);
     let mut escaped = String::new();
     for byte in text.bytes() {

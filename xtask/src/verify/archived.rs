@@ -13,11 +13,12 @@ use fs_err as fs;
 
 pub(super) use self::judge::{loose, of_release};
 use super::{
-    Report, Trust, files,
+    Report, Trust,
     inside::{self, Mark},
     scratch::Scratch,
 };
 use crate::{
+    engine::files::sha256_file,
     manifest::SignatureKind,
     sign::{format::Format, macos::discover},
 };
@@ -133,7 +134,7 @@ impl Unit {
         let name = format!("{archive}/{path}");
         Ok(Some(Self {
             marks: marks(inside::look(at, &name, trust)),
-            sha256: Some(files::sha256(at)?),
+            sha256: Some(sha256_file(at)?),
             name,
             path,
             format,

@@ -12,10 +12,10 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use fs_err as fs;
 use rawzip::{CompressionMethod, ReaderAt, ZipArchive, ZipFileHeaderRecord};
 
-use super::{files::hash, report::Report};
+use super::report::Report;
 use crate::{
     config::BundleKind,
-    engine::{exec, staging},
+    engine::{exec, files::sha256_reader, staging},
     manifest::Artifact,
     tools::{
         inside::{self, Entry, Inside},
@@ -100,7 +100,11 @@ fn read_tar(data: impl Read, wanted: &dyn Fn(&str) -> bool) -> Result<Hashes> {
             .to_owned();
         if wanted(&path) {
             let plain = entry.header().entry_type().is_file() && !inside.contains_key(&path);
-            let hash = if plain { Some(hash(entry)?) } else { None };
+            let hash = if plain {
+                Some(sha256_reader(entry)?)
+            } else {
+                None
+            };
             inside.insert(path, hash);
         }
     }
@@ -213,9 +217,9 @@ fn hash_zipped(
 ) -> Result<String> {
     let packed = archive.get_entry(entry.wayfinder())?;
     match entry.compression_method() {
-        CompressionMethod::STORE => hash(packed.verifying_reader(packed.reader())),
+        CompressionMethod::STORE => sha256_reader(packed.verifying_reader(packed.reader())),
         CompressionMethod::DEFLATE => {
-            hash(packed.verifying_reader(DeflateDecoder::new(packed.reader())))
+            sha256_reader(packed.verifying_reader(DeflateDecoder::new(packed.reader())))
         }
         other => bail!("{other} is a compression that is not read here"),
     }

@@ -11,7 +11,6 @@ use std::{
 
 use anyhow::Result;
 use fs_err as fs;
-use sha2::{Digest as _, Sha256};
 
 /// Something that is no folder.
 pub(super) enum Found {
@@ -47,30 +46,6 @@ fn walk_into(folder: &Path, prefix: &str, found: &mut BTreeMap<String, Found>) -
         }
     }
     Ok(())
-}
-
-/// SHA-256 of a file in lower-case hex, read in pieces.
-pub(super) fn sha256(path: &Path) -> Result<String> {
-    hash(fs::File::open(path)?)
-}
-
-/// SHA-256 of all that is left in the reader, in lower-case hex.
-pub(super) fn hash(mut data: impl std::io::Read) -> Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match data.by_ref().read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => hasher.update(&buffer[..read]),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }
 
 /// `work` on each item, on as many threads as the machine has; results in the order of the items.

@@ -8,7 +8,7 @@ use fs_err as fs;
 
 use super::{Release, Report};
 use crate::{
-    manifest::{Artifact, LATEST_NAME, MANIFEST_NAME, Merged, SignatureKind, Updater},
+    manifest::{Artifact, Identity, LATEST_NAME, MANIFEST_NAME, Merged, SignatureKind, Updater},
     target::Target,
     tools::updater::{self, Latest, Platform},
 };
@@ -19,6 +19,10 @@ pub(super) fn check(release: &Release<'_>, report: &mut Report) -> Result<()> {
         return Ok(());
     };
     let Some(updater) = &merged.updater else {
+        // Whoever has an older version would never hear of this one.
+        if release.trust.updates && merged.signing.identity != Identity::Unsigned {
+            report.check(MANIFEST_NAME, "updater", LATEST_NAME, "none");
+        }
         return Ok(());
     };
     check_platforms(merged, updater, report);
@@ -94,7 +98,7 @@ fn check_updates(release: &Release<'_>, updater: &Updater, latest: &Latest, repo
 }
 
 fn check_update(release: &Release<'_>, file: &str, platform: &Platform) -> Result<()> {
-    let artifacts = &release.manifest.artifacts;
+    let artifacts = &release.files.artifacts;
     let artifact = artifacts.iter().find(|it| it.path == file);
     let artifact = artifact.ok_or_else(|| anyhow!("{file} is not in the manifest"))?;
     ensure!(release.has(file), "{file} is missing");
@@ -105,7 +109,7 @@ fn check_update(release: &Release<'_>, file: &str, platform: &Platform) -> Resul
     let own = own.ok_or_else(|| anyhow!("{file} has no signature for the updater"))?;
     let text = fs::read_to_string(release.folder.join(own))?;
     ensure!(platform.signature == text, "not the signature in {own}");
-    let signing = release.manifest.signing.minisign.as_ref();
+    let signing = release.files.signing.minisign.as_ref();
     let id = signing.map_or("", |it| &it.key_id);
     let key = release.keys.find(id)?;
     let data = fs::read(release.folder.join(file))?;

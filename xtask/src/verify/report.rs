@@ -8,7 +8,7 @@ use super::{
     inside::{self, Mark},
     signatures::Keys,
 };
-use crate::manifest::{Artifact, Identity, Manifest};
+use crate::manifest::{Artifact, Files, Identity};
 
 /// One comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -157,20 +157,20 @@ impl Report {
     }
 
     /// Adds who vouches, and what a reader might overlook.
-    pub(super) fn conclude(&mut self, manifest: &Manifest, keys: &Keys) {
-        self.artifacts.clone_from(&manifest.artifacts);
-        let identity = manifest.signing.identity.as_str();
+    pub(super) fn conclude(&mut self, files: &Files, keys: &Keys) {
+        self.artifacts.clone_from(&files.artifacts);
+        let identity = files.signing.identity.as_str();
         let by = if keys.trusted {
             "trusted"
         } else {
             "self-attested"
         };
-        self.signed = match (&manifest.signing.minisign, &manifest.signing.gpg) {
+        self.signed = match (&files.signing.minisign, &files.signing.gpg) {
             (Some(key), _) => format!("{by} {identity} key {}", key.key_id),
             (None, Some(key)) => format!("{identity} GPG key {}", key.fingerprint),
             (None, None) => identity.to_owned(),
         };
-        match manifest.signing.identity {
+        match files.signing.identity {
             Identity::Unsigned => self.note(
                 "unsigned: the checksums find accidents, not someone who replaces all files".into(),
             ),
@@ -180,12 +180,12 @@ impl Report {
             ),
             Identity::Release => {}
         }
-        if manifest.signing.minisign.is_some() && !keys.trusted {
+        if files.signing.minisign.is_some() && !keys.trusted {
             self.note(
                 "self-attested: no trusted key given, checked with the manifest's own".into(),
             );
         }
-        for gap in &manifest.gaps {
+        for gap in &files.gaps {
             self.note(format!("gap: {gap}"));
         }
     }

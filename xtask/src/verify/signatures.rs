@@ -13,7 +13,7 @@ use super::{
 use crate::{
     engine::exec,
     manifest::{
-        Artifact, Identity, MANIFEST_MINISIG, MANIFEST_NAME, Manifest, SUMS_ASC, SUMS_MINISIG,
+        Artifact, Files, Identity, MANIFEST_MINISIG, MANIFEST_NAME, SUMS_ASC, SUMS_MINISIG,
         SUMS_NAME, SignatureKind,
     },
     sign::format::Format,
@@ -26,7 +26,7 @@ use crate::{
 impl Release<'_> {
     /// A signature of minisign's, for the table.
     fn mark(&self, file: &str, kind: SignatureKind, key: &str, good: bool) -> Mark {
-        let signer = format!("{} key", self.manifest.signing.identity.as_str());
+        let signer = format!("{} key", self.files.signing.identity.as_str());
         Mark::plain(
             file,
             kind.as_str(),
@@ -57,11 +57,11 @@ pub(super) struct Keys {
 
 impl Keys {
     /// Compares the release's claim with whom the caller trusts.
-    pub(super) fn new(manifest: &Manifest, trust: &Trust, report: &mut Report) -> Self {
-        let identity = manifest.signing.identity;
+    pub(super) fn new(files: &Files, trust: &Trust, report: &mut Report) -> Self {
+        let identity = files.signing.identity;
         let least = identity.max(trust.require);
         report.check(MANIFEST_NAME, "identity", least.as_str(), identity.as_str());
-        let own = manifest.signing.minisign.as_ref();
+        let own = files.signing.minisign.as_ref();
         let parsed = own.and_then(|own| match PublicKey::parse(&own.public_key) {
             Ok(key) => {
                 report.check(MANIFEST_NAME, "key id", &key.key_id(), &own.key_id);
@@ -73,6 +73,11 @@ impl Keys {
             }
         });
         let trusted = !trust.public_keys.is_empty();
+        if trust.refuses_self_attested() && !trusted && own.is_some() {
+            let wanted = "one that was known before: --key, `public-key` in [sign.minisign], or \
+                          `plugins.updater.pubkey`";
+            report.check(MANIFEST_NAME, "trusted key", wanted, "the manifest's own");
+        }
         if !trusted {
             return Self {
                 accepted: parsed.into_iter().collect(),
@@ -226,10 +231,7 @@ fn require_code(release: &Release<'_>, path: &str, marks: &[Mark], report: &mut 
 /// The signatures of the manifest and of the checksums.
 pub(super) fn of_release(release: &Release<'_>, report: &mut Report) -> Result<()> {
     for (file, signature) in [(MANIFEST_NAME, MANIFEST_MINISIG), (SUMS_NAME, SUMS_MINISIG)] {
-        if release.manifest.signing.minisign.is_some()
-            && release.has(file)
-            && release.has(signature)
-        {
+        if release.files.signing.minisign.is_some() && release.has(file) && release.has(signature) {
             let kind = SignatureKind::Minisign;
             let outcome = check_minisign(release, file, signature, kind, &mut None);
             let by = outcome.as_deref().unwrap_or_default();
@@ -238,7 +240,7 @@ pub(super) fn of_release(release: &Release<'_>, report: &mut Report) -> Result<(
             add(report, signature, kind.as_str(), outcome);
         }
     }
-    let signing = &release.manifest.signing;
+    let signing = &release.files.signing;
     if signing.gpg.is_some() && release.has(SUMS_NAME) && release.has(SUMS_ASC) {
         check_gpg(release, SUMS_NAME, SUMS_ASC, report)?;
     }
@@ -285,10 +287,7 @@ fn check_minisign(
     }
     // An old file with its good signature under a new name is still an old file.
     let name = file.rsplit('/').next().unwrap_or(file);
-    for (field, expected) in [
-        ("file", name),
-        ("version", &release.manifest.product.version),
-    ] {
+    for (field, expected) in [("file", name), ("version", &release.files.product.version)] {
         if let Some(actual) = parsed.field(field).filter(|actual| actual != expected) {
             bail!("signed as {field} {actual}, not {expected}");
         }
@@ -323,7 +322,7 @@ fn check_gpg(
     let (success, output) = exec::quiet(cmd)?;
     let by = gpg::signed_by(&output).filter(|_| success);
     let expected = release
-        .manifest
+        .files
         .signing
         .gpg
         .as_ref()

@@ -19,7 +19,7 @@ const LIST_HINT: &str = "hint: fetch it from where the authority publishes it, a
 
 impl Trust {
     /// Adds whom the configuration trusts. The minisign keys are left to the caller: `--key` takes
-    /// their place.
+    /// their place; what the updater's key is for is not.
     ///
     /// # Errors
     /// A file that is named cannot be read.
@@ -35,6 +35,7 @@ impl Trust {
         self.code.apple.extend(read(&sign.macos.trust)?);
         let gpg = sign.gpg.as_ref().and_then(|it| it.public_key.clone());
         self.gpg_key = self.gpg_key.take().or(gpg);
+        self.updates = config.tauri.updater_pubkey.is_some();
         Ok(())
     }
 

@@ -1,17 +1,15 @@
 //! Another version in all places: the new texts, made and checked before anything is written.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use semver::Version;
+use similar::TextDiff;
 
 use super::{
     leaf::Source,
     places::{Found, Place},
 };
-
-/// How many lines a difference shows around what changes.
-const AROUND: usize = 3;
 
 /// A file with its text from before and from after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,56 +103,14 @@ fn check(source: &Source, text: &str, places: &[&Place], version: &Version) -> R
     Ok(())
 }
 
-/// The changes as `git apply` takes them. No line comes or goes.
+/// The changes as `git apply` takes them.
 pub fn diff(changes: &[Change]) -> String {
-    let mut text = String::new();
-    for change in changes {
-        let before: Vec<&str> = change.before.split_inclusive('\n').collect();
-        let after: Vec<&str> = change.after.split_inclusive('\n').collect();
-        let differ = |at: &usize| before[*at] != after[*at];
-        let changed: Vec<usize> = (0..before.len().min(after.len())).filter(differ).collect();
-        let file = &change.file;
-        write!(text, "--- a/{file}\n+++ b/{file}\n").ok();
-        for (first, last) in hunks(&changed) {
-            let from = first.saturating_sub(AROUND);
-            let to = (last + AROUND + 1).min(before.len());
-            let (line, count) = (from + 1, to - from);
-            writeln!(text, "@@ -{line},{count} +{line},{count} @@").ok();
-            hunk(&mut text, &before[from..to], &after[from..to]);
-        }
-    }
-    text
-}
-
-/// The first and last changed line of what is shown together.
-fn hunks(changed: &[usize]) -> Vec<(usize, usize)> {
-    let mut hunks: Vec<(usize, usize)> = Vec::new();
-    for at in changed {
-        match hunks.last_mut() {
-            Some((_, last)) if at - *last <= 2 * AROUND => *last = *at,
-            _ => hunks.push((*at, *at)),
-        }
-    }
-    hunks
-}
-
-fn hunk(text: &mut String, before: &[&str], after: &[&str]) {
-    for (old, new) in before.iter().zip(after) {
-        if old == new {
-            line(text, ' ', old);
-        } else {
-            line(text, '-', old);
-            line(text, '+', new);
-        }
-    }
-}
-
-fn line(text: &mut String, sign: char, line: &str) {
-    text.push(sign);
-    text.push_str(line);
-    if !line.ends_with('\n') {
-        text.push_str("\n\\ No newline at end of file\n");
-    }
+    let one = |it: &Change| {
+        let (from, to) = (format!("a/{}", it.file), format!("b/{}", it.file));
+        let diff = TextDiff::from_lines(&it.before, &it.after);
+        diff.unified_diff().header(&from, &to).to_string()
+    };
+    changes.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -199,27 +155,5 @@ mod tests {
         check(12..18, Err("line 1: Unexpected token"));
         check(1..10, Err("the new text would have other keys"));
         check(12..37, Err("the new text would have other keys"));
-    }
-
-    #[test]
-    fn differences_that_are_near_are_shown_together() {
-        let lines = |changed: &[usize]| {
-            let line = |it: usize| match changed.contains(&it) {
-                true => format!("{it} new\n"),
-                false => format!("{it}\n"),
-            };
-            (1..=20).map(line).collect::<String>()
-        };
-        let change = Change {
-            path: PathBuf::new(),
-            file: "a".to_owned(),
-            before: lines(&[]) + "end",
-            after: lines(&[2, 8, 16]) + "END",
-        };
-        let diff = diff(&[change]);
-        let heads: Vec<&str> = diff.lines().filter(|it| it.starts_with('@')).collect();
-        assert_eq!(heads, ["@@ -1,11 +1,11 @@", "@@ -13,9 +13,9 @@"]);
-        let end = "-end\n\\ No newline at end of file\n+END\n\\ No newline at end of file\n";
-        assert!(diff.ends_with(end), "{diff}");
     }
 }

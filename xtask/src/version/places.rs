@@ -9,7 +9,7 @@ mod tauri;
 use std::{
     collections::BTreeMap,
     ops::Range,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     rc::Rc,
 };
 
@@ -21,7 +21,7 @@ use super::{
     leaf::{Leaf, Source, Syntax},
     pep440,
 };
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// How a place says the version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -208,7 +208,7 @@ impl Look<'_> {
         };
         if let Some(second) = all.next() {
             bail!(
-                "{} says `{}` twice, in lines {} and {}: which one counts?",
+                "{} says `{}` twice, in lines {} and {}: which one counts?\nhint: take one of them out",
                 self.shown(file),
                 keys.join("."),
                 source.line(leaf.span.start),
@@ -251,16 +251,13 @@ impl Look<'_> {
         }
     }
 
-    /// A path relative to the repository, with `/`.
     fn shown(&self, path: &Path) -> String {
-        let path = path.strip_prefix(&self.config.root).unwrap_or(path);
-        path.to_string_lossy().replace('\\', "/")
+        config::shown(&self.config.root, path)
     }
 
     /// The folder and those above it, up to the repository.
     fn upward<'p>(&self, from: &'p Path) -> impl Iterator<Item = &'p Path> + use<'p> {
-        let root = self.config.root.clone();
-        from.ancestors().take_while(move |it| it.starts_with(&root))
+        config::upward(&self.config.root, from)
     }
 }
 
@@ -274,19 +271,6 @@ fn dotted(keys: &[String]) -> String {
             false => format!("\"{it}\""),
         });
     keys.collect::<Vec<_>>().join(".")
-}
-
-/// The path without `.` and `..`, by its text alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 /// One folder relative to another, with `/`, as lock files name the packages of a workspace; none if

@@ -9,6 +9,30 @@ pub const VERSION: &str = "{version}";
 /// The forms that a tag has unless `release.tag` says another.
 const FORMS: [&str; 2] = ["v{version}", "{version}"];
 
+/// The tag of a version.
+pub fn of(version: &Version, form: Option<&str>) -> String {
+    forms(form)[0].replace(VERSION, &version.to_string())
+}
+
+/// The version that a tag says, in a form that counts.
+pub fn version(tag: &str, form: Option<&str>) -> Option<Version> {
+    forms(form).into_iter().find_map(|it| stated(tag, it))
+}
+
+/// Whether a tag says this version, in a form that counts.
+pub fn says(tag: &str, version: &Version, form: Option<&str>) -> bool {
+    self::version(tag, form).as_ref() == Some(version)
+}
+
+/// Patterns of GitHub's workflows for the tags of all versions,
+/// <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#filter-pattern-cheat-sheet>.
+pub fn patterns(form: Option<&str>) -> Vec<String> {
+    let forms = forms(form).into_iter();
+    // Of what a tag's form may hold this alone means something else there.
+    let pattern = |it: &str| it.replace('+', "\\+").replace(VERSION, "[0-9]*");
+    forms.map(pattern).collect()
+}
+
 /// The tags that a run starts from.
 #[derive(Clone, Debug, Default)]
 pub struct Tags {
@@ -23,13 +47,18 @@ impl Tags {
     /// `GITHUB_REF_NAME`,
     /// <https://docs.github.com/en/actions/reference/workflows-and-actions/variables>.
     pub fn new(of_commit: Vec<String>) -> Self {
-        let variable = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
-        let is_tag = variable("GITHUB_REF_TYPE").is_some_and(|it| it == "tag");
         Self {
             of_commit,
-            of_ci: variable("GITHUB_REF_NAME").filter(|_| is_tag),
+            of_ci: of_ci(),
         }
     }
+}
+
+/// The tag that started the workflow which this runs in.
+pub fn of_ci() -> Option<String> {
+    let variable = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
+    variable("GITHUB_REF_TYPE").filter(|it| it == "tag")?;
+    variable("GITHUB_REF_NAME")
 }
 
 /// Refuses tags that say another version. A tag of another form, such as `nightly`, says none;
@@ -39,7 +68,7 @@ impl Tags {
 /// None of the tags fits: which, and what to type.
 pub fn check(version: &Version, form: Option<&str>, tags: &Tags) -> Result<()> {
     let forms = forms(form);
-    let right = forms[0].replace(VERSION, &version.to_string());
+    let right = of(version, form);
     let said = |tag: &str| forms.iter().find_map(|form| stated(tag, form));
     if let Some(tag) = &tags.of_ci {
         return match said(tag) {

@@ -1,9 +1,10 @@
 //! All files or none: each is written beside its place first, then all are renamed, and what was
-//! renamed before a failure is put back.
+//! renamed before a failure is put back; after `kill -9` by [`pending`](super::pending). A file that is not
+//! there counts as empty.
 
 use std::{
     fs::File,
-    io::{self, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use fs_err as fs;
 
 use super::change::Change;
+use crate::engine::staging;
 
 /// Writes all changes.
 ///
@@ -18,7 +20,7 @@ use super::change::Change;
 /// A file cannot be written, or changed since it was read. Then all are as they were; the error says
 /// so, or names those that could not be put back.
 pub fn write(changes: &[Change]) -> Result<()> {
-    write_with(changes, |from, to| std::fs::rename(from, to))
+    write_with(changes, staging::replace)
 }
 
 /// A new text beside the file that it is for.
@@ -27,6 +29,8 @@ struct Staged<'c> {
     /// The file itself, where the path is a symbolic link.
     file: PathBuf,
     new: PathBuf,
+    /// Whether there was none.
+    created: bool,
 }
 
 impl Drop for Staged<'_> {
@@ -36,14 +40,21 @@ impl Drop for Staged<'_> {
     }
 }
 
-fn write_with(changes: &[Change], rename: impl Fn(&Path, &Path) -> io::Result<()>) -> Result<()> {
+pub(super) fn write_with<E>(
+    changes: &[Change],
+    rename: impl Fn(&Path, &Path) -> std::result::Result<(), E>,
+) -> Result<()>
+where
+    anyhow::Error: From<E>,
+{
     let staged = changes.iter().map(|it| stage(it, &it.after));
     let staged = staged.collect::<Result<Vec<_>>>().map_err(|error| {
         anyhow!("{error:#}\nhint: nothing was written: mend that, and say it again")
     })?;
     for (index, it) in staged.iter().enumerate() {
         if let Err(error) = rename(&it.new, &it.file) {
-            let cause = format!("cannot replace {}: {error}", it.change.file);
+            let error = anyhow::Error::from(error);
+            let cause = format!("cannot replace {}: {}", it.change.file, error.root_cause());
             return Err(put_back(&staged[..index], &rename, &cause));
         }
     }
@@ -51,6 +62,9 @@ fn write_with(changes: &[Change], rename: impl Fn(&Path, &Path) -> io::Result<()
 }
 
 fn stage<'c>(change: &'c Change, text: &str) -> Result<Staged<'c>> {
+    if change.before.is_empty() && !change.path.exists() {
+        return stage_new(change);
+    }
     let file = fs::canonicalize(&change.path)?;
     let permissions = fs::metadata(&file)?.permissions();
     // A rename would replace it on Unix, and fail on Windows.
@@ -60,20 +74,43 @@ fn stage<'c>(change: &'c Change, text: &str) -> Result<Staged<'c>> {
         "{} was changed by somebody else just now",
         change.file
     );
-    let new = write_beside(&file, text, permissions)
+    let new = write_beside(&file, text, Some(permissions))
         .with_context(|| format!("cannot write beside {}", change.file))?;
-    Ok(Staged { change, file, new })
+    Ok(Staged {
+        change,
+        file,
+        new,
+        created: false,
+    })
 }
 
-fn write_beside(file: &Path, text: &str, permissions: std::fs::Permissions) -> Result<PathBuf> {
+/// A file that is not there yet, as one is that was read as empty.
+fn stage_new(change: &Change) -> Result<Staged<'_>> {
+    let file = change.path.clone();
+    fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
+    let new = write_beside(&file, &change.after, None)
+        .with_context(|| format!("cannot write beside {}", change.file))?;
+    Ok(Staged {
+        change,
+        file,
+        new,
+        created: true,
+    })
+}
+
+fn write_beside(
+    file: &Path,
+    text: &str,
+    permissions: Option<std::fs::Permissions>,
+) -> Result<PathBuf> {
     let name = file
         .file_name()
         .context("a file has a name")?
         .to_string_lossy();
-    let new = file.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let new = file.with_file_name(beside(&name, &std::process::id().to_string()));
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
-        file.set_permissions(permissions)?;
+        permissions.map_or(Ok(()), |it| file.set_permissions(it))?;
         file.sync_all()
     });
     if let Err(error) = written {
@@ -83,18 +120,38 @@ fn write_beside(file: &Path, text: &str, permissions: std::fs::Permissions) -> R
     Ok(new)
 }
 
+/// What a new text is called until it takes its place.
+fn beside(name: &str, id: &str) -> String {
+    format!(".{name}.{id}.new")
+}
+
+/// Whether a file is a new text for a file with this name, of whichever process.
+pub(super) fn is_beside(other: &str, name: &str) -> bool {
+    let id = other.strip_prefix('.').and_then(|it| it.strip_prefix(name));
+    let id = id.and_then(|it| it.strip_prefix('.')?.strip_suffix(".new"));
+    id.is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()))
+}
+
 /// Gives the files that were replaced their old texts again, and what to say.
-fn put_back(
+fn put_back<E>(
     replaced: &[Staged<'_>],
-    rename: &impl Fn(&Path, &Path) -> io::Result<()>,
+    rename: &impl Fn(&Path, &Path) -> std::result::Result<(), E>,
     cause: &str,
-) -> anyhow::Error {
+) -> anyhow::Error
+where
+    anyhow::Error: From<E>,
+{
     let left: Vec<&str> = replaced
         .iter()
         .filter(|it| {
+            if it.created {
+                return fs::remove_file(&it.file).is_err();
+            }
             let back = fs::metadata(&it.file)
                 .map_err(Into::into)
-                .and_then(|found| write_beside(&it.file, &it.change.before, found.permissions()));
+                .and_then(|found| {
+                    write_beside(&it.file, &it.change.before, Some(found.permissions()))
+                });
             back.and_then(|new| Ok(rename(&new, &it.file)?)).is_err()
         })
         .map(|it| it.change.file.as_str())
@@ -111,7 +168,7 @@ fn put_back(
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, io};
 
     use super::*;
 
@@ -206,6 +263,27 @@ mod tests {
             std::fs::set_permissions(it, permissions).unwrap();
         };
         check(&lock, "c is read-only");
+    }
+
+    #[test]
+    fn a_new_file_goes_again_with_the_others() {
+        let check = |fail: Option<usize>, expected: &str| {
+            let (dir, mut changes) = repository();
+            fs::remove_file(&changes[0].path).unwrap();
+            changes[0].before = String::new();
+            let count = Cell::new(0);
+            let outcome = write_with(&changes, |from, to| {
+                let now = count.replace(count.get() + 1);
+                match fail == Some(now) {
+                    true => Err(io::Error::other("no")),
+                    false => std::fs::rename(from, to),
+                }
+            });
+            assert_eq!(outcome.is_err(), fail.is_some());
+            assert_eq!(contents(dir.path()), expected);
+        };
+        check(None, "a=new b=new c=new");
+        check(Some(2), "b=old c=old");
     }
 
     #[cfg(unix)]

@@ -48,7 +48,8 @@ fn every_command_in_the_workflows_is_one() {
                 .split('#')
                 .next()
                 .unwrap()
-                .replace("\"$TARGET\"", "linux");
+                .replace("\"$TARGET\"", "linux")
+                .replace("\"$RELEASES\"", "dist");
             let words: Vec<&str> = command.split_whitespace().collect();
             seen += 1;
             let parsed = Cli::try_parse_from(["xtask"].iter().chain(&words));
@@ -240,14 +241,13 @@ fn a_job_has_the_secrets_that_it_needs() {
         "",
         expect![[r#"
 
-        push:
-        workflow_dispatch:
-        x86_64-unknown-linux-gnu: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
-        x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD WIN_CSC_LINK WIN_CSC_KEY_PASSWORD
-        aarch64-apple-darwin: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD APPLE_CERTIFICATE APPLE_CERTIFICATE_PASSWORD APPLE_API_KEY APPLE_API_ISSUER APPLE_API_KEY_PATH
-        x86_64-apple-darwin: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD APPLE_CERTIFICATE APPLE_CERTIFICATE_PASSWORD APPLE_API_KEY APPLE_API_ISSUER APPLE_API_KEY_PATH
-        merge: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
-        publish:"#]],
+            push:
+            x86_64-unknown-linux-gnu: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
+            x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD WIN_CSC_LINK WIN_CSC_KEY_PASSWORD
+            aarch64-apple-darwin: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD APPLE_CERTIFICATE APPLE_CERTIFICATE_PASSWORD APPLE_API_KEY APPLE_API_ISSUER APPLE_API_KEY_PATH
+            x86_64-apple-darwin: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD APPLE_CERTIFICATE APPLE_CERTIFICATE_PASSWORD APPLE_API_KEY APPLE_API_ISSUER APPLE_API_KEY_PATH
+            merge: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
+            publish:"#]],
     );
     secrets(
         "[[ci.target]]\nname = 'windows'\n[[ci.target]]\nname = 'macos'\n\
@@ -257,10 +257,9 @@ fn a_job_has_the_secrets_that_it_needs() {
         expect![[r#"
 
             push:
-            workflow_dispatch:
-            x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE AZURE_TENANT_ID AZURE_CLIENT_ID AZURE_CLIENT_SECRET
-            aarch64-apple-darwin: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE MAC_CERT APPLE_CERTIFICATE_PASSWORD
-            merge: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE
+            x86_64-pc-windows-msvc: GPG_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE AZURE_TENANT_ID AZURE_CLIENT_ID AZURE_CLIENT_SECRET
+            aarch64-apple-darwin: GPG_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE MAC_CERT APPLE_CERTIFICATE_PASSWORD
+            merge: GPG_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD GPG_PASSPHRASE
             publish:"#]],
     );
     secrets(
@@ -269,11 +268,90 @@ fn a_job_has_the_secrets_that_it_needs() {
         expect![[r#"
 
             push:
-            workflow_dispatch:
-            x86_64-pc-windows-msvc: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD HSM_TOKEN NPM_TOKEN
+            x86_64-pc-windows-msvc: NPM_TOKEN TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD HSM_TOKEN NPM_TOKEN
             merge: TAURI_SIGNING_PRIVATE_KEY TAURI_SIGNING_PRIVATE_KEY_PASSWORD
             publish:"#]],
     );
+}
+
+/// What starts a release, by the form of its tags.
+#[test]
+fn tags_that_start_a_release() {
+    let check = |dist: &str, expected: &str| {
+        let world = World::new(dist);
+        let (code, _, stderr) = world.run(&["ci", "generate"]);
+        assert_eq!(code, 0, "{stderr}");
+        let text = world.read(ci::RELEASE);
+        let line = text.lines().find(|it| it.contains("tags:")).unwrap();
+        assert_eq!(line.trim(), expected);
+    };
+    check("", r#"tags: ["v[0-9]*", "[0-9]*"]"#);
+    let form = |form: &str| format!("[release]\ntag = '{form}'\n");
+    check(&form("app-v{version}"), r#"tags: ["app-v[0-9]*"]"#);
+    check(&form("c++/{version}-x"), r#"tags: ["c\\+\\+/[0-9]*-x"]"#);
+}
+
+/// The targets and their machines, from as little as can be said.
+#[test]
+fn one_list_of_targets() {
+    let check = |dist: &str, expected: Expect| {
+        let world = World::new(dist);
+        let (_, stdout, stderr) = world.run(&["ci", "matrix"]);
+        let rows = stdout.replace("},{", "}\n{").replace("{\"include\":[", "");
+        expected.assert_eq(&format!("{}{stderr}", rows.replace("]}", "")));
+    };
+    check(
+        "[release]\ntargets = ['linux', 'windows']\n",
+        expect![[r#"
+        {"target":"x86_64-unknown-linux-gnu","os":"linux","runner":"ubuntu-24.04"}
+        {"target":"x86_64-pc-windows-msvc","os":"windows","runner":"windows-2025"}
+    "#]],
+    );
+    check(
+        "[[ci.target]]\nname = 'linux'\nrunner = 'own'\n",
+        expect![[r#"
+            {"target":"x86_64-unknown-linux-gnu","os":"linux","runner":"own"}
+        "#]],
+    );
+    check(
+        "[release]\ntargets = ['linux']\n[[ci.target]]\nname = 'windows'\n",
+        expect![[r#"
+            error: `[[ci.target]]` describes the job of windows, but `release.targets` is x86_64-unknown-linux-gnu
+              hint: add x86_64-pc-windows-msvc to `targets` of `[release]`, or take its `[[ci.target]]` away
+        "#]],
+    );
+    let world = World::new("[ci]\ntest-on = ['aarch64-pc-windows-msvc']\n");
+    let (_, _, stderr) = world.run(&["ci", "generate"]);
+    expect![[r#"
+        error: `test-on` of `[ci]` names aarch64-pc-windows-msvc, but no job makes aarch64-pc-windows-msvc
+          hint: name a target of `release.targets`
+    "#]].assert_eq(&stderr);
+}
+
+/// Names of a repository that mean something to YAML or to an expression.
+#[test]
+fn odd_names_stay_names() {
+    let world = World::new("[frontend]\ndir = \"it's: #1\"\n");
+    world.write("it's: #1/package.json", r#"{"scripts": {"build": "true"}}"#);
+    world.write("it's: #1/yarn.lock", "");
+    let (code, _, stderr) = world.run(&["ci", "generate"]);
+    assert_eq!(code, 0, "{stderr}");
+    let text = world.read(ci::CI);
+    let line = text.lines().find(|it| it.contains("packages-$")).unwrap();
+    expect![[r#"key: "packages-${{ runner.os }}-${{ hashFiles('it''s: #1/yarn.lock') }}""#]]
+        .assert_eq(line.trim());
+    let outside = World::new("[release]\ndir = '../out'\n");
+    let (code, _, stderr) = outside.run(&["ci", "generate"]);
+    assert_eq!(code, 1);
+    expect![[r#"
+        error: the configuration has a problem
+
+          packaging/dist.toml:2:7: `../out` is not a path further down: no leading `/`, no `..`
+            |
+          2 | dir = '../out'
+            |       ^^^^^^^^
+    "#]]
+    .assert_eq(&stderr.replace(&*outside.root.to_string_lossy(), "…"));
 }
 
 /// Instead of a file's text: it is not there.
@@ -292,7 +370,17 @@ fn versions(dist: &str, files: &[(&str, &str)], expected: Expect) {
     let (_, _, stderr) = world.run(&["ci", "generate"]);
     assert_eq!(stderr, "");
     let text = world.read(ci::CI);
-    let about = ["version", "rustup", "corepack", "RUSTUP", "cache:"];
+    let about = [
+        "version",
+        "rustup",
+        "corepack",
+        "RUSTUP",
+        "cache:",
+        "action-setup",
+        "setup-bun",
+        "latest",
+        "package_json",
+    ];
     let job = text.split("  dist:\n").nth(1).unwrap();
     let env = text.lines().filter(|it| it.contains("RUSTUP"));
     let lines = env.chain(
@@ -312,13 +400,13 @@ fn versions_come_from_the_repository() {
         "",
         &[],
         expect![[r#"
-        RUSTUP_TOOLCHAIN: "stable"
-        run: rustup toolchain install stable --profile minimal --no-self-update
-        node-version-file: package.json
-        cache: npm
-        python-version: "3.x"
-        cache: pip
-    "#]],
+            RUSTUP_TOOLCHAIN: stable
+            run: rustup toolchain install stable --profile minimal --no-self-update
+            node-version-file: package.json
+            cache: npm
+            python-version: "3.x"
+            cache: pip
+        "#]],
     );
     versions(
         "[ci]\nrust = '1.95.0'\nnode = '22'\npython = '3.12'\n",
@@ -346,13 +434,107 @@ fn versions_come_from_the_repository() {
         ],
         expect![[r#"
             run: rustup toolchain install --no-self-update
-            node-version-file: .nvmrc
-            package-manager-cache: false
-            run: corepack enable
+            - uses: pnpm/action-setup@0ebf47130e4866e96fce0953f49152a61190b271 # v6.0.9
+            version: latest
+            node-version-file: ".nvmrc"
+            cache: pnpm
             python-version-file: sidecar/pyproject.toml
             cache: pip
         "#]],
     );
+}
+
+/// Where a package manager comes from that Node.js has not.
+#[track_caller]
+fn manager(lock: &str, files: &[(&str, &str)], expected: Expect) {
+    let gone = ("package-lock.json", GONE);
+    let plain = ("package.json", r#"{"scripts": {"build": "true"}}"#);
+    let python = ("sidecar/requirements.txt", "");
+    let files = [&[gone, plain, python, (lock, "")], files].concat();
+    versions("[ci]\nrust = '1.95.0'\npython = '3.12'\n", &files, expected);
+}
+
+#[test]
+fn each_package_manager_is_installed() {
+    let says =
+        |text: &str| format!(r#"{{"scripts": {{"build": "x"}}, "packageManager": "{text}"}}"#);
+    manager(
+        "pnpm-lock.yaml",
+        &[],
+        expect![[r#"
+        RUSTUP_TOOLCHAIN: "1.95.0"
+        run: rustup toolchain install 1.95.0 --profile minimal --no-self-update
+        - uses: pnpm/action-setup@0ebf47130e4866e96fce0953f49152a61190b271 # v6.0.9
+        version: latest
+        node-version: lts/*
+        cache: pnpm
+        python-version: "3.12"
+        cache: pip
+    "#]],
+    );
+    manager(
+        "pnpm-lock.yaml",
+        &[("package.json", &says("pnpm@10.1.0"))],
+        expect![[r#"
+            RUSTUP_TOOLCHAIN: "1.95.0"
+            run: rustup toolchain install 1.95.0 --profile minimal --no-self-update
+            - uses: pnpm/action-setup@0ebf47130e4866e96fce0953f49152a61190b271 # v6.0.9
+            package_json_file: package.json
+            node-version: lts/*
+            cache: pnpm
+            python-version: "3.12"
+            cache: pip
+        "#]],
+    );
+    manager(
+        "bun.lock",
+        &[("package.json", &says("bun@1.3.0"))],
+        expect![[r#"
+            RUSTUP_TOOLCHAIN: "1.95.0"
+            run: rustup toolchain install 1.95.0 --profile minimal --no-self-update
+            - uses: oven-sh/setup-bun@0c5077e51419868618aeaa5fe8019c62421857d6 # v2.2.0
+            bun-version-file: package.json
+            no-cache: true
+            node-version: lts/*
+            package-manager-cache: false
+            python-version: "3.12"
+            cache: pip
+        "#]],
+    );
+    manager(
+        "yarn.lock",
+        &[],
+        expect![[r#"
+        RUSTUP_TOOLCHAIN: "1.95.0"
+        run: rustup toolchain install 1.95.0 --profile minimal --no-self-update
+        node-version: "24"
+        package-manager-cache: false
+        run: corepack enable
+        python-version: "3.12"
+        cache: pip
+    "#]],
+    );
+    manager(
+        "yarn.lock",
+        &[(".nvmrc", "v20.1.0")],
+        expect![[r#"
+        RUSTUP_TOOLCHAIN: "1.95.0"
+        run: rustup toolchain install 1.95.0 --profile minimal --no-self-update
+        node-version-file: ".nvmrc"
+        package-manager-cache: false
+        run: corepack enable
+        python-version: "3.12"
+        cache: pip
+    "#]],
+    );
+    let world = World::new("[ci]\nnode = '26'\n");
+    world.use_lock("yarn.lock");
+    let (_, _, stderr) = world.run(&["ci", "generate"]);
+    expect![[r#"
+        error: Yarn comes by Node.js's Corepack, which Node.js 26 does not have
+          hint: name one up to 24: `node = "24"` in `[ci]` of packaging/dist.toml
+    "#]]
+    .assert_eq(&stderr);
 }
 
 #[test]

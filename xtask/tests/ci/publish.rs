@@ -3,10 +3,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use expect_test::{Expect, expect};
+use expect_test::{Expect, expect, expect_file};
 use fs_err as fs;
+use similar::{ChangeTag, TextDiff};
 
-use super::world::World;
+use super::made::Case;
 
 /// A GitHub in `$GH_WORLD`: `draft` or `published` say what there is, `assets` holds the files.
 /// `bad-VERB` holds how often a verb goes wrong, and how.
@@ -14,6 +15,7 @@ const GH: &str = r#"#!/bin/sh
 set -eu
 cd "$GH_WORLD"
 verb=$2
+test "$1" != api || verb=api
 test "${GH_TOKEN-}" = the-token || { echo 'not logged in' >&2; exit 4; }
 bad=none
 if test -e "bad-$verb"; then
@@ -36,6 +38,12 @@ view)
         comma=,
     done
     echo ']}' ;;
+api)
+    case $2 in
+    */commits/tags/*) file=tagged ;;
+    */releases/latest) file=latest ;;
+    esac
+    cat $file || { echo 'gh: Not Found (HTTP 404)' >&2; exit 1; } ;;
 create) test ! -e draft || { echo two drafts; exit 1; }; mkdir -p assets; touch draft ;;
 upload)
     name=${4##*/}
@@ -51,188 +59,229 @@ esac
 test "$bad" != lost || { echo 'HTTP 504: Gateway Timeout' >&2; exit 1; }
 "#;
 
-const MANIFEST: &str = r#"{"product": {"name": "Small", "version": "1.2.3", "identifier": "x"}}"#;
+/// What is said and called where nothing goes wrong.
+const GOOD: &str = include_str!("published.txt");
+
+/// The release, as `merge` leaves it.
+const MERGED: &str = "repo/target/merged";
+
+/// What `merge` leaves besides what is in here.
+const FILES: usize = 9;
 
 struct Hub {
-    world: World,
+    case: Case,
 }
 
 impl Hub {
     fn new() -> Self {
-        let mut world = World::new("");
-        let (bin, hub) = (world.beside("bin"), world.beside("hub"));
+        Self::of("0.1.0")
+    }
+
+    /// With a merged release of this version.
+    fn of(version: &str) -> Self {
+        let mut case = Case::new();
+        case.known_to_apps(case.signer.public_key());
+        let conf = case.read("repo/src-tauri/tauri.conf.json");
+        let conf = conf.replace("0.1.0", version);
+        case.write("repo/src-tauri/tauri.conf.json", conf);
+        case.linux(|it| it.product.version = version.to_owned());
+        let (code, said) = case.run("merge ../in --expect linux --output target/merged");
+        assert_eq!(code, 0, "{said}");
+        let (bin, hub) = (case.path("bin"), case.path("hub"));
+        for folder in [&bin, &hub] {
+            fs::create_dir(folder).unwrap();
+        }
         fs::write(bin.join("gh"), GH).unwrap();
         fs::set_permissions(bin.join("gh"), PermissionsExt::from_mode(0o755)).unwrap();
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-        world.variables = [
+        case.variables = [
             ("PATH", path),
             ("GH_WORLD", hub.display().to_string()),
             ("GH_TOKEN", "the-token".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        let hub = Self { world };
-        hub.file("manifest.json", MANIFEST);
-        hub.file("small.deb", "a package");
-        hub.file("latest.json", "a pointer");
-        hub
-    }
-
-    /// A file of the release.
-    fn file(&self, name: &str, text: &str) {
-        self.world.write(&format!("merged/{name}"), text);
+        let manifest = case.read(&format!("{MERGED}/manifest.json"));
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+        let commit = manifest["source"]["commit"].as_str().unwrap().to_owned();
+        case.write("hub/tagged", format!("{commit}\n"));
+        Self { case }
     }
 
     /// What GitHub is like.
     fn set(&self, name: &str, text: &str) {
-        let path = self.world.beside("hub").join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
         let end = if name.starts_with("bad") { "\n" } else { "" };
-        fs::write(path, format!("{text}{end}")).unwrap();
+        self.case
+            .write(&format!("hub/{name}"), format!("{text}{end}"));
+    }
+
+    /// A file of the release.
+    fn file(&self, name: &str) -> Vec<u8> {
+        fs::read(self.case.path(&format!("{MERGED}/{name}"))).unwrap()
     }
 
     /// What a person sees: each call, and what came of it.
     #[track_caller]
-    fn publish(&self, words: &[&str], code: i32, expected: Expect) {
-        let words = [&["ci", "publish", "merged", "--wait", "0s"], words].concat();
-        let (ended, stdout, stderr) = self.world.run(&words);
-        let root = self.world.root.display().to_string();
-        let shown = format!("{stderr}{stdout}").replace(&root, "…");
-        let log = self.world.root.join("target/dist/publish/logs/publish.log");
+    fn said(&self, words: &str, code: i32) -> String {
+        let line = format!("ci release target/merged --wait 0s {words}");
+        let (ended, said) = self.case.run(&line);
+        let root = self.case.path("repo").canonicalize().unwrap();
+        let shown = said.replace(root.to_str().unwrap(), "…");
+        let log = self.case.path("repo/target/dist/publish/logs/publish.log");
         let log = fs::read_to_string(log).unwrap_or_default();
         assert!(!shown.contains("the-token") && !log.contains("the-token"));
         // Events have times.
         let shown = shown.lines().filter(|it| !it.starts_with("{\"at\""));
         let shown: String = shown.map(|it| format!("{it}\n")).collect();
-        expected.assert_eq(&shown.replace("GH_TOKEN=*** ", ""));
-        assert_eq!(ended, code);
+        assert_eq!(ended, code, "{shown}");
+        shown.replace("GH_TOKEN=*** ", "")
     }
 
-    /// With one bad day.
+    #[track_caller]
+    fn publish(&self, words: &str, code: i32, expected: Expect) {
+        expected.assert_eq(&self.said(words, code));
+    }
+
+    /// What is said differently than where nothing goes wrong.
+    #[track_caller]
+    fn differs(&self, code: i32, expected: Expect) {
+        let said = self.said("", code);
+        let diff = TextDiff::from_lines(GOOD, &said);
+        let changes = diff.iter_all_changes();
+        let changed = changes.filter(|it| it.tag() != ChangeTag::Equal);
+        let lines: String = changed.map(|it| format!("{}{it}", it.tag())).collect();
+        expected.assert_eq(&lines);
+    }
+
+    /// With bad days.
     #[track_caller]
     fn with(bad: &[(&str, &str)], code: i32, expected: Expect) {
         let hub = Self::new();
         bad.iter().for_each(|(name, text)| hub.set(name, text));
-        hub.publish(&[], code, expected);
+        hub.differs(code, expected);
     }
 }
 
 #[test]
 fn all_is_uploaded_before_it_is_published() {
     let hub = Hub::new();
+    let files = fs::read_dir(hub.case.path(MERGED)).unwrap().count();
+    assert_eq!(files, FILES);
+    expect_file!["published.txt"].assert_eq(&hub.said("", 0));
     hub.publish(
-        &[],
+        "",
         0,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release upload v1.2.3 merged/manifest.json --clobber
-        $ gh release upload v1.2.3 merged/small.deb --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release edit v1.2.3 --draft=false
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        v1.2.3 is published: https://github.example/v1.2.3
+        v0.1.0 was published before, with these very files: https://github.example/v0.1.0
+        $ gh api 'repos/{owner}/{repo}/commits/tags/v0.1.0' --jq .sha
+        $ gh release view v0.1.0 --json isDraft,url,assets
     "#]],
     );
     hub.publish(
-        &[],
+        "--format json",
         0,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        v1.2.3 was published before, with these very files: https://github.example/v1.2.3
-    "#]],
-    );
-    hub.publish(
-        &["--format", "json"],
-        0,
-        expect![[r#"
-        {"already":true,"event":"published","tag":"v1.2.3","url":"https://github.example/v1.2.3"}
+        {"already":true,"event":"published","tag":"v0.1.0","url":"https://github.example/v0.1.0"}
     "#]],
     );
     // What is published stays.
-    hub.file("small.deb", "b package");
+    hub.set("assets/latest.json", "another pointer");
     hub.publish(
-        &[],
+        "",
         1,
         expect![[r#"
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            error: v1.2.3 is published already, with other files: small.deb different
-              https://github.example/v1.2.3
-              hint: what people may have downloaded is not replaced: raise the version, and tag that
-        "#]],
+        $ gh api 'repos/{owner}/{repo}/commits/tags/v0.1.0' --jq .sha
+        $ gh release view v0.1.0 --json isDraft,url,assets
+        error: v0.1.0 is published already, with other files: latest.json different
+          https://github.example/v0.1.0
+          hint: what people may have downloaded is not replaced: raise the version, and tag that
+    "#]],
     );
 }
 
 #[test]
-fn a_version_with_a_tail_is_a_prerelease() {
+fn who_asks_for_the_newest_gets_the_highest_version() {
+    let edit = |version: &str, latest: Option<&str>| {
+        let hub = Hub::of(version);
+        latest.iter().for_each(|it| hub.set("latest", it));
+        let said = hub.said("", 0);
+        let edit = said.lines().find(|it| it.contains("release edit"));
+        let edit = edit.unwrap().split_once("--draft=false ").unwrap().1;
+        format!("{version} after {}: {edit}\n", latest.unwrap_or("none"))
+    };
+    let said = [
+        edit("0.1.0", None),
+        edit("0.1.0", Some("v0.0.9")),
+        edit("0.1.0", Some("v2.0.0")),
+        edit("0.1.0", Some("nightly")),
+        edit("0.1.0-beta.1", Some("v0.0.9")),
+    ];
+    expect![[r#"
+        0.1.0 after none: --prerelease=false --latest=true
+        0.1.0 after v0.0.9: --prerelease=false --latest=true
+        0.1.0 after v2.0.0: --prerelease=false --latest=false
+        0.1.0 after nightly: --prerelease=false --latest=true
+        0.1.0-beta.1 after v0.0.9: --prerelease=true --latest=false
+    "#]]
+    .assert_eq(&said.concat());
+}
+
+/// GitHub shows the sources of the tag beside the files.
+#[test]
+fn a_tag_that_was_moved_is_refused() {
     let hub = Hub::new();
-    hub.file("manifest.json", &MANIFEST.replace("1.2.3", "1.2.3-beta.1"));
-    hub.publish(&[], 0, expect![[r#"
-        $ gh release view v1.2.3-beta.1 --json isDraft,url,assets
-        $ gh release create v1.2.3-beta.1 --draft --verify-tag --title 'Small 1.2.3-beta.1' --generate-notes --prerelease
-        $ gh release view v1.2.3-beta.1 --json isDraft,url,assets
-        $ gh release upload v1.2.3-beta.1 merged/latest.json --clobber
-        $ gh release upload v1.2.3-beta.1 merged/manifest.json --clobber
-        $ gh release upload v1.2.3-beta.1 merged/small.deb --clobber
-        $ gh release view v1.2.3-beta.1 --json isDraft,url,assets
-        $ gh release edit v1.2.3-beta.1 --draft=false
-        $ gh release view v1.2.3-beta.1 --json isDraft,url,assets
-        v1.2.3-beta.1 is published: https://github.example/v1.2.3-beta.1
+    hub.set("tagged", &"b".repeat(40));
+    hub.publish("", 1, expect![[r#"
+        $ gh api 'repos/{owner}/{repo}/commits/tags/v0.1.0' --jq .sha
+        error: v0.1.0 is commit bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb on GitHub, but the release was made of 629da0b7c1f04e2b8a5d9c3e6f7081a2b3c4d5e6
+          hint: the tag was moved meanwhile: build and merge what it is now
     "#]]);
+    fs::remove_file(hub.case.path("hub/tagged")).unwrap();
+    hub.publish(
+        "",
+        1,
+        expect![[r#"
+        $ gh api 'repos/{owner}/{repo}/commits/tags/v0.1.0' --jq .sha
+        error: GitHub does not know the tag v0.1.0
+          hint: git push origin v0.1.0
+    "#]],
+    );
 }
 
 #[test]
 fn a_failure_that_passes_is_waited_out() {
+    let bad = [
+        ("bad-view", "2 fails"),
+        ("bad-upload", "1 fails"),
+        ("bad-api", "1 fails"),
+    ];
     Hub::with(
-        &[("bad-view", "2 fails"), ("bad-upload", "1 fails")],
+        &bad,
         0,
         expect![[r#"
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            note: HTTP 502: Bad Gateway; once more in 0s
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            note: HTTP 502: Bad Gateway; once more in 0s
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release upload v1.2.3 merged/latest.json --clobber
-            note: HTTP 502: Bad Gateway; once more in 0s
-            $ gh release upload v1.2.3 merged/latest.json --clobber
-            $ gh release upload v1.2.3 merged/manifest.json --clobber
-            $ gh release upload v1.2.3 merged/small.deb --clobber
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release edit v1.2.3 --draft=false
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            v1.2.3 is published: https://github.example/v1.2.3
-        "#]],
+        +note: HTTP 502: Bad Gateway; once more in 0s
+        +$ gh api 'repos/{owner}/{repo}/commits/tags/v0.1.0' --jq .sha
+        +$ gh release view v0.1.0 --json isDraft,url,assets
+        +note: HTTP 502: Bad Gateway; once more in 0s
+        +$ gh release view v0.1.0 --json isDraft,url,assets
+        +note: HTTP 502: Bad Gateway; once more in 0s
+        +note: HTTP 502: Bad Gateway; once more in 0s
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+    "#]],
     );
     // The answer got lost: a second draft of the tag would be made, or a second upload refused.
+    let lost = ["bad-create", "bad-upload", "bad-edit"].map(|it| (it, "1 lost"));
     Hub::with(
-        &[
-            ("bad-create", "1 lost"),
-            ("bad-upload", "1 lost"),
-            ("bad-edit", "1 lost"),
-        ],
+        &lost,
         0,
         expect![[r#"
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-            note: HTTP 504: Gateway Timeout; once more in 0s
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release upload v1.2.3 merged/latest.json --clobber
-            note: HTTP 504: Gateway Timeout; once more in 0s
-            $ gh release upload v1.2.3 merged/latest.json --clobber
-            $ gh release upload v1.2.3 merged/manifest.json --clobber
-            $ gh release upload v1.2.3 merged/small.deb --clobber
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release edit v1.2.3 --draft=false
-            note: HTTP 504: Gateway Timeout; once more in 0s
-            $ gh release edit v1.2.3 --draft=false
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            v1.2.3 is published: https://github.example/v1.2.3
-        "#]],
+        +note: HTTP 504: Gateway Timeout; once more in 0s
+        +$ gh release view v0.1.0 --json isDraft,url,assets
+        +note: HTTP 504: Gateway Timeout; once more in 0s
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +note: HTTP 504: Gateway Timeout; once more in 0s
+        +$ gh release edit v0.1.0 --draft=false --prerelease=false --latest=true
+    "#]],
     );
 }
 
@@ -242,64 +291,47 @@ fn what_arrived_in_part_or_wrong_is_uploaded_again() {
         &[("bad-upload", "1 breaks")],
         0,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        note: connection reset; once more in 0s
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release upload v1.2.3 merged/manifest.json --clobber
-        $ gh release upload v1.2.3 merged/small.deb --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release edit v1.2.3 --draft=false
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        v1.2.3 is published: https://github.example/v1.2.3
+        +note: connection reset; once more in 0s
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
     "#]],
     );
     Hub::with(
         &[("bad-upload", "1 corrupts")],
         0,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release upload v1.2.3 merged/manifest.json --clobber
-        $ gh release upload v1.2.3 merged/small.deb --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        note: 2 of 3 files are in the draft already
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release edit v1.2.3 --draft=false
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        v1.2.3 is published: https://github.example/v1.2.3
+        +note: 8 of 9 files are in the draft already
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +$ gh release view v0.1.0 --json isDraft,url,assets
     "#]],
     );
     // An old `gh` tells no digests: the files are fetched.
+    let old = [("bad-upload", "1 corrupts"), ("no-digests", "")];
     Hub::with(
-        &[("bad-upload", "1 corrupts"), ("no-digests", "")],
+        &old,
         0,
         expect![[r#"
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release upload v1.2.3 merged/latest.json --clobber
-            $ gh release upload v1.2.3 merged/manifest.json --clobber
-            $ gh release upload v1.2.3 merged/small.deb --clobber
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release download v1.2.3 --pattern latest.json --dir target/dist/publish/back --clobber
-            $ gh release download v1.2.3 --pattern manifest.json --dir target/dist/publish/back --clobber
-            $ gh release download v1.2.3 --pattern small.deb --dir target/dist/publish/back --clobber
-            note: 2 of 3 files are in the draft already
-            $ gh release upload v1.2.3 merged/latest.json --clobber
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            $ gh release download v1.2.3 --pattern latest.json --dir target/dist/publish/back --clobber
-            $ gh release download v1.2.3 --pattern manifest.json --dir target/dist/publish/back --clobber
-            $ gh release download v1.2.3 --pattern small.deb --dir target/dist/publish/back --clobber
-            $ gh release edit v1.2.3 --draft=false
-            $ gh release view v1.2.3 --json isDraft,url,assets
-            v1.2.3 is published: https://github.example/v1.2.3
-        "#]],
+        +$ gh release download v0.1.0 --pattern SHA256SUMS --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern SHA256SUMS.minisig --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern latest.json --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern latest.json.minisig --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern manifest.json --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern manifest.json.minisig --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern small_0.1.0_amd64.deb --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern small_0.1.0_amd64.deb.minisig --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern small_0.1.0_amd64.deb.sig --dir target/dist/publish/back --clobber
+        +note: 8 of 9 files are in the draft already
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +$ gh release view v0.1.0 --json isDraft,url,assets
+        +$ gh release download v0.1.0 --pattern SHA256SUMS --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern SHA256SUMS.minisig --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern latest.json --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern latest.json.minisig --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern manifest.json --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern manifest.json.minisig --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern small_0.1.0_amd64.deb --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern small_0.1.0_amd64.deb.minisig --dir target/dist/publish/back --clobber
+        +$ gh release download v0.1.0 --pattern small_0.1.0_amd64.deb.sig --dir target/dist/publish/back --clobber
+    "#]],
     );
 }
 
@@ -309,124 +341,184 @@ fn what_cannot_be_mended_stays_a_draft() {
         &[("bad-upload", "99 fails")],
         1,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        note: HTTP 502: Bad Gateway; once more in 0s
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        note: HTTP 502: Bad Gateway; once more in 0s
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        note: HTTP 502: Bad Gateway; once more in 0s
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        note: HTTP 502: Bad Gateway; once more in 0s
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        error: GitHub did not do it in 5 attempts
-          cause: `gh` failed: exit status: 1
-          $ gh release upload v1.2.3 merged/latest.json --clobber
-          exit status: 1
-          | HTTP 502: Bad Gateway
-          log: …/target/dist/publish/logs/publish.log
-          hint: nothing is published by halves: run this again, and it goes on from here
+        -v0.1.0 is published: https://github.example/v0.1.0
+        -$ gh release upload v0.1.0 target/merged/SHA256SUMS.minisig --clobber
+        -$ gh release upload v0.1.0 target/merged/latest.json --clobber
+        -$ gh release upload v0.1.0 target/merged/latest.json.minisig --clobber
+        -$ gh release upload v0.1.0 target/merged/manifest.json --clobber
+        -$ gh release upload v0.1.0 target/merged/manifest.json.minisig --clobber
+        -$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb --clobber
+        -$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb.minisig --clobber
+        -$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb.sig --clobber
+        -$ gh release view v0.1.0 --json isDraft,url,assets
+        -$ gh api 'repos/{owner}/{repo}/releases/latest' --jq .tag_name
+        -$ gh release edit v0.1.0 --draft=false --prerelease=false --latest=true
+        -$ gh release view v0.1.0 --json isDraft,url,assets
+        +note: HTTP 502: Bad Gateway; once more in 0s
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +note: HTTP 502: Bad Gateway; once more in 0s
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +note: HTTP 502: Bad Gateway; once more in 0s
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +note: HTTP 502: Bad Gateway; once more in 0s
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +error: GitHub did not do it in 5 attempts
+        +  cause: `gh` failed: exit status: 1
+        +  $ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +  exit status: 1
+        +  | HTTP 502: Bad Gateway
+        +  log: …/target/dist/publish/logs/publish.log
+        +  hint: nothing is published by halves: run this again, and it goes on from here
     "#]],
     );
     Hub::with(
         &[("bad-upload", "99 corrupts")],
         1,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release upload v1.2.3 merged/manifest.json --clobber
-        $ gh release upload v1.2.3 merged/small.deb --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release upload v1.2.3 merged/manifest.json --clobber
-        $ gh release upload v1.2.3 merged/small.deb --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release upload v1.2.3 merged/manifest.json --clobber
-        $ gh release upload v1.2.3 merged/small.deb --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        error: GitHub does not have what was uploaded: latest.json, manifest.json, small.deb different
-          hint: the draft stays unpublished; run this again, or look at https://github.example/v1.2.3
+        -v0.1.0 is published: https://github.example/v0.1.0
+        -$ gh api 'repos/{owner}/{repo}/releases/latest' --jq .tag_name
+        -$ gh release edit v0.1.0 --draft=false --prerelease=false --latest=true
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS.minisig --clobber
+        +$ gh release upload v0.1.0 target/merged/latest.json --clobber
+        +$ gh release upload v0.1.0 target/merged/latest.json.minisig --clobber
+        +$ gh release upload v0.1.0 target/merged/manifest.json --clobber
+        +$ gh release upload v0.1.0 target/merged/manifest.json.minisig --clobber
+        +$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb --clobber
+        +$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb.minisig --clobber
+        +$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb.sig --clobber
+        +$ gh release view v0.1.0 --json isDraft,url,assets
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +$ gh release upload v0.1.0 target/merged/SHA256SUMS.minisig --clobber
+        +$ gh release upload v0.1.0 target/merged/latest.json --clobber
+        +$ gh release upload v0.1.0 target/merged/latest.json.minisig --clobber
+        +$ gh release upload v0.1.0 target/merged/manifest.json --clobber
+        +$ gh release upload v0.1.0 target/merged/manifest.json.minisig --clobber
+        +$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb --clobber
+        +$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb.minisig --clobber
+        +$ gh release upload v0.1.0 target/merged/small_0.1.0_amd64.deb.sig --clobber
+        +error: GitHub does not have what was uploaded: SHA256SUMS, SHA256SUMS.minisig, latest.json, latest.json.minisig, manifest.json, manifest.json.minisig, small_0.1.0_amd64.deb, small_0.1.0_amd64.deb.minisig, small_0.1.0_amd64.deb.sig different
+        +  hint: the draft stays unpublished; run this again, or look at https://github.example/v0.1.0
     "#]],
     );
     Hub::with(
         &[("bad-edit", "99 ignores")],
         1,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release create v1.2.3 --draft --verify-tag --title 'Small 1.2.3' --generate-notes
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release upload v1.2.3 merged/manifest.json --clobber
-        $ gh release upload v1.2.3 merged/small.deb --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release edit v1.2.3 --draft=false
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        error: v1.2.3 is a draft still, though GitHub was told to publish it
-          hint: all files are there: publish it on https://github.example/v1.2.3, or run this again
+        -v0.1.0 is published: https://github.example/v0.1.0
+        +error: v0.1.0 is a draft still, though GitHub was told to publish it
+        +  hint: all files are there: publish it on https://github.example/v0.1.0, or run this again
     "#]],
     );
 }
 
 #[test]
 fn a_draft_is_gone_on_with() {
-    let draft = [
-        ("draft", ""),
-        ("assets/small.deb", "a package"),
-        ("assets/latest.json", "an older pointer"),
-        // All bytes, but GitHub does not call it uploaded.
-        ("assets/manifest.json", MANIFEST),
-        ("partial-manifest.json", ""),
-        ("assets/old.rpm", "of another day"),
-    ];
-    Hub::with(
-        &draft,
+    let hub = Hub::new();
+    let mine = |name: &str| String::from_utf8(hub.file(name)).unwrap();
+    hub.set("draft", "");
+    hub.set("assets/SHA256SUMS", &mine("SHA256SUMS"));
+    hub.set("assets/latest.json", "an older pointer");
+    // All bytes, but GitHub does not call it uploaded.
+    hub.set("assets/manifest.json", &mine("manifest.json"));
+    hub.set("partial-manifest.json", "");
+    hub.set("assets/old.rpm", "of another day");
+    hub.differs(
         0,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        note: 1 of 3 files are in the draft already
-        note: old.rpm is no file of this release: it is taken out of the draft
-        $ gh release delete-asset v1.2.3 old.rpm --yes
-        $ gh release upload v1.2.3 merged/latest.json --clobber
-        $ gh release upload v1.2.3 merged/manifest.json --clobber
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        $ gh release edit v1.2.3 --draft=false
-        $ gh release view v1.2.3 --json isDraft,url,assets
-        v1.2.3 is published: https://github.example/v1.2.3
+        -$ gh release create v0.1.0 --draft --verify-tag --title 'small 0.1.0' --generate-notes
+        -$ gh release view v0.1.0 --json isDraft,url,assets
+        -$ gh release upload v0.1.0 target/merged/SHA256SUMS --clobber
+        +note: 1 of 9 files are in the draft already
+        +note: old.rpm is no file of this release: it is taken out of the draft
+        +$ gh release delete-asset v0.1.0 old.rpm --yes
+        -$ gh release upload v0.1.0 target/merged/latest.json --clobber
+        -$ gh release upload v0.1.0 target/merged/manifest.json --clobber
+        +$ gh release upload v0.1.0 target/merged/latest.json --clobber
+        +$ gh release upload v0.1.0 target/merged/manifest.json --clobber
     "#]],
     );
 }
 
 #[test]
-fn what_cannot_end_well_is_not_begun() {
-    let hub = Hub::new();
-    hub.publish(
-        &["--tag", "v1.2.4"],
-        1,
+fn what_is_no_release_of_the_publisher_is_not_published() {
+    let check = |spoil: &dyn Fn(&Case), expected: Expect| {
+        let hub = Hub::new();
+        spoil(&hub.case);
+        hub.publish("", 1, expected);
+    };
+    let example = include_str!("../../../docs/manifest.example.json");
+    let manifest = format!("{MERGED}/manifest.json");
+    check(
+        &|it| it.write(&manifest, example),
         expect![[r#"
-        error: the release is 1.2.3, but the tag is v1.2.4
-          hint: raise the version in a commit, and tag that commit: v1.2.3 is the tag of this one
+        error: target/merged is the release of linux alone
+          hint: `cargo xtask merge` joins those of all targets: give the folder that it makes
     "#]],
     );
-    hub.file("two words.deb", "x");
-    hub.publish(&[], 1, expect![[r#"
+    check(
+        &|it| it.write(&manifest, "{}"),
+        expect![[r#"
+        error: target/merged/manifest.json cannot be published
+          cause: not a manifest: it has no field `schema`
+          hint: `cargo xtask merge` makes what can be
+    "#]],
+    );
+    check(
+        &|it| it.write(&format!("{MERGED}/latest.json"), "{}"),
+        expect![[r#"
+            error: target/merged does not verify: latest.json: size: 2 bytes, expected 1176 bytes
+              hint: `cargo xtask verify --require-release target/merged` shows all that is wrong
+        "#]],
+    );
+    // Nobody knows the key besides the manifest.
+    let unknown =
+        r#"{ "productName": "small", "version": "0.1.0", "identifier": "com.example.small" }"#;
+    let conf = "repo/src-tauri/tauri.conf.json";
+    check(
+        &|it| it.write(conf, unknown),
+        expect![[r#"
+        error: target/merged does not verify: manifest.json: trusted key: the manifest's own, expected one that was known before: --key, `public-key` in [sign.minisign], or `plugins.updater.pubkey`
+          hint: `cargo xtask verify --require-release target/merged` shows all that is wrong
+    "#]],
+    );
+    check(
+        &|it| fs::remove_file(it.path(&manifest)).unwrap(),
+        expect![[r#"
+            error: target/merged is no release
+              cause: failed to open file `target/merged/manifest.json`: No such file or directory (os error 2)
+              hint: `cargo xtask merge` makes one
+        "#]],
+    );
+}
+
+#[test]
+fn what_cannot_end_well_is_not_begun() {
+    let mut hub = Hub::new();
+    hub.publish(
+        "--tag v1.2.4",
+        1,
+        expect![[r#"
+        error: the release is 0.1.0, but the tag is v1.2.4
+          hint: raise the version in a commit, and tag that commit: v0.1.0 is the tag of this one
+    "#]],
+    );
+    let strange = format!("{MERGED}/two words.deb");
+    hub.case.write(&strange, "x");
+    hub.publish("", 1, expect![[r#"
         error: GitHub would give `two words.deb` another name, and links to it would lead nowhere
           hint: names may have letters, digits, `.`, `_`, `-` and `+`: give `name` of `[product]` no others
     "#]]);
-    let mut hub = Hub::new();
-    hub.world.variables.retain(|it| it.0 != "GH_TOKEN");
+    fs::remove_file(hub.case.path(&strange)).unwrap();
+    hub.case.variables.retain(|it| it.0 != "GH_TOKEN");
     hub.publish(
-        &[],
+        "",
         1,
         expect![[r#"
-        $ gh release view v1.2.3 --json isDraft,url,assets
+        $ gh api 'repos/{owner}/{repo}/commits/tags/v0.1.0' --jq .sha
         error: GitHub does not let `gh` in
           cause: `gh` failed: exit status: 4
-          $ gh release view v1.2.3 --json isDraft,url,assets
+          $ gh api 'repos/{owner}/{repo}/commits/tags/v0.1.0' --jq .sha
           exit status: 4
           | not logged in
           log: …/target/dist/publish/logs/publish.log
@@ -435,35 +527,25 @@ fn what_cannot_end_well_is_not_begun() {
     );
     let run_for = [("GITHUB_REF_TYPE", "tag"), ("GITHUB_REF_NAME", "v9.0.0")];
     let run_for = run_for.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    hub.world.variables.extend(run_for);
+    hub.case.variables.extend(run_for);
     hub.publish(
-        &[],
+        "",
         1,
         expect![[r#"
-        error: the release is 1.2.3, but the tag is v9.0.0
-          hint: raise the version in a commit, and tag that commit: v1.2.3 is the tag of this one
+        error: the release is 0.1.0, but the tag is v9.0.0
+          hint: raise the version in a commit, and tag that commit: v0.1.0 is the tag of this one
     "#]],
     );
-    hub.world.variables.retain(|it| !it.0.starts_with("GITHUB"));
-    fs::remove_file(hub.world.beside("bin").join("gh")).unwrap();
-    hub.world.variables[0].1 = hub.world.beside("bin").display().to_string();
+    hub.case.variables.retain(|it| !it.0.starts_with("GITHUB"));
+    fs::remove_file(hub.case.path("bin/gh")).unwrap();
+    hub.case.variables[0].1 = hub.case.path("bin").display().to_string();
     hub.publish(
-        &[],
+        "",
         1,
         expect![[r#"
-            error: GitHub's command line `gh` is missing
-              cause: cannot find binary path
-              hint: install it: see https://cli.github.com; GitHub's own runners have it
-        "#]],
-    );
-    fs::remove_file(hub.world.root.join("merged/manifest.json")).unwrap();
-    hub.publish(
-        &[],
-        1,
-        expect![[r#"
-        error: merged is no release
-          cause: failed to open file `merged/manifest.json`: No such file or directory (os error 2)
-          hint: `cargo xtask merge` makes one
+        error: GitHub's command line `gh` is missing
+          cause: cannot find binary path
+          hint: install it: see https://cli.github.com; GitHub's own runners have it
     "#]],
     );
 }

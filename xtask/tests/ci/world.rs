@@ -51,12 +51,11 @@ impl World {
         world
     }
 
-    /// A folder beside the repository.
-    #[cfg(target_os = "linux")]
-    pub fn beside(&self, name: &str) -> PathBuf {
-        let folder = self.folder.path().canonicalize().unwrap().join(name);
-        fs::create_dir_all(&folder).unwrap();
-        folder
+    /// With the lock file of another package manager, and without `engines`.
+    pub fn use_lock(&self, lock: &str) {
+        fs::remove_file(self.root.join("package-lock.json")).unwrap();
+        self.write(lock, "");
+        self.write("package.json", r#"{"scripts": {"build": "true"}}"#);
     }
 
     pub fn write(&self, path: &str, text: &str) {

@@ -1,10 +1,12 @@
 //! `cargo xtask state`: what another checkout need not do again.
 
+use std::os::unix::fs::PermissionsExt;
+
 use expect_test::expect;
 
 use super::{
     check, check_steps,
-    project::{Project, holds},
+    project::{Project, Ran, holds},
 };
 
 #[test]
@@ -104,8 +106,53 @@ fn a_state_of_something_else_is_refused() {
     check(
         project.run("state export --target macos ../none.tar.gz"),
         expect![[r#"
-            no step of macos has finished: nothing was written
+            no step of macos has finished: there is no archive
             exit code 0
         "#]],
     );
+}
+
+/// What a job has frozen, one that runs after it on another machine need not freeze: of the same target
+/// and commit, with the same tools.
+pub(super) fn a_frozen_sidecar_is_taken_over(project: &Project) {
+    project.succeed("state export ../frozen.tar.gz");
+    let archive = project.beside().join("frozen.tar.gz");
+    let import = format!("state import {}", archive.display());
+    let other = project.clone_at("another runner");
+    other.succeed(&import);
+    let alpha = |ran: Ran| {
+        let shown = ran.shown();
+        let line = shown.lines().find(|it| it.starts_with("sidecar:alpha"));
+        line.unwrap_or(&shown).to_owned()
+    };
+    let same = alpha(other.run("dist --until sidecar:alpha --format plain"));
+    let python = other.beside().join("bin/python3.11");
+    std::fs::create_dir_all(python.parent().unwrap()).unwrap();
+    let newer = "#!/bin/sh\ntest \"$1\" != --version || exec echo Python 3.11.99\nexit 1\n";
+    std::fs::write(&python, newer).unwrap();
+    std::fs::set_permissions(&python, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", python.parent().unwrap().display());
+    let plan = other.command("plan").env("PATH", path).output().unwrap();
+    let tool = alpha(other.ended(plan));
+    let (own, tool) = tool.split_once(" -> ").unwrap();
+    let (why, _) = own.rsplit_once(' ').unwrap();
+    let tool = format!("{why} … -> {tool}");
+    let refused = |ran: Ran| {
+        assert_eq!(ran.code, 1);
+        let shown = ran.shown();
+        let cause = shown.lines().find(|it| it.starts_with("  cause: "));
+        cause.unwrap_or(&shown).to_owned()
+    };
+    let arm = refused(other.run(&format!("{import} --target aarch64-unknown-linux-gnu")));
+    other.write("sidecars/alpha/note.txt", "");
+    other.commit("Another");
+    let commit = refused(other.run(&import));
+    expect![[r#"
+        sidecar:alpha  reused
+        sidecar:alpha  would run  imported from frozen.tar.gz: python … -> 3.11.99
+          cause: it is of the target [TRIPLE], not aarch64-unknown-linux-gnu
+          cause: it is of [HASH], and here is [HASH]
+    "#]]
+    .assert_eq(&format!("{same}\n{tool}\n{arm}\n{commit}\n"));
 }

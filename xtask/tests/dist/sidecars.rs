@@ -123,6 +123,7 @@ fn slow_two_sidecars_and_what_breaks_them() {
         "#]],
     );
     what_decides(&project);
+    super::carried::a_frozen_sidecar_is_taken_over(&project);
     broken_under_plain_python(&project);
     broken_when_frozen(&project);
     project.write("sidecars/alpha/main.py", format!("{GOOD}# The end\n"));

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use xtask::{
     engine::secret::Secret,
     manifest::*,
-    tools::minisign::{Signer, trusted_comment},
+    tools::minisign::{PublicKey, Signer, trusted_comment},
 };
 
 use super::fake::{deb, sha256, tar_gz};
@@ -224,12 +224,30 @@ impl Case {
         }
     }
 
+    /// Lets installed apps know this key.
+    pub fn known_to_apps(&self, key: &PublicKey) {
+        let conf = format!(
+            r#"{{ "productName": "small", "version": "0.1.0", "identifier": "com.example.small",
+                  "plugins": {{ "updater": {{ "pubkey": "{}" }} }} }}"#,
+            key.tauri()
+        );
+        self.write("repo/src-tauri/tauri.conf.json", conf);
+    }
+
     /// A run of `cargo xtask` in the repository: its exit code and what it printed.
     pub fn run(&self, line: &str) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(line.split_whitespace());
         command.current_dir(self.path("repo"));
-        for private in ["GITHUB_TOKEN", "CI", "SOURCE_DATE_EPOCH"] {
+        for private in [
+            "GITHUB_TOKEN",
+            "GITHUB_SERVER_URL",
+            "GITHUB_REPOSITORY",
+            "GITHUB_REF_TYPE",
+            "GITHUB_REF_NAME",
+            "CI",
+            "SOURCE_DATE_EPOCH",
+        ] {
             command.env_remove(private);
         }
         command.env("TAURI_SIGNING_PRIVATE_KEY", &self.key);

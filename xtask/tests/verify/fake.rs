@@ -180,7 +180,8 @@ impl Fake {
 
     pub(crate) fn seal_sums(&self, sign_manifest: bool) {
         let mut sums = Sums::default();
-        let mut names: Vec<String> = self.manifest.signature_files().map(String::from).collect();
+        let files = Files::from(&self.manifest);
+        let mut names: Vec<String> = files.signature_files().map(String::from).collect();
         names.extend(self.manifest.artifacts.iter().map(|a| a.path.clone()));
         names.push(MANIFEST_NAME.into());
         if self.signed() {

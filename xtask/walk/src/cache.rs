@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsStr,
     fs::Metadata,
-    io::{Read, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     git::{Ask, Forced},
+    sha256::{Hash, hash_file},
     walk::Found,
 };
 
@@ -26,9 +27,6 @@ use crate::{
 /// fraction.
 const TICK: i64 = 20_000_000;
 const COARSE_TICK: i64 = 2_000_000_000;
-
-/// The hash of a file's content.
-pub type Hash = [u8; 32];
 
 /// What the operating system says of a file without opening it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,31 +297,6 @@ pub(crate) fn text_of(name: &OsStr) -> String {
         }
     }
     text
-}
-
-/// SHA-256 of a file, read in pieces.
-pub fn hash_file(path: &Path) -> Result<Hash> {
-    let mut file = fs_err::File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let n = file.read(&mut buffer)?;
-        if n == 0 {
-            return Ok(hasher.finalize().into());
-        }
-        hasher.update(&buffer[..n]);
-    }
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").ok();
-            text
-        })
 }
 
 /// Writes beside the file and renames over it, so that no reader ever sees a half.

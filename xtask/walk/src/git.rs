@@ -10,7 +10,8 @@ use anyhow::Result;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    cache::{Hash, Stat, StatCache, nanos_of, text_of},
+    cache::{Stat, StatCache, nanos_of, text_of},
+    sha256::Hash,
     walk::{Filter, Found, found_at},
 };
 

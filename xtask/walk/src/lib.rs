@@ -14,11 +14,13 @@ mod cache;
 mod git;
 mod rules;
 mod search;
+mod sha256;
 mod stored;
 mod walk;
 
-pub use cache::{Hash, Stat, StatCache, hash_file, hex, write_atomically, write_durably};
+pub use cache::{Stat, StatCache, write_atomically, write_durably};
 pub use git::Ask;
 pub use rules::{glob_matches, is_glob};
 pub use search::contains;
+pub use sha256::{Hash, HashingReader, hash_file, hex, sha256_bytes, sha256_file, sha256_reader};
 pub use walk::{Found, Tree, digest, walk_all};

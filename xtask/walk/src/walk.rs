@@ -11,9 +11,10 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    cache::{Hash, StatCache, text_of},
+    cache::{StatCache, text_of},
     git::{GITIGNORE, Git, NEVER},
     rules::{Globs, Place, Rules, prefix},
+    sha256::Hash,
 };
 
 /// A folder of sources. Serialized as part of a fingerprint's explanation.

@@ -9,13 +9,19 @@ use crate::types::Check;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(crate) struct Ci {
-    /// What is released, a job each. Repeat the section for several.
-    #[cfg_attr(test, schemars(extend("x-default" = "Linux and Windows on x86-64, macOS on both")))]
+    /// The job of a target of `release.targets`, where it is not the usual one. Repeat the section for
+    /// several.
     pub target: Vec<Target>,
-    /// What is checked of every change: `cargo xtask test`, whether the workflows are as generated, an
-    /// unsigned `dist` for each target.
+    /// What is checked of every change: `cargo xtask test`, whether the workflows are as generated,
+    /// whether all places say one version, an unsigned `dist` for each target.
     #[cfg_attr(test, schemars(extend("uniqueItems" = true)))]
     pub checks: Vec<Check>,
+    /// The targets on whose machines `cargo xtask test unit` runs, too. All other tests run on Linux.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-form" = "target")))]
+    pub test_on: Vec<String>,
+    /// The branches whose pushes are checked, and may fill caches. Pull requests always are.
+    #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-form" = "branch")))]
+    pub branches: Vec<String>,
     /// The Rust toolchain.
     #[cfg_attr(test, schemars(extend("x-form" = "label", "x-default" = "that of `rust-toolchain.toml`, else `stable`")))]
     pub rust: Option<String>,
@@ -28,6 +34,9 @@ pub(crate) struct Ci {
     /// The environment of the repository on GitHub that holds the secrets.
     #[cfg_attr(test, schemars(extend("x-form" = "label")))]
     pub environment: String,
+    /// The environment of the job that publishes: one with required reviewers makes it wait for them.
+    #[cfg_attr(test, schemars(extend("x-form" = "label", "x-default" = "none")))]
+    pub publish_environment: Option<String>,
     /// How long a job may take.
     #[cfg_attr(test, schemars(extend("x-form" = "duration")))]
     pub timeout: String,
@@ -37,11 +46,14 @@ impl Default for Ci {
     fn default() -> Self {
         Self {
             target: Vec::new(),
-            checks: vec![Check::Test, Check::Generate, Check::Dist],
+            checks: vec![Check::Test, Check::Generate, Check::Version, Check::Dist],
+            test_on: Vec::new(),
+            branches: vec!["main".into(), "master".into()],
             rust: None,
             node: None,
             python: None,
             environment: "release".into(),
+            publish_environment: None,
             timeout: "3h".into(),
         }
     }

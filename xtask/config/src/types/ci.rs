@@ -10,10 +10,14 @@ use super::as_text;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Ci {
-    /// What is released, a job each; empty takes the usual ones.
+    /// Jobs that are not the usual ones.
     pub targets: Vec<CiTarget>,
     /// What is checked of every change.
     pub checks: Vec<Check>,
+    /// The targets on whose machines the unit tests run, too, by friendly name or triple.
+    pub test_on: Vec<String>,
+    /// The branches whose pushes are checked.
+    pub branches: Vec<String>,
     /// The Rust toolchain; `None` takes what the repository says.
     pub rust: Option<String>,
     /// The Node.js; `None` takes what the repository says.
@@ -22,12 +26,14 @@ pub struct Ci {
     pub python: Option<String>,
     /// The environment on GitHub that holds the secrets.
     pub environment: String,
+    /// The environment of the job that publishes.
+    pub publish_environment: Option<String>,
     /// How long a job may take.
     #[serde(serialize_with = "as_text")]
     pub timeout: Duration,
 }
 
-/// A target and the machine that makes it.
+/// What is special about the job of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct CiTarget {
@@ -48,6 +54,8 @@ pub enum Check {
     Test,
     /// `cargo xtask ci generate --check`
     Generate,
+    /// `cargo xtask version`
+    Version,
     /// `cargo xtask dist --unsigned`, for each target
     Dist,
 }

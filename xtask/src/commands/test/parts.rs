@@ -248,7 +248,7 @@ fn install<'a>(tests: &'a Tests, cx: &Context) -> Result<&'a config::Frontend> {
     let workspace = frontend.lock.parent().context("a lock file has a folder")?;
     // Inside, so that whoever installs anew or clears the folder takes it along.
     let marker = workspace.join("node_modules/.xtask-lock.v1");
-    let wanted = files::hex(&files::hash_file(&frontend.lock)?);
+    let wanted = files::sha256_file(&frontend.lock)?;
     if std::fs::read_to_string(&marker).is_ok_and(|it| it == wanted) {
         return Ok(frontend);
     }

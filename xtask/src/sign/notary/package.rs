@@ -12,10 +12,7 @@ use fs_err as fs;
 use rawzip::{CompressionMethod, ZipArchiveWriter, time::UtcDateTime};
 
 use super::checkpoint::FOLDER;
-use crate::engine::{
-    files::{hash_file, hex},
-    processes, staging,
-};
+use crate::engine::{files::sha256_file, processes, staging};
 
 /// 1980-01-01, the first time that a zip can hold.
 const TIME: i64 = 315_532_800;
@@ -63,7 +60,7 @@ impl Package {
             false if fs::hard_link(product, &made).is_ok() => {}
             false => drop(fs::copy(product, &made)?),
         }
-        let sha256 = hex(&hash_file(&made)?);
+        let sha256 = sha256_file(&made)?;
         let name = format!("{stem}-{}.{ending}", &sha256[..ENOUGH]);
         let path = folder.join(&name);
         fs::rename(made, &path)?;

@@ -12,7 +12,7 @@ use super::{Signer, found};
 use crate::{
     config::{Azure, Pkcs11, WindowsIdentity},
     engine::{
-        files::{hex, write_atomically},
+        files::{hex, sha256_bytes, write_atomically},
         secret::Secret,
     },
     sign::{
@@ -188,7 +188,7 @@ impl Signer {
             Key::Store(thumbprint) => format!("store {thumbprint}"),
             Key::Azure(account) => {
                 let metadata = fs::read(&account.metadata)?;
-                format!("azure {}", hex(&Sha256::digest(metadata)))
+                format!("azure {}", sha256_bytes(metadata))
             }
             Key::Command(words) => format!("command {}", words.join(" ")),
         })

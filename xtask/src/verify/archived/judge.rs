@@ -55,7 +55,7 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     /// The certificates that sign this release, as the manifest has it.
     fn signers(&self, kind: SignatureKind) -> BTreeSet<&str> {
-        let all = self.release.manifest.artifacts.iter();
+        let all = self.release.files.artifacts.iter();
         all.flat_map(|it| &it.signatures)
             .filter(|it| it.kind == kind)
             .map(|it| it.key_id.as_str())
@@ -98,7 +98,7 @@ impl Wanted<'_> {
             let check = format!("{} signer", unit.kind.as_str());
             report.check(&mark.file, &check, &expected, by);
         }
-        let gaps = &self.release.manifest.gaps;
+        let gaps = &self.release.files.gaps;
         let stamped = !gaps.iter().any(|it| it == NO_TIMESTAMP);
         if self.release.trust.require == Identity::Release && stamped {
             let actual = mark.timestamp.as_ref().map_or("none", |_| "there");

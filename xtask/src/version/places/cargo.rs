@@ -8,8 +8,11 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Form, Look, plain};
-use crate::version::leaf::{Source, Syntax};
+use super::{Form, Look};
+use crate::{
+    config::plain,
+    version::leaf::{Source, Syntax},
+};
 
 /// The tables of dependencies, wherever they stand.
 const TABLES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
@@ -108,35 +111,12 @@ fn packages(look: &mut Look<'_>, host: &Path, root: &Path) -> Result<Vec<Package
     Ok(packages)
 }
 
-/// The folders that a member of `members` names. `*` stands for any characters of one part.
+/// The folders that a member of `members` names, by the library that Cargo uses for it.
 fn expand(root: &Path, pattern: &str) -> Vec<PathBuf> {
-    let mut found = vec![root.to_owned()];
-    for part in pattern.split('/').filter(|it| !it.is_empty()) {
-        found = found.iter().flat_map(|dir| children(dir, part)).collect();
-    }
-    found.iter().map(|it| plain(it)).collect()
-}
-
-fn children(dir: &Path, part: &str) -> Vec<PathBuf> {
-    if !part.contains('*') {
-        return vec![dir.join(part)];
-    }
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let fits = |name: &str| matches(part, name);
-    entries
-        .filter(|it| it.file_name().to_str().is_some_and(fits))
-        .map(|it| it.path())
-        .collect()
-}
-
-fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, rest)) => text.strip_prefix(start).is_some_and(|tail| {
-            let mut ends = tail.char_indices().map(|(at, _)| at).chain([tail.len()]);
-            ends.any(|at| matches(rest, &tail[at..]))
-        }),
-    }
+    let root = glob::Pattern::escape(&root.to_string_lossy());
+    let found = glob::glob(&format!("{root}/{pattern}"));
+    let found = found.into_iter().flatten().flatten();
+    found.map(|it| plain(&it)).collect()
 }
 
 /// A dependency, as far as it matters here.
@@ -245,5 +225,7 @@ mod tests {
         check("./crates/*b", &["crates/ab"]);
         check("crates/a/", &["crates/a"]);
         check("*/a*", &["crates/a", "crates/ab"]);
+        check("crates/a?", &["crates/ab"]);
+        check("**/ab", &["crates/ab"]);
     }
 }

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{Form, Look, plain};
-use crate::version::leaf::{Source, Syntax};
+use super::{Form, Look};
+use crate::{
+    config::plain,
+    version::leaf::{Source, Syntax},
+};
 
 pub(super) fn look(look: &mut Look<'_>) -> Result<()> {
     let dirs: Vec<PathBuf> = look

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Form, Look, node, plain};
-use crate::version::leaf::Syntax;
+use super::{Form, Look, node};
+use crate::{config::plain, version::leaf::Syntax};
 
 /// The platforms that a configuration may be for alone, and how their files are named:
 /// <https://v2.tauri.app/develop/configuration-files/>.
