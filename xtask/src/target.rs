@@ -22,6 +22,16 @@ pub fn apple_arch(arch: &str) -> &str {
     }
 }
 
+/// Microsoft's name of an architecture: in the folders of its SDK, and in the names of installers.
+pub fn windows_arch(arch: &str) -> &str {
+    match arch {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        "i586" | "i686" | "x86" => "x86",
+        other => other,
+    }
+}
+
 /// An operating system that the pipeline ships for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Os {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::osslsigncode::Label;
-use crate::engine::{exec, secret::Secret};
+use crate::{
+    engine::{exec, secret::Secret},
+    target::windows_arch,
+};
 
 /// The program's name on PATH.
 pub const PROGRAM: &str = "signtool";
@@ -67,11 +70,7 @@ fn root(answer: &str) -> Option<PathBuf> {
 
 /// The newest one that runs here: `bin\10.0.22621.0\x64\signtool.exe`.
 fn newest(root: &Path, arch: &str) -> Option<PathBuf> {
-    let native = match arch {
-        "x86_64" => "x64",
-        "aarch64" => "arm64",
-        _ => "x86",
-    };
+    let native = windows_arch(arch);
     let folders = std::fs::read_dir(root.join("bin")).ok()?.flatten();
     let versions = folders.filter_map(|it| Some((version_of(&it.path())?, it.path())));
     let mut versions: Vec<_> = versions.collect();
