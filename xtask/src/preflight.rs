@@ -16,10 +16,10 @@ mod doctor;
 mod linters;
 mod needs;
 mod python;
-mod setup;
 mod signing;
 mod steps;
 mod toolchain;
+mod windows_installer;
 
 use std::{fmt, path::Path};
 
@@ -118,7 +118,7 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
         findings.extend(look.sidecar_tools());
         findings.extend(look.ccache());
     }
-    findings.extend(look.setup_makers());
+    findings.extend(look.installer_makers());
     findings.extend(look.unpackers());
     findings.extend(look.code_signing());
     findings.extend(look.openpgp());
@@ -289,6 +289,7 @@ impl Look<'_> {
         findings.push(self.token());
         findings.push(self.rcodesign());
         findings.extend(self.linters());
+        findings.extend(self.installer_trial());
         findings
     }
 

@@ -49,6 +49,16 @@ pub fn apple_arch(arch: &str) -> &str {
     }
 }
 
+/// Microsoft's name of an architecture: in the folders of its SDK, and in the names of installers.
+pub fn windows_arch(arch: &str) -> &str {
+    match arch {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        "i586" | "i686" | "x86" => "x86",
+        other => other,
+    }
+}
+
 /// An operating system that the pipeline ships for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -296,15 +306,6 @@ impl Target {
         match self.arch() {
             "x86_64" => "x64",
             arch => arch,
-        }
-    }
-
-    /// The processor as folders of the Windows SDK are called.
-    pub fn sdk_arch(&self) -> &'static str {
-        match self.arch() {
-            "x86_64" => "x64",
-            "aarch64" => "arm64",
-            _ => "x86",
         }
     }
 

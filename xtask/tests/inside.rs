@@ -208,7 +208,7 @@ impl Case {
         ];
         config.bundle.cli = TauriCli::Command(words.map(str::to_owned).into());
         config.bundle.windows = vec![self.kind];
-        config.bundle.setup.nsis_bundler = Some(NsisBundler::Tauri);
+        config.bundle.windows_installer.nsis_bundler = Some(NsisBundler::Tauri);
         config.bundle.macos = vec![self.kind];
         let probes = Probes::open(PathBuf::new());
         let (target, state) = (self.triple.parse().unwrap(), self.path("state"));

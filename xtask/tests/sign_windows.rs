@@ -21,10 +21,10 @@ mod identities;
 mod inno;
 #[path = "sign_windows/microsoft.rs"]
 mod microsoft;
+#[path = "sign_windows/nsis.rs"]
+mod nsis;
 #[path = "sign_windows/services.rs"]
 mod services;
-#[path = "sign_windows/setup.rs"]
-mod setup;
 #[path = "sign_windows/steps.rs"]
 mod steps;
 #[path = "sign_windows/wine.rs"]

@@ -6,18 +6,18 @@
 //! default is found.
 
 mod ci;
-mod setup;
 mod sidecar;
 mod sign;
+mod windows_installer;
 
 use serde::Deserialize;
 
 use super::types::{BundleKind, Layout, PackageManager};
 pub(super) use ci::Ci;
-pub(super) use setup::{Inno, Nsis, Setup};
 pub(super) use sidecar::{DataFile, Sidecar};
 pub(super) use sign::Sign;
 pub(crate) use sign::{Macos, Windows};
+pub(super) use windows_installer::{Inno, Nsis, WindowsInstaller};
 
 /// The file. Every section may be left out.
 #[derive(Debug, Default, Deserialize)]
@@ -178,7 +178,7 @@ pub(super) struct Bundle {
     #[cfg_attr(test, schemars(extend("x-form" = "text", "minItems" = 1, "x-default" = "the app's own dependency `@tauri-apps/cli`, else `[\"cargo\", \"tauri\"]`")))]
     pub cli: Option<Vec<String>>,
     /// What NSIS and Inno Setup have in common where this program writes their scripts.
-    pub setup: Setup,
+    pub windows_installer: WindowsInstaller,
     /// The setup program by NSIS.
     pub nsis: Nsis,
     /// The setup program by Inno Setup.
@@ -192,7 +192,7 @@ impl Default for Bundle {
             windows: vec![WindowsBundle::Nsis],
             macos: vec![MacosBundle::App, MacosBundle::Dmg],
             cli: None,
-            setup: Setup::default(),
+            windows_installer: WindowsInstaller::default(),
             nsis: Nsis::default(),
             inno: Inno::default(),
         }

@@ -95,7 +95,7 @@ windows = ["nsis"]
 macos = ["app", "dmg"]
 cli = ["cargo", "tauri"]
 
-[bundle.setup]
+[bundle.windows-installer]
 scope = "user"
 shortcuts = ["start-menu", "desktop"]
 user-data = "ask"

@@ -298,9 +298,9 @@ fn product(cx: &mut Resolver<'_>, raw: raw::Product, host: &Host) -> Option<Prod
 }
 
 fn bundle(cx: &mut Resolver<'_>, raw: raw::Bundle, cli: TauriCli) -> Option<Bundle> {
-    let setup = setup(cx, raw.setup, raw.nsis, raw.inno);
+    let windows_installer = windows_installer(cx, raw.windows_installer, raw.nsis, raw.inno);
     Some(Bundle {
-        setup: setup?,
+        windows_installer: windows_installer?,
         linux: raw.linux.into_iter().map(Into::into).collect(),
         windows: raw.windows.into_iter().map(Into::into).collect(),
         macos: raw.macos.into_iter().map(Into::into).collect(),
@@ -308,23 +308,23 @@ fn bundle(cx: &mut Resolver<'_>, raw: raw::Bundle, cli: TauriCli) -> Option<Bund
     })
 }
 
-fn setup(
+fn windows_installer(
     cx: &mut Resolver<'_>,
-    raw: raw::Setup,
+    raw: raw::WindowsInstaller,
     nsis: raw::Nsis,
     inno: raw::Inno,
-) -> Option<Setup> {
+) -> Option<WindowsInstaller> {
     let root = cx.root.to_owned();
     let mut file = |key: &str, given: Option<String>, usual: Option<&str>| match given {
         Some(text) => cx.file(key, &root, &text).map(Some),
         None => Some(usual.map(|it| root.join(it)).filter(|it| it.is_file())),
     };
-    let webview2 = file("bundle.setup.webview2", raw.webview2, None);
+    let webview2 = file("bundle.windows-installer.webview2", raw.webview2, None);
     let nsi = Some("packaging/windows/installer.nsi");
     let nsis_template = file("bundle.nsis.template", nsis.template, nsi);
     let iss = Some("packaging/windows/installer.iss");
     let inno_template = file("bundle.inno.template", inno.template, iss);
-    Some(Setup {
+    Some(WindowsInstaller {
         scope: raw.scope,
         shortcuts: raw.shortcuts,
         user_data: raw.user_data,

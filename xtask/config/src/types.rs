@@ -1,8 +1,8 @@
 //! What the rest of the program sees: plain data, every default filled in, every path absolute.
 
 mod ci;
-mod setup;
 mod sign;
+mod windows_installer;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use ci::*;
-pub use setup::*;
 pub use sign::*;
+pub use windows_installer::*;
 
 /// A repository's release configuration, complete: nothing in it is left to be looked up.
 ///
@@ -318,7 +318,7 @@ pub struct Bundle {
     /// What runs Tauri's bundler.
     pub cli: TauriCli,
     /// The setup programs for Windows that Tauri's bundler does not make.
-    pub setup: Setup,
+    pub windows_installer: WindowsInstaller,
 }
 
 /// A kind of installer, named as Tauri's bundler names it.

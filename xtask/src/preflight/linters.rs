@@ -66,7 +66,8 @@ impl Look<'_> {
         )
     }
 
-    fn installed(
+    /// A tool of `target/tools`, by a file of it.
+    pub(super) fn installed(
         &self,
         tool: &str,
         place: &str,
@@ -85,6 +86,6 @@ impl Look<'_> {
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&it| it.to_owned()).collect()
 }

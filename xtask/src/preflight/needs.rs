@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use semver::Version;
 
 use super::{
-    setup::SetupMaker,
     signing::{self, CodeTool},
     toolchain,
+    windows_installer::InstallerMaker,
 };
 use crate::{
     config::{BundleKind, Config, Freezer, LinuxSigning, PackageManager, PythonVersion, TauriCli},
@@ -36,7 +36,7 @@ pub struct Needs {
     /// The installers that are made.
     pub bundle: Vec<BundleKind>,
     /// What makes those that Tauri's bundler does not make.
-    pub setup: Vec<SetupMaker>,
+    pub installers: Vec<InstallerMaker>,
     /// Whether something is signed with OpenPGP.
     pub gpg: bool,
     /// What signs the target's code; none if nothing does.
@@ -97,7 +97,7 @@ impl Needs {
             tauri,
             pythons,
             bundle: target.bundles(&config.bundle),
-            setup: SetupMaker::of(config, target),
+            installers: InstallerMaker::of(config, target),
             gpg: config.sign.gpg.is_some(),
             code: CodeTool::of(config, target),
             publisher: signing::is_publisher(config),

@@ -8,7 +8,7 @@ use std::{
 use super::osslsigncode::Label;
 use crate::{
     engine::{exec, secret::Secret},
-    target::Target,
+    target::windows_arch,
 };
 
 /// The program's name on PATH.
@@ -56,7 +56,7 @@ fn in_sdk() -> Option<PathBuf> {
     command.args(["query", ROOTS, "/v", ROOT, "/reg:32"]);
     let (ok, answer) = exec::quiet(command).ok()?;
     let root = ok.then(|| root(&answer)).flatten()?;
-    newest(&root, Target::host().sdk_arch())
+    newest(&root, std::env::consts::ARCH)
 }
 
 /// The folder in what `reg query` prints: name, type and value, between spaces.
@@ -69,7 +69,8 @@ fn root(answer: &str) -> Option<PathBuf> {
 }
 
 /// The newest one that runs here: `bin\10.0.22621.0\x64\signtool.exe`.
-fn newest(root: &Path, native: &str) -> Option<PathBuf> {
+fn newest(root: &Path, arch: &str) -> Option<PathBuf> {
+    let native = windows_arch(arch);
     let folders = std::fs::read_dir(root.join("bin")).ok()?.flatten();
     let versions = folders.filter_map(|it| Some((version_of(&it.path())?, it.path())));
     let mut versions: Vec<_> = versions.collect();

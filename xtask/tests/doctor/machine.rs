@@ -54,7 +54,7 @@ impl Machine {
                 freezers: vec![Freezer::Nuitka, Freezer::Pyinstaller],
             }],
             bundle: Vec::new(),
-            setup: Vec::new(),
+            installers: Vec::new(),
             gpg: true,
             code: None,
             publisher: true,

@@ -81,7 +81,7 @@ fn the_uninstaller_is_signed_inside_of_the_installer() {
     let words = ["python3", script.to_str().unwrap()];
     case.config.bundle.cli = TauriCli::Command(words.map(str::to_owned).into());
     case.config.bundle.windows = vec![BundleKind::Nsis];
-    case.config.bundle.setup.nsis_bundler = Some(NsisBundler::Tauri);
+    case.config.bundle.windows_installer.nsis_bundler = Some(NsisBundler::Tauri);
     let release = release(&case);
     let resource = case.pe("resource.dll");
     let unsigned = fs::read(&resource).unwrap();

@@ -9,7 +9,7 @@ use xtask::{
 };
 use xtask_practice::tools;
 
-use super::{bundler, setup::Made};
+use super::{bundler, nsis::Made};
 
 /// Does what Inno Setup's compiler does, as far as it is looked at, with the words that it says. `swap`
 /// is run before it lists what it packed.
@@ -45,7 +45,7 @@ with open(out + ".exe", "wb") as setup:
 fn by_inno(made: &Made, compiler: &[&str]) -> String {
     let mut release = bundler::release(&made.case);
     let words = compiler.iter().map(|it| (*it).to_owned()).collect();
-    release.config.bundle.setup.inno_compiler = Some(words);
+    release.config.bundle.windows_installer.inno_compiler = Some(words);
     let (result, _, said) = made.case.try_step(&Bundle::new(&release, &made.code, None));
     match result {
         Ok(Installers { installers }) => {
@@ -90,7 +90,7 @@ fn slow_what_inno_setup_packs_is_what_was_built() {
     check(
         "pass",
         expect![[r#"
-        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.setup.webview2` packs what installs it)
+        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.windows-installer.webview2` packs what installs it)
         small_0.1.0_x64-inno-setup.exe
         sidecars/x/x.exe
         small.exe
@@ -132,7 +132,7 @@ fn slow_inno_setup_compiles_the_script() {
     };
     let wine = std::env::var("WINELOADER").unwrap_or_else(|_| "wine".to_owned());
     expect![[r#"
-        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.setup.webview2` packs what installs it)
+        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.windows-installer.webview2` packs what installs it)
         small_0.1.0_x64-inno-setup.exe
         sidecars/x/x.exe
         small.exe

@@ -385,7 +385,7 @@ fn without_a_certificate_the_release_says_what_is_missing() {
 #[test]
 fn the_plan_says_what_would_be_signed_and_touches_nothing() {
     let Some(mut case) = Case::new() else { return };
-    case.config.bundle.setup.nsis_bundler = Some(NsisBundler::Tauri);
+    case.config.bundle.windows_installer.nsis_bundler = Some(NsisBundler::Tauri);
     let p12 = leaf(&case);
     let variables = [("WIN_CSC_LINK", &*p12), ("WIN_CSC_KEY_PASSWORD", PASSWORD)];
     let file = |name: &str, path: Option<PathBuf>, format| File {

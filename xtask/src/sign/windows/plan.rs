@@ -82,7 +82,7 @@ fn is_inno(installer: &File) -> bool {
 
 /// Whether it is made from a script of the project: what makes it signs the uninstaller and nothing else.
 fn is_own(release: &Release, file: &File) -> bool {
-    let nsis = release.config.bundle.setup.nsis_by();
+    let nsis = release.config.bundle.windows_installer.nsis_by();
     let is_setup = file.role == Role::Installer && file.format == Format::Pe;
     is_setup && (is_inno(file) || nsis == NsisBundler::Makensis)
 }

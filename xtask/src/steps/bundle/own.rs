@@ -1,25 +1,24 @@
 //! Setup programs for Windows that Tauri's bundler does not make: by Inno Setup, and by NSIS where
 //! Tauri's own NSIS cannot be had. What is packed is the folder that was built and signed, as it is.
 
+mod describe;
 mod look;
+mod makers;
+mod payload;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{
-    super::set_time, Bundle, FOLDERS, Installer, authenticode, copy, resources::resources,
-};
+use self::makers::{no_iscc, no_makensis};
+use super::{Bundle, Installer, copy};
 use crate::{
     config::{BundleKind, NsisBundler, Scope, Shortcut, UserData},
     engine::{
         event::Level,
-        files::{hash_file, hex},
+        files::hex,
         fingerprint::Inputs,
         probe::Probe,
         staging::{self, Staging},
@@ -28,8 +27,8 @@ use crate::{
     release::Release,
     target::Os,
     tools::{
-        setup::{FILES, Product, inno, nsis},
         tauri,
+        windows_installer::{FILES, Product, inno, nsis},
     },
 };
 
@@ -48,16 +47,16 @@ pub(super) struct Parameters {
 impl Parameters {
     /// None if there are no such setup programs.
     pub(super) fn of(release: &Release, kinds: &[BundleKind]) -> Option<Self> {
-        let setup = &release.config.bundle.setup;
+        let options = &release.config.bundle.windows_installer;
         if !kinds.iter().any(|it| is_own(release, *it)) {
             return None;
         }
         let product = &release.config.product;
         let built_in = [nsis::TEMPLATE, inno::TEMPLATE].concat();
         Some(Self {
-            scope: setup.scope,
-            shortcuts: setup.shortcuts.clone(),
-            user_data: setup.user_data,
+            scope: options.scope,
+            shortcuts: options.shortcuts.clone(),
+            user_data: options.user_data,
             name: product.name.clone(),
             identifier: product.identifier.clone(),
             built_in: hex(&Sha256::digest(built_in)),
@@ -66,7 +65,7 @@ impl Parameters {
 }
 
 fn is_own(release: &Release, kind: BundleKind) -> bool {
-    let nsis = release.config.bundle.setup.nsis_by();
+    let nsis = release.config.bundle.windows_installer.nsis_by();
     match kind {
         BundleKind::Inno => true,
         BundleKind::Nsis => nsis == NsisBundler::Makensis,
@@ -98,29 +97,31 @@ impl Bundle<'_> {
 
     /// What decides these setup programs, besides the fields.
     pub(super) fn own_inputs(&self, cx: &Context, inputs: Inputs) -> Result<Inputs> {
-        let setup = &self.release.config.bundle.setup;
+        let options = &self.release.config.bundle.windows_installer;
         let mut inputs = inputs;
         for kind in self.kinds.iter().filter(|it| self.is_own(**it)) {
             inputs = match kind {
                 BundleKind::Inno => inputs
                     .tool("iscc", self.compiler()?.version()?)
-                    .inputs_of(&setup.inno_template),
+                    .inputs_of(&options.inno_template),
                 _ => {
-                    let version = Probe::new("makensis", ["-VERSION"]);
-                    let version = cx.probe(&version).map_err(|_| no_makensis())?.version;
+                    let makensis = nsis::find().ok_or_else(no_makensis)?;
+                    let version = Probe::new(makensis.to_string_lossy(), ["-VERSION"]);
+                    let version = cx.probe(&version)?.version;
                     inputs
                         .tool("makensis", version)
-                        .inputs_of(&setup.nsis_template)
+                        .inputs_of(&options.nsis_template)
                 }
             };
-            inputs = inputs.inputs_of(&setup.webview2);
+            inputs = inputs.inputs_of(&options.webview2);
         }
         Ok(inputs)
     }
 
     fn compiler(&self) -> Result<inno::Compiler> {
-        let configured = self.release.config.bundle.setup.inno_compiler.as_deref();
-        inno::Compiler::find(configured).with_context(no_iscc)
+        let config = &self.release.config;
+        let configured = config.bundle.windows_installer.inno_compiler.as_deref();
+        inno::Compiler::find(configured, &config.root).with_context(no_iscc)
     }
 
     /// Makes a setup program.
@@ -135,7 +136,7 @@ impl Bundle<'_> {
             cx.fact(
                 "WebView2",
                 "not packed: where it is missing, the installer opens its download page \
-                 (`bundle.setup.webview2` packs what installs it)",
+                 (`bundle.windows-installer.webview2` packs what installs it)",
             );
         }
         let work = Work {
@@ -170,241 +171,6 @@ impl Bundle<'_> {
             gap: looked.gap,
         })
     }
-
-    /// Lays out what is installed.
-    fn payload(&self, cx: &Context, kind: BundleKind, files: &Path) -> Result<Vec<Payload>> {
-        let code = &self.code.output;
-        let sidecars = code.sidecars.iter().map(|it| &it.executable);
-        let programs: BTreeSet<String> = std::iter::once(code.host.clone())
-            .chain(code.others.iter().cloned())
-            .chain(sidecars.cloned())
-            .chain(code.external.iter().map(|it| self.target.exe(it)))
-            .collect();
-        let mut paths = Vec::new();
-        for artifact in &self.code.artifacts {
-            let into = files.join(&artifact.path);
-            match &artifact.link {
-                // Windows needs a privilege for links: what one points to is as good in a copy.
-                Some(_) => copy(
-                    &fs_err::canonicalize(self.code.path(&artifact.path))?,
-                    &into,
-                )?,
-                None => self.code.copy_to(&artifact.path, &into)?,
-            }
-            paths.push(artifact.path.clone());
-        }
-        self.stamp_host(cx, kind, &files.join(&code.host))?;
-        let dir = &self.release.config.app.dir;
-        for resource in resources(dir, &self.tauri_bundle()?["resources"])? {
-            ensure!(
-                !paths.contains(&resource.to),
-                "`bundle.resources` would replace {}",
-                resource.to
-            );
-            copy(&resource.from, &files.join(&resource.to))?;
-            paths.push(resource.to);
-        }
-        paths.sort();
-        let payload = paths.into_iter().map(|path| {
-            let file = files.join(&path);
-            // What would be the time of the build.
-            set_time(&file, self.epoch)?;
-            let sha256 = hex(&hash_file(&file)?);
-            let is_program = programs.contains(&path);
-            Ok(Payload {
-                path,
-                sha256,
-                is_program,
-            })
-        });
-        payload.collect()
-    }
-
-    /// Writes the kind of package into the host, as Tauri's bundler would: the app's updater reads it.
-    fn stamp_host(&self, cx: &Context, kind: BundleKind, host: &Path) -> Result<()> {
-        if let Some(signer) = authenticode::signer(self.release) {
-            authenticode::stamp(signer, cx, host, kind)?;
-        } else if let Some(stamped) = tauri::stamped(&fs_err::read(host)?, kind) {
-            fs_err::write(host, stamped)?;
-        }
-        Ok(())
-    }
-
-    /// `bundle` of the Tauri configuration, with what the file for Windows says instead.
-    fn tauri_bundle(&self) -> Result<serde_json::Value> {
-        let mut merged = serde_json::Value::Null;
-        for (_, config) in self.configurations()? {
-            merge(&mut merged, &config["bundle"]);
-        }
-        Ok(merged)
-    }
-
-    /// What the script is told. Copies what it needs besides to beside it.
-    fn describe(&self, kind: BundleKind, work: &Path, payload: &[Payload]) -> Result<Product> {
-        let config = &self.release.config;
-        let tauri = self.tauri_bundle()?;
-        let text = |name: &str| tauri[name].as_str().map(str::to_owned);
-        let identifier = &config.product.identifier;
-        // As Tauri has it: of org.example.app the second part.
-        let publisher = || {
-            identifier
-                .split('.')
-                .nth(1)
-                .unwrap_or(identifier)
-                .to_owned()
-        };
-        let beside = |from: Option<PathBuf>, name: &str| -> Result<Option<String>> {
-            let Some(from) = from else { return Ok(None) };
-            copy(&from, &work.join(name))?;
-            Ok(Some(name.to_owned()))
-        };
-        let icons = tauri["icon"].as_array().into_iter().flatten();
-        let icon = icons
-            .filter_map(|it| it.as_str())
-            .find(|it| it.ends_with(".ico"));
-        let license = text("licenseFile").map(|it| config.app.dir.join(it));
-        let license_name = match license.as_ref().and_then(|it| it.extension()) {
-            Some(it) if it.eq_ignore_ascii_case("rtf") => "license.rtf",
-            _ => "license.txt",
-        };
-        let sizes = payload.iter().map(|it| {
-            let metadata = fs_err::metadata(work.join(FILES).join(&it.path))?;
-            Ok(metadata.len())
-        });
-        let size: u64 = sizes.collect::<Result<Vec<u64>>>()?.iter().sum();
-        Ok(Product {
-            name: config.product.name.clone(),
-            identifier: identifier.clone(),
-            version: config.product.version.clone(),
-            publisher: text("publisher").unwrap_or_else(publisher),
-            copyright: text("copyright").unwrap_or_default(),
-            main: self.code.output.host.clone(),
-            arch: self.target.arch().to_owned(),
-            out: self.file_name(kind),
-            files: payload.iter().map(|it| it.path.clone()).collect(),
-            size: size.div_ceil(1024),
-            sidecars: self.folders().next().map(|_| FOLDERS.to_owned()),
-            icon: beside(icon.map(|it| config.app.dir.join(it)), "icon.ico")?,
-            license: beside(license, license_name)?,
-            webview2: beside(config.bundle.setup.webview2.clone(), "webview2.exe")?,
-            scope: config.bundle.setup.scope,
-            shortcuts: config.bundle.setup.shortcuts.clone(),
-            user_data: config.bundle.setup.user_data,
-        })
-    }
-
-    /// By NSIS as Tauri calls it: who downloads it need not know what made it.
-    fn file_name(&self, kind: BundleKind) -> String {
-        let arch = match self.target.arch() {
-            "x86_64" => "x64",
-            "aarch64" => "arm64",
-            "i686" => "x86",
-            arch => arch,
-        };
-        let maker = match kind {
-            BundleKind::Inno => "inno-",
-            _ => "",
-        };
-        let product = &self.release.config.product;
-        format!(
-            "{}_{}_{arch}-{maker}setup.exe",
-            product.name, product.version
-        )
-    }
-
-    fn by_makensis(&self, cx: &Context, work: &Work) -> Result<()> {
-        let makensis = nsis::find().ok_or_else(no_makensis)?;
-        let config = &self.release.config;
-        let signer = authenticode::signer(self.release);
-        let call = signer.map(|it| it.call_for_bundler(config, &self.target, &work.folder));
-        let call = call.transpose()?;
-        let sign = call.as_ref().map(|it| nsis::SignCall {
-            program: it.program.clone(),
-            args: it.args.clone(),
-        });
-        let stub = nsis::stub(&makensis, &work.product.arch);
-        let definitions = nsis::definitions(&work.product, stub, sign.as_ref())?;
-        fs_err::write(work.folder.join(nsis::DEFINITIONS), definitions)?;
-        let template = &config.bundle.setup.nsis_template;
-        write_script(
-            template.as_deref(),
-            nsis::TEMPLATE,
-            &work.folder.join(nsis::SCRIPT),
-        )?;
-        let mut command = nsis::command(&makensis, &work.folder, self.epoch);
-        command.envs(call.into_iter().flat_map(|it| it.env));
-        cx.exec(command).run()
-    }
-
-    /// Inno Setup lays the uninstaller beside the script, to be signed, and ends; the second time it
-    /// packs that. So whoever signs need not be started by it, across wine or with a secret at hand.
-    fn by_iscc(&self, cx: &Context, work: &Work) -> Result<()> {
-        let compiler = self.compiler()?;
-        let signer = authenticode::signer(self.release);
-        let definitions = inno::definitions(&work.product, signer.is_some())?;
-        fs_err::write(work.folder.join(inno::DEFINITIONS), definitions)?;
-        let template = &self.release.config.bundle.setup.inno_template;
-        write_script(
-            template.as_deref(),
-            inno::TEMPLATE,
-            &work.folder.join(inno::SCRIPT),
-        )?;
-        if let Some(signer) = signer {
-            cx.exec(compiler.command(&work.folder)).output()?;
-            let uninstaller = inno::uninstaller(&work.folder)?.with_context(|| {
-                format!(
-                    "Inno Setup left no uninstaller to be signed\nhint: the script must say \
-                     SignedUninstaller=yes and SignedUninstallerDir={}; else see {}",
-                    inno::UNINSTALLER,
-                    self.release.relative(&cx.log().path)
-                )
-            })?;
-            signer.sign_anew(cx, &uninstaller)?;
-        }
-        cx.exec(compiler.command(&work.folder)).run()
-    }
-}
-
-/// A project's own script, or the one built in.
-fn write_script(own: Option<&Path>, built_in: &str, to: &Path) -> Result<()> {
-    match own {
-        Some(own) => copy(own, to),
-        None => Ok(fs_err::write(to, built_in)?),
-    }
-}
-
-/// RFC 7396: what is in `over` replaces what was there, null removes it, tables are joined.
-fn merge(under: &mut serde_json::Value, over: &serde_json::Value) {
-    let Some(over) = over.as_object() else {
-        if !over.is_null() {
-            *under = over.clone();
-        }
-        return;
-    };
-    if !under.is_object() {
-        *under = serde_json::json!({});
-    }
-    for (key, value) in over {
-        match value.is_null() {
-            true => under[key] = serde_json::Value::Null,
-            false => merge(&mut under[key], value),
-        }
-    }
-}
-
-fn no_makensis() -> anyhow::Error {
-    anyhow::anyhow!(
-        "there is no makensis, which makes the setup program by NSIS\n\
-         hint: install NSIS (Debian: `apt-get install nsis`), or leave nsis out of `bundle.windows`"
-    )
-}
-
-fn no_iscc() -> String {
-    format!(
-        "there is no ISCC.exe, Inno Setup's compiler\n\
-         hint: {}, or leave inno out of `bundle.windows`",
-        inno::how_to_get()
-    )
 }
 
 /// Adds a file that there may be.

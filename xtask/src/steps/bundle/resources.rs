@@ -3,7 +3,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// A file that is shipped beside the executables.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,10 +78,17 @@ fn add(dir: &Path, pattern: &str, to: Option<&str>, found: &mut Vec<Resource>) -
 fn walk(folder: &Path, to: &Path, found: &mut Vec<Resource>) -> Result<()> {
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
-        let to = to.join(entry.file_name());
-        match entry.path().is_dir() {
-            true => walk(&entry.path(), &to, found)?,
-            false => found.push(resource(entry.path(), &to)),
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        let is_link = entry.file_type()?.is_symlink();
+        match from.is_dir() {
+            // Tauri's bundler leaves it out unseen, and it may lead back to where it lies.
+            true if is_link => bail!(
+                "{} is a symbolic link to a folder; Tauri's bundler would leave it out\n\
+                 hint: make it a folder, or name the folder itself under `bundle.resources`",
+                from.display()
+            ),
+            true => walk(&from, &to, found)?,
+            false => found.push(resource(from, &to)),
         }
     }
     Ok(())
@@ -172,5 +179,24 @@ mod tests {
                 `bundle.resources` names *.md, which is not there
             "#]],
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_back_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join("a.txt"), "a").unwrap();
+        std::os::unix::fs::symlink("a.txt", data.join("b.txt")).unwrap();
+        let found = |dir| resources(dir, &serde_json::json!(["data"]));
+        assert_eq!(found(folder.path()).unwrap().len(), 2);
+        std::os::unix::fs::symlink(".", data.join("again")).unwrap();
+        let error = found(folder.path()).unwrap_err().to_string();
+        let error = error.replace(&*folder.path().to_string_lossy(), "[ROOT]");
+        expect![[r#"
+            [ROOT]/data/again is a symbolic link to a folder; Tauri's bundler would leave it out
+            hint: make it a folder, or name the folder itself under `bundle.resources`"#]]
+        .assert_eq(&error);
     }
 }

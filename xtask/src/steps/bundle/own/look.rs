@@ -19,8 +19,8 @@ use crate::{
     sign::windows::Signer,
     tools::{
         inside::Inside,
-        setup::{inno, nsis},
         unpack::unpack,
+        windows_installer::{inno, nsis},
     },
 };
 

@@ -116,7 +116,7 @@ fn slow_what_nsis_made_here_installs_and_leaves_nothing() {
     let (installer, out, said) = made.bundle(&release);
     expect![[r#"
         note: the host is signed again for nsis: the kind of package stands in it
-        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.setup.webview2` packs what installs it)
+        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.windows-installer.webview2` packs what installs it)
     "#]].assert_eq(&said);
     expect![[r#"
         [
@@ -240,13 +240,13 @@ fn slow_a_script_of_the_project_that_ships_something_else_is_refused() {
     let Some(made) = Made::new(BundleKind::Nsis) else {
         return;
     };
-    let built_in = include_str!("../../src/tools/setup/installer.nsi");
+    let built_in = include_str!("../../src/tools/windows_installer/installer.nsi");
     let check = |from: &str, to: &str, expected: Expect| {
         assert!(built_in.contains(from), "{from}");
         let script = made.case.root().join("installer.nsi");
         fs::write(&script, built_in.replace(from, to)).unwrap();
         let mut release = bundler::release(&made.case);
-        release.config.bundle.setup.nsis_template = Some(script);
+        release.config.bundle.windows_installer.nsis_template = Some(script);
         let (result, _, _) = made.case.try_step(&Bundle::new(&release, &made.code, None));
         let error = result
             .err()
@@ -301,7 +301,7 @@ fn the_plan_says_what_is_signed_of_it() {
         ("WIN_CSC_KEY_PASSWORD", PASSWORD),
     ];
     let mut own = case.signed_release(&variables);
-    own.config.bundle.setup.nsis_bundler = Some(NsisBundler::Makensis);
+    own.config.bundle.windows_installer.nsis_bundler = Some(NsisBundler::Makensis);
     let installers = ["setup.exe", "a-inno-setup.exe"].map(|name| File {
         name: name.to_owned(),
         path: None,

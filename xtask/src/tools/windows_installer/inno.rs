@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sha1_smol::Sha1;
+use uuid::Uuid;
 
 use super::{FILES, Product, line};
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
         exec::quiet,
         files::{hash_file, hex},
     },
+    target::windows_arch,
     tools::inside::{Entry, Inside},
 };
 
@@ -37,16 +38,18 @@ pub const UNINSTALLER: &str = "uninstaller";
 /// Names an ISCC.exe.
 pub const VARIABLE: &str = "ISCC";
 
-/// Inno Setup's compiler: a program and its first arguments.
+/// Inno Setup's compiler: a program and its first arguments, of which the last is `ISCC.exe` or leads
+/// there.
 #[derive(Clone, Debug)]
 pub struct Compiler(Vec<String>);
 
 impl Compiler {
-    /// The configured one, the one that the variable `ISCC` names, one on PATH, or where its installer
-    /// put it; none without one, or without wine where that is needed.
-    pub fn find(configured: Option<&[String]>) -> Option<Self> {
+    /// The configured one, whose paths are relative to `root`, the one that the variable `ISCC` names,
+    /// one on PATH, or where its installer put it; none without one, or without wine where that is needed.
+    pub fn find(configured: Option<&[String]>, root: &Path) -> Option<Self> {
         if let Some(words) = configured {
-            return Some(Self(words.to_owned()));
+            let words = words.iter().map(|it| from_root(root, it));
+            return Some(Self(words.collect()));
         }
         let named = std::env::var_os(VARIABLE).map(PathBuf::from);
         let named = named.filter(|it| it.is_file());
@@ -66,10 +69,22 @@ impl Compiler {
     /// the program.
     ///
     /// # Errors
-    /// Neither is there.
+    /// Neither is there, or the program before it, such as wine, is not.
     pub fn version(&self) -> Result<String> {
-        let program = self.0.last().context("`bundle.inno.compiler` is empty")?;
-        let program = which::which(program).unwrap_or_else(|_| program.into());
+        let found = |word: &String| {
+            let path = Path::new(word);
+            let found = match path.components().count() {
+                1 => which::which(word).ok(),
+                // Never from the folder that this happens to run in.
+                _ => Some(path.to_owned()).filter(|it| it.is_absolute() && it.is_file()),
+            };
+            found.with_context(|| {
+                format!("`bundle.inno.compiler` names {word}, which is neither a file nor on PATH")
+            })
+        };
+        let first = self.0.first().context("`bundle.inno.compiler` is empty")?;
+        found(first)?;
+        let program = found(self.0.last().unwrap_or(first))?;
         let library = program.with_file_name("ISCmplr.dll");
         let file = if library.is_file() { library } else { program };
         Ok(hex(&hash_file(&file)?)[..12].to_owned())
@@ -86,6 +101,15 @@ impl Compiler {
             command.env("WINEDLLOVERRIDES", "mscoree,mshtml=");
         }
         command
+    }
+}
+
+/// A word that names a file of the repository, as its whole path: the compiler runs in another folder.
+fn from_root(root: &Path, word: &str) -> String {
+    let path = root.join(word);
+    match path.is_file() {
+        true => path.to_string_lossy().into_owned(),
+        false => word.to_owned(),
     }
 }
 
@@ -135,27 +159,10 @@ fn location(answer: &str) -> Option<PathBuf> {
     Some(PathBuf::from(folder.trim()))
 }
 
-/// The name space of names in the domain name system (RFC 9562, 6.6).
-const DNS: [u8; 16] = [
-    0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
-];
-
 /// What says that two installers are of the same app: the UUID of its identifier, version 5 (RFC 9562,
-/// 5.5). It must never change, so nobody has to keep it.
+/// 5.5, in the name space of domain names). It must never change, so nobody has to keep it.
 pub fn app_id(identifier: &str) -> String {
-    let mut sha1 = Sha1::from(DNS);
-    sha1.update(identifier.as_bytes());
-    let mut id = sha1.digest().bytes();
-    id[6] = id[6] & 0x0f | 0x50;
-    id[8] = id[8] & 0x3f | 0x80;
-    let mut text = String::new();
-    for (at, byte) in id[..16].iter().enumerate() {
-        if [4, 6, 8, 10].contains(&at) {
-            text.push('-');
-        }
-        text += &format!("{byte:02x}");
-    }
-    text
+    Uuid::new_v5(&Uuid::NAMESPACE_DNS, identifier.as_bytes()).to_string()
 }
 
 /// What [`DEFINITIONS`] says.
@@ -174,14 +181,15 @@ pub fn definitions(product: &Product, is_signed: bool) -> Result<String> {
         "\u{feff}; Written by `cargo xtask dist`: what installer.iss is told.\n".to_owned();
     let numbers = product.version_numbers()?;
     let version = product.version.to_string();
-    let architectures = match &*product.arch {
-        "x86_64" => "x64compatible",
-        "aarch64" => "arm64",
+    let architectures = match windows_arch(&product.arch) {
+        "x64" => "x64compatible",
+        "arm64" => "arm64",
         _ => "x86compatible",
     };
     let out = product.out.trim_end_matches(".exe");
     // A brace is doubled where it is none of a constant's.
     let id = format!("{{{{{}}}", app_id(&product.identifier));
+    let programs = product.programs.join("|").replace('/', "\\");
     let values = [
         ("AppId", &*id),
         ("Product", &product.name),
@@ -192,6 +200,7 @@ pub fn definitions(product: &Product, is_signed: bool) -> Result<String> {
         ("Publisher", &product.publisher),
         ("Copyright", &product.copyright),
         ("Main", &product.main),
+        ("Programs", &programs.replace('\'', "''")),
         ("OutFile", out),
         ("Scope", product.scope()),
         ("UserData", product.user_data()),
@@ -204,7 +213,6 @@ pub fn definitions(product: &Product, is_signed: bool) -> Result<String> {
         ("Icon", &product.icon),
         ("License", &product.license),
         ("WebView2", &product.webview2),
-        ("SidecarFolders", &product.sidecars),
     ];
     for (name, file) in files {
         if let Some(file) = file {
@@ -322,6 +330,44 @@ mod tests {
         let check = |identifier: &str, expected: &str| assert_eq!(app_id(identifier), expected);
         check("python.org", "886313e1-3b8a-5372-9b90-0c9aee199e5d");
         check("org.example.small", "53383acb-bab8-5d08-a132-08d48758d035");
+    }
+
+    #[test]
+    fn a_configured_compiler_is_found_from_the_root() {
+        let root = tempfile::tempdir().unwrap();
+        let check = |words: &[&str], expected: &str| {
+            let words: Vec<String> = words.iter().map(|&it| it.to_owned()).collect();
+            let found = Compiler::find(Some(&words), root.path()).unwrap();
+            let version = found.version().unwrap_or_else(|it| format!("{it:#}"));
+            assert_eq!(version, expected);
+            found
+                .0
+                .join(" ")
+                .replace(&*root.path().to_string_lossy(), "[ROOT]")
+        };
+        let nowhere = |it: &str| {
+            format!("`bundle.inno.compiler` names {it}, which is neither a file nor on PATH")
+        };
+        let some = if cfg!(windows) { "cmd" } else { "sh" };
+        let words = [some, "tools/ISCC.exe"];
+        // In the folder that the tests run in.
+        assert_eq!(check(&words, &nowhere("tools/ISCC.exe")), words.join(" "));
+        assert_eq!(
+            check(&[some, "src/lib.rs"], &nowhere("src/lib.rs")),
+            format!("{some} src/lib.rs")
+        );
+        std::fs::create_dir(root.path().join("tools")).unwrap();
+        std::fs::write(root.path().join("tools/ISCC.exe"), "MZ").unwrap();
+        let found = check(&words, "3a44cde5ea74");
+        assert_eq!(
+            found.replace('\\', "/"),
+            format!("{some} [ROOT]/tools/ISCC.exe")
+        );
+        check(
+            &["no-such-wine", "tools/ISCC.exe"],
+            &nowhere("no-such-wine"),
+        );
+        check(&[], "`bundle.inno.compiler` is empty");
     }
 
     #[test]

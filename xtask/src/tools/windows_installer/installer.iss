@@ -5,7 +5,7 @@
 ; docs/windows-installers.md lists them.
 ;
 ; Switches: /VERYSILENT /SUPPRESSMSGBOXES /NORESTART, /DIR="folder", /CURRENTUSER, /ALLUSERS, /TASKS="".
-; Of the uninstaller besides: /REMOVEDATA removes the user's data, too.
+; Of the uninstaller besides: /REMOVEDATA removes the user's data, too, /UPDATE leaves them.
 
 #include "product.iss"
 
@@ -37,8 +37,8 @@ TimeStampsInUTC=yes
 WizardStyle=modern
 UninstallDisplayIcon={app}\{#Main}
 UninstallDisplayName={#Product}
-; A program that runs is asked to end, also in a silent update.
-CloseApplications=yes
+; The code below closes them, as the uninstaller's does.
+CloseApplications=no
 RestartApplications=no
 #ifdef Icon
 SetupIconFile={#Icon}
@@ -60,13 +60,6 @@ Name: "english"; MessagesFile: "compiler:Default.isl"
 Name: "desktop"; Description: "{cm:CreateDesktopIcon}"
 #else
 Name: "desktop"; Description: "{cm:CreateDesktopIcon}"; Flags: unchecked
-#endif
-
-[InstallDelete]
-; What an older version installed there and this one does not have goes: modules of two versions side
-; by side are neither.
-#ifdef SidecarFolders
-Type: filesandordirs; Name: "{app}\{#SidecarFolders}"
 #endif
 
 [UninstallDelete]
@@ -97,6 +90,9 @@ Source: "{#WebView2}"; DestDir: "{tmp}"; DestName: "MicrosoftEdgeWebview2Setup.e
 const
   WebView2Key = 'Microsoft\EdgeUpdate\Clients\{F3017226-FE2A-4295-8BDF-00C3A9A7E4C5}';
 
+var
+  ProgramPaths: String;
+
 // What {autopf} is, without asking Windows for the user's own folder, of which Wine knows nothing.
 function Programs(Param: String): String;
 begin
@@ -104,6 +100,101 @@ begin
     Result := ExpandConstant('{commonpf}')
   else
     Result := ExpandConstant('{localappdata}\Programs');
+end;
+
+function IsRunning(Path: String): Boolean;
+var
+  Stream: TFileStream;
+begin
+  Result := False;
+  if FileExists(Path) then
+    try
+      Stream := TFileStream.Create(Path, fmOpenReadWrite or fmShareDenyNone);
+      Stream.Free;
+    except
+      Result := True;
+    end;
+end;
+
+// The first program of the app that runs, by whether its file can be written: so nothing is ended that
+// merely has its name. Empty if none does.
+function Running: String;
+var
+  Paths: TStringList;
+  Number: Integer;
+begin
+  Result := '';
+  Paths := TStringList.Create;
+  StringChangeEx(ProgramPaths, '|', #13#10, True);
+  Paths.Text := ProgramPaths;
+  for Number := 0 to Paths.Count - 1 do
+    if (Result = '') and IsRunning(ExpandConstant('{app}\') + Paths[Number]) then
+      Result := ExtractFileName(Paths[Number]);
+  Paths.Free;
+end;
+
+procedure Kill(Switches, Name: String);
+var
+  Code: Integer;
+begin
+  // Wine's knows no /T, which ends what the program started, too.
+  if not Exec(ExpandConstant('{sys}\taskkill.exe'), Switches + ' /T /IM "' + Name + '"', '', SW_HIDE, ewWaitUntilTerminated, Code) or (Code <> 0) then
+    Exec(ExpandConstant('{sys}\taskkill.exe'), Switches + ' /IM "' + Name + '"', '', SW_HIDE, ewWaitUntilTerminated, Code);
+end;
+
+// The app is asked to end; what runs after five seconds is made to, sidecars that lost their host, too.
+// What still runs then, or empty.
+function CloseApp: String;
+var
+  Number: Integer;
+begin
+  ProgramPaths := '{#Programs}';
+  for Number := 0 to 30 do
+  begin
+    Result := Running;
+    if Result = '' then
+      Exit;
+    if Number = 0 then
+      Kill('', '{#StringChange(Main, "'", "''")}')
+    else if Number >= 10 then
+      Kill('/F', Result);
+    Sleep(500);
+  end;
+end;
+
+// What an older version installed goes, by its own uninstaller: modules of two versions side by side are
+// neither. It is told to leave data.
+procedure RemoveOlder;
+var
+  Key, Command: String;
+  Code: Integer;
+begin
+  Key := 'Software\Microsoft\Windows\CurrentVersion\Uninstall\{#StringChange(AppId, "{{", "{")}_is1';
+  if not RegQueryStringValue(HKA, Key, 'UninstallString', Command) then
+    Exit;
+  Command := RemoveQuotes(Command);
+  if FileExists(Command) and (CompareText(RemoveBackslashUnlessRoot(ExtractFilePath(Command)), ExpandConstant('{app}')) = 0) then
+    Exec(Command, '/VERYSILENT /SUPPRESSMSGBOXES /NORESTART /UPDATE', '', SW_HIDE, ewWaitUntilTerminated, Code);
+end;
+
+// Nothing is half replaced: better the old version than a mixture.
+function PrepareToInstall(var NeedsRestart: Boolean): String;
+begin
+  Result := CloseApp;
+  if Result <> '' then
+    Result := Result + ' is running and cannot be closed'
+  else
+    RemoveOlder;
+end;
+
+function InitializeUninstall: Boolean;
+var
+  Name: String;
+begin
+  Name := CloseApp;
+  Result := Name = '';
+  if not Result then
+    SuppressibleMsgBox(Name + ' is running and cannot be closed', mbError, MB_OK, IDOK);
 end;
 
 function NeedsWebView2: Boolean;
@@ -126,14 +217,19 @@ begin
 end;
 #endif
 
-function WantsDataRemoved: Boolean;
+function HasSwitch(Switch: String): Boolean;
 var
   Number: Integer;
 begin
-  Result := '{#UserData}' = 'remove';
+  Result := False;
   for Number := 1 to ParamCount do
-    if CompareText(ParamStr(Number), '/REMOVEDATA') = 0 then
+    if CompareText(ParamStr(Number), Switch) = 0 then
       Result := True;
+end;
+
+function WantsDataRemoved: Boolean;
+begin
+  Result := ('{#UserData}' = 'remove') or HasSwitch('/REMOVEDATA');
   if not Result and ('{#UserData}' = 'ask') and not UninstallSilent then
     Result := MsgBox('Remove your settings and data of {#ProductText}, too?',
       mbConfirmation, MB_YESNO or MB_DEFBUTTON2) = IDYES;
@@ -141,7 +237,7 @@ end;
 
 procedure CurUninstallStepChanged(CurUninstallStep: TUninstallStep);
 begin
-  if CurUninstallStep = usPostUninstall then
+  if (CurUninstallStep = usPostUninstall) and not HasSwitch('/UPDATE') then
   begin
     if WantsDataRemoved then
     begin

@@ -32,6 +32,8 @@ pub struct Product {
     pub copyright: String,
     /// The main executable's file name.
     pub main: String,
+    /// What is started of [`Self::files`], the main executable first.
+    pub programs: Vec<String>,
     /// The first part of the target triple.
     pub arch: String,
     /// The setup program's file name.
@@ -40,8 +42,6 @@ pub struct Product {
     pub files: Vec<String>,
     /// All of them together, in KiB.
     pub size: u64,
-    /// The folder with sidecars that are folders themselves, if there are any.
-    pub sidecars: Option<String>,
     /// An `.ico`.
     pub icon: Option<String>,
     /// What the user must agree to.

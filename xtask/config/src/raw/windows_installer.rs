@@ -1,14 +1,14 @@
-//! The sections `[bundle.setup]`, `[bundle.nsis]` and `[bundle.inno]`.
+//! The sections `[bundle.windows-installer]`, `[bundle.nsis]` and `[bundle.inno]`.
 
 use serde::Deserialize;
 
 use crate::types::{NsisBundler, Scope, Shortcut, UserData};
 
-/// See `Bundle::setup`.
+/// See `Bundle::windows_installer`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
-pub(crate) struct Setup {
+pub(crate) struct WindowsInstaller {
     /// For whom the app is installed: for the user who installs it, without administrator rights, or
     /// for all users of the machine.
     pub scope: Scope,
@@ -24,7 +24,7 @@ pub(crate) struct Setup {
     pub webview2: Option<String>,
 }
 
-impl Default for Setup {
+impl Default for WindowsInstaller {
     fn default() -> Self {
         Self {
             scope: Scope::User,

@@ -22,6 +22,10 @@ pub const DEFINITIONS: &str = "product.nsh";
 pub const UNINSTALLER: &str = "uninstall.exe";
 
 /// The uninstaller exists only while makensis works: this signs it then.
+///
+/// makensis hands a line to a POSIX shell or to `cmd.exe`. Paths of whoever builds would have to be good
+/// words of NSIS and of that, whatever is in them (`C:\Users\O'Brien`). So the line only names a script
+/// beside the installer's, in which they stand.
 pub struct SignCall {
     /// The program.
     pub program: PathBuf,
@@ -29,37 +33,60 @@ pub struct SignCall {
     pub args: Vec<String>,
 }
 
+/// What [`SignCall::write`] writes, and the line that runs it for the file `%1`.
+const SIGN: (&str, &str) = match cfg!(windows) {
+    true => ("sign.cmd", r#".\sign.cmd "%1""#),
+    false => ("sign.sh", r#"sh ./sign.sh "%1""#),
+};
+
 impl SignCall {
-    /// As makensis hands it to a POSIX shell or `cmd.exe`, whose way with quotation marks it knows. Each
-    /// word stands in double quotes; `%1` is replaced by makensis.
-    fn command_line(&self) -> String {
-        let program = self.program.to_string_lossy().into_owned();
-        let words = std::iter::once(&program).chain(&self.args);
-        let quoted: Vec<String> = words.map(|it| format!("\"{}\"", escaped(it))).collect();
-        quoted.join(" ")
+    /// Writes the script into the folder in which makensis runs.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn write(&self, work: &Path) -> Result<()> {
+        let text = if cfg!(windows) {
+            self.batch()
+        } else {
+            self.shell()
+        };
+        Ok(fs_err::write(work.join(SIGN.0), text)?)
     }
-}
 
-#[cfg(windows)]
-fn escaped(word: &str) -> String {
-    word.to_owned()
-}
-
-#[cfg(not(windows))]
-fn escaped(word: &str) -> String {
-    let mut text = String::new();
-    for it in word.chars() {
-        if "\\\"$`".contains(it) {
-            text.push('\\');
-        }
-        text.push(it);
+    fn words(&self, file: &str, quoted: impl Fn(&str) -> String) -> String {
+        let program = self.program.to_string_lossy();
+        let word = |it: &String| match &**it {
+            "%1" => file.to_owned(),
+            it => quoted(it),
+        };
+        let args = self.args.iter().map(word);
+        let words = std::iter::once(quoted(&program)).chain(args);
+        words.collect::<Vec<_>>().join(" ")
     }
-    text
+
+    /// For a POSIX shell, where between single quotes nothing but these has a meaning.
+    fn shell(&self) -> String {
+        let quoted = |it: &str| format!("'{}'", it.replace('\'', r"'\''"));
+        format!("exec {}\n", self.words("\"$1\"", quoted))
+    }
+
+    /// For `cmd.exe`, where between double quotes only `%` has a meaning, and which reads the file in
+    /// the code page that is set.
+    fn batch(&self) -> String {
+        let quoted = |it: &str| format!("\"{}\"", it.replace('%', "%%"));
+        let words = self.words("\"%~1\"", quoted);
+        format!("@chcp 65001 >nul\r\n@{words}\r\n")
+    }
 }
 
 /// Where makensis is; none if it is not here.
 pub fn find() -> Option<PathBuf> {
-    which::which("makensis").ok().or_else(|| {
+    find_with(|name| which::which(name).ok())
+}
+
+/// The same, with something else to search PATH.
+pub fn find_with(search: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    search("makensis").or_else(|| {
         // Its installer leaves PATH alone.
         let folder = std::env::var_os("ProgramFiles(x86)").filter(|_| cfg!(windows))?;
         let installed = Path::new(&folder).join("NSIS").join("makensis.exe");
@@ -97,7 +124,7 @@ pub fn command(makensis: &Path, work: &Path, epoch: i64) -> Command {
 ///
 /// # Errors
 /// See [`Product::version_numbers`].
-pub fn definitions(product: &Product, stub: &str, sign: Option<&SignCall>) -> Result<String> {
+pub fn definitions(product: &Product, stub: &str, is_signed: bool) -> Result<String> {
     // Without a byte order mark an included file is read in the machine's own code page.
     let mut text =
         "\u{feff}; Written by `cargo xtask dist`: what installer.nsi is told.\n".to_owned();
@@ -140,15 +167,14 @@ pub fn definitions(product: &Product, stub: &str, sign: Option<&SignCall>) -> Re
     for (_, name) in shortcuts.iter().filter(|it| product.has(it.0)) {
         writeln!(text, "!define {name}")?;
     }
-    if let Some(sign) = sign {
-        // The other kind of quotation marks than in the command line.
-        writeln!(text, "!define SIGN `{}`", sign.command_line())?;
+    if is_signed {
+        writeln!(text, "!define SIGN `{}`", SIGN.1)?;
     }
     text += &macros(product)?;
     Ok(text)
 }
 
-/// The lists of what is installed and what is removed.
+/// The lists of what is installed, what is removed, and what may run.
 fn macros(product: &Product) -> Result<String> {
     let mut text = "!macro INSTALL_FILES\n".to_owned();
     let mut folder = None;
@@ -169,6 +195,12 @@ fn macros(product: &Product) -> Result<String> {
     for folder in product.folders() {
         writeln!(text, "  RMDir \"{}\"", installed(&folder))?;
     }
+    text += "!macroend\n!macro EACH_PROGRAM do\n";
+    for path in &product.programs {
+        let name = path.rsplit_once('/').map_or(&**path, |it| it.1);
+        let (path, name) = (installed(path), quoted(name));
+        writeln!(text, "  !insertmacro ${{do}} \"{path}\" \"{name}\"")?;
+    }
     text += "!macroend\n";
     Ok(text)
 }
@@ -183,4 +215,30 @@ fn installed(path: &str) -> String {
 /// A text between double quotes.
 fn quoted(text: &str) -> String {
     line(text).replace('$', "$$").replace('"', "$\\\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn a_path_may_have_any_sign_in_it() {
+        let call = SignCall {
+            program: "/home/o'brien/`a` $b/xtask".into(),
+            args: ["sign", "--config", "50%/it's \\d.toml", "%1"]
+                .map(str::to_owned)
+                .into(),
+        };
+        expect![[r#"
+            exec '/home/o'\''brien/`a` $b/xtask' 'sign' '--config' '50%/it'\''s \d.toml' "$1"
+        "#]]
+        .assert_eq(&call.shell());
+        expect![[r#"
+            @chcp 65001 >nul
+            @"/home/o'brien/`a` $b/xtask" "sign" "--config" "50%%/it's \d.toml" "%~1"
+        "#]]
+        .assert_eq(&call.batch().replace('\r', ""));
+    }
 }

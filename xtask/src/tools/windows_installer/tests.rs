@@ -13,6 +13,7 @@ fn product() -> Product {
         publisher: "\"Example\" GmbH".to_owned(),
         copyright: "© 2026\nExample".to_owned(),
         main: "small.exe".to_owned(),
+        programs: ["small.exe", "sidecars/x/x.exe"].map(str::to_owned).into(),
         arch: "x86_64".to_owned(),
         out: "Small_1.2.3_x64-setup.exe".to_owned(),
         files: [
@@ -25,7 +26,6 @@ fn product() -> Product {
         .map(str::to_owned)
         .into(),
         size: 42,
-        sidecars: Some("sidecars".to_owned()),
         icon: Some("icon.ico".to_owned()),
         license: None,
         webview2: None,
@@ -37,13 +37,7 @@ fn product() -> Product {
 
 #[test]
 fn what_nsis_is_told() {
-    let sign = nsis::SignCall {
-        program: "/a folder/xtask".into(),
-        args: ["sign", "--config", "it's $HOME", "%1"]
-            .map(str::to_owned)
-            .into(),
-    };
-    let text = nsis::definitions(&product(), "amd64-unicode", Some(&sign)).unwrap();
+    let text = nsis::definitions(&product(), "amd64-unicode", true).unwrap();
     expect![[r#"
         ; Written by `cargo xtask dist`: what installer.nsi is told.
         !define STUB "amd64-unicode"
@@ -108,7 +102,6 @@ fn what_inno_setup_is_told() {
         #define UserData "ask"
         #define Architectures "x64compatible"
         #define Icon "icon.ico"
-        #define SidecarFolders "sidecars"
         #define StartMenu
         #define Signed
         [Files]
@@ -254,7 +247,6 @@ fn every_way(compile: impl Fn(&Product) -> String) {
     product.license = Some("license.txt".to_owned());
     product.webview2 = Some("webview2.exe".to_owned());
     product.icon = None;
-    product.sidecars = None;
     compile(&product);
 }
 
@@ -275,7 +267,7 @@ fn slow_makensis_takes_the_script() {
     every_way(|product| {
         let work = work(product);
         let stub = nsis::stub(&makensis, &product.arch);
-        let definitions = nsis::definitions(product, stub, None).unwrap();
+        let definitions = nsis::definitions(product, stub, false).unwrap();
         std::fs::write(work.path().join(nsis::DEFINITIONS), definitions).unwrap();
         std::fs::write(work.path().join(nsis::SCRIPT), nsis::TEMPLATE).unwrap();
         run(nsis::command(&makensis, work.path(), 1_000_000_000));
@@ -287,7 +279,8 @@ fn slow_makensis_takes_the_script() {
 #[test]
 fn slow_inno_setup_takes_the_script() {
     let named = std::env::var_os(inno::VARIABLE);
-    let Some(compiler) = named.and_then(|_| inno::Compiler::find(None)) else {
+    let Some(compiler) = named.and_then(|_| inno::Compiler::find(None, std::path::Path::new(".")))
+    else {
         eprintln!("skipped: the variable ISCC names no compiler, or there is no wine");
         return;
     };

@@ -29,13 +29,14 @@ ShowUninstDetails nevershow
 
 !if "${SCOPE}" == "machine"
   RequestExecutionLevel admin
-  InstallDir "$PROGRAMFILES64\${PRODUCT}"
-  InstallDirRegKey HKLM "${UNINSTALL_KEY}" "InstallLocation"
+  !define USUAL_FOLDER "$PROGRAMFILES64\${PRODUCT}"
 !else
   RequestExecutionLevel user
-  InstallDir "$LOCALAPPDATA\${PRODUCT}"
-  InstallDirRegKey HKCU "${UNINSTALL_KEY}" "InstallLocation"
+  !define USUAL_FOLDER "$LOCALAPPDATA\${PRODUCT}"
 !endif
+; Stands for a folder that nobody chose with /D=. InstallDirRegKey would be read before SetRegView.
+!define NO_FOLDER "none\${PRODUCT}"
+InstallDir "${NO_FOLDER}"
 
 VIProductVersion "${VERSION_NUMBERS}"
 VIAddVersionKey "ProductName" "${PRODUCT}"
@@ -88,19 +89,29 @@ Var RemoveData
   !endif
 !macroend
 
-; A program that runs cannot be replaced. It is asked to end, and made to after some seconds. What is
-; asked is whether its file can be written, so that nothing is ended that merely has its name.
+; A program that runs cannot be replaced. What is asked of each is whether its file can be written, so that
+; nothing is ended that merely has its name. $R2 is the first that cannot, or empty.
+!macro IS_RUNNING path name
+  ${If} $R2 == ""
+  ${AndIf} ${FileExists} "${path}"
+    ClearErrors
+    FileOpen $R0 "${path}" a
+    ${If} ${Errors}
+      StrCpy $R2 "${name}"
+    ${Else}
+      FileClose $R0
+    ${EndIf}
+  ${EndIf}
+!macroend
+
+; The app is asked to end; what runs after five seconds is made to, sidecars that lost their host, too.
 !macro CLOSE_APP un
 Function ${un}CloseApp
   StrCpy $R1 0
   ${Do}
-    ${IfNot} ${FileExists} "$INSTDIR\${MAIN}"
-      Return
-    ${EndIf}
-    ClearErrors
-    FileOpen $R0 "$INSTDIR\${MAIN}" a
-    ${IfNot} ${Errors}
-      FileClose $R0
+    StrCpy $R2 ""
+    !insertmacro EACH_PROGRAM IS_RUNNING
+    ${If} $R2 == ""
       Return
     ${EndIf}
     ${If} $R1 == 0
@@ -111,18 +122,18 @@ Function ${un}CloseApp
       ${EndIf}
       nsExec::Exec 'taskkill /IM "${MAIN}"'
       Pop $R0
-    ${ElseIf} $R1 == 10
-      nsExec::Exec 'taskkill /F /T /IM "${MAIN}"'
+    ${ElseIf} $R1 >= 30
+      ; Nothing is half replaced: better the old version than a mixture.
+      SetErrorLevel 5
+      Abort "$R2 is running and cannot be closed"
+    ${ElseIf} $R1 >= 10
+      nsExec::Exec 'taskkill /F /T /IM "$R2"'
       Pop $R0
       ${If} $R0 != 0
         ; Wine's knows no /T, which ends what the program started, too.
-        nsExec::Exec 'taskkill /F /IM "${MAIN}"'
+        nsExec::Exec 'taskkill /F /IM "$R2"'
         Pop $R0
       ${EndIf}
-    ${ElseIf} $R1 == 30
-      ; Nothing is half replaced: better the old version than a mixture.
-      SetErrorLevel 5
-      Abort "${PRODUCT} is running and cannot be closed"
     ${EndIf}
     IntOp $R1 $R1 + 1
     Sleep 500
@@ -148,6 +159,12 @@ FunctionEnd
 
 Function .onInit
   !insertmacro SCOPE_OF_SHELL
+  ${If} $INSTDIR == "${NO_FOLDER}"
+    ReadRegStr $INSTDIR SHCTX "${UNINSTALL_KEY}" "InstallLocation"
+    ${If} $INSTDIR == ""
+      StrCpy $INSTDIR "${USUAL_FOLDER}"
+    ${EndIf}
+  ${EndIf}
   ${GetParameters} $R0
   ClearErrors
   ${GetOptions} $R0 "/P" $R1
@@ -178,7 +195,11 @@ Section
   ; What an older version installed and this one does not have goes: modules of two versions side by
   ; side are neither. It is told to leave the rest.
   ${If} ${FileExists} "$INSTDIR\uninstall.exe"
-    ExecWait '"$INSTDIR\uninstall.exe" /S /UPDATE _?=$INSTDIR'
+    ExecWait '"$INSTDIR\uninstall.exe" /S /UPDATE _?=$INSTDIR' $R0
+    ${If} $R0 == 5
+      SetErrorLevel 5
+      Abort "The older version is running and cannot be closed"
+    ${EndIf}
     Delete "$INSTDIR\uninstall.exe"
   ${EndIf}
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The setup programs for Windows that Tauri's bundler does not make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Setup {
+pub struct WindowsInstaller {
     /// For whom the app is installed.
     pub scope: Scope,
     /// Where shortcuts are made.
@@ -16,7 +16,7 @@ pub struct Setup {
     pub user_data: UserData,
     /// Microsoft's program that installs WebView2, to be packed; none only tells of it.
     pub webview2: Option<PathBuf>,
-    /// What makes the setup program by NSIS, if the file says so: see [`Setup::nsis_by`].
+    /// What makes the setup program by NSIS, if the file says so: see [`WindowsInstaller::nsis_by`].
     pub nsis_bundler: Option<NsisBundler>,
     /// The project's script for NSIS; none stands for the one built in.
     pub nsis_template: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Setup {
     pub inno_template: Option<PathBuf>,
 }
 
-impl Setup {
+impl WindowsInstaller {
     /// What makes the setup program by NSIS here. Tauri's bundler downloads an NSIS for Windows, with a
     /// plug-in of its own that no system package has.
     pub fn nsis_by(&self) -> NsisBundler {
