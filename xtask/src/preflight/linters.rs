@@ -66,7 +66,7 @@ impl Look<'_> {
         )
     }
 
-    fn installed(
+    pub(super) fn installed(
         &self,
         tool: &str,
         place: &str,
@@ -85,6 +85,6 @@ impl Look<'_> {
     }
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&it| it.to_owned()).collect()
 }
