@@ -27,7 +27,20 @@ pub fn check(path: &Path, target: &Target, what: &str) -> Result<()> {
 }
 
 fn check_part(path: &Path, target: &Target, what: &str) -> Result<()> {
-    let data = fs_err::read(path)?;
+    check_content(&fs_err::read(path)?, path, target, what)?;
+    ensure!(
+        target.os == Os::Windows || may_run(path)?,
+        "{what} is not marked as executable: {}\nhint: chmod +x",
+        path.display()
+    );
+    Ok(())
+}
+
+/// The same of what a file holds that need not be marked as executable.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_content(data: &[u8], path: &Path, target: &Target, what: &str) -> Result<()> {
     let at = path.display();
     ensure!(!data.is_empty(), "{what} is an empty file: {at}");
     ensure!(
@@ -40,7 +53,7 @@ fn check_part(path: &Path, target: &Target, what: &str) -> Result<()> {
     );
     let wanted = architecture(target)?;
     // What the parser says, such as that it finds no magic number, helps nobody.
-    let slice = slice_for(&data, wanted)
+    let slice = slice_for(data, wanted)
         .ok()
         .with_context(|| unknown(what, path))?;
     let file = object::File::parse(slice)
@@ -65,10 +78,6 @@ fn check_part(path: &Path, target: &Target, what: &str) -> Result<()> {
         file.architecture() == wanted,
         "{what} is built for {:?}, but {target} wants {wanted:?}: {at}",
         file.architecture()
-    );
-    ensure!(
-        target.os == Os::Windows || may_run(path)?,
-        "{what} is not marked as executable: {at}\nhint: chmod +x"
     );
     Ok(())
 }

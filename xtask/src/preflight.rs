@@ -12,6 +12,7 @@
 //! | `signing` | what signs |
 //! | `steps` | what of the pipeline can be done here, and who does the rest |
 
+mod appimage;
 mod doctor;
 mod linters;
 mod needs;
@@ -119,6 +120,7 @@ pub fn check(needs: &Needs, system: &System, probes: &Probes) -> Vec<Finding> {
         findings.extend(look.ccache());
     }
     findings.extend(look.installer_makers());
+    findings.extend(look.appimage_makers());
     findings.extend(look.unpackers());
     findings.extend(look.code_signing());
     findings.extend(look.openpgp());
@@ -290,6 +292,7 @@ impl Look<'_> {
         findings.push(self.rcodesign());
         findings.extend(self.linters());
         findings.extend(self.installer_trial());
+        findings.extend(self.appimage_runtime());
         findings
     }
 

@@ -2,6 +2,8 @@
 //! on a small project, judged by what it prints and leaves behind.
 #![cfg(target_os = "linux")]
 
+#[path = "dist/appimage.rs"]
+mod appimage;
 #[path = "dist/broken_off.rs"]
 mod broken_off;
 #[path = "dist/carried.rs"]

@@ -465,3 +465,23 @@ fn what_looks_into_installers_is_recommended() {
     "#]],
     );
 }
+
+/// Where no AppImage is made here, nobody looks for a runtime.
+#[test]
+fn what_makes_an_appimage_is_needed() {
+    let mut machine = Machine::complete();
+    let runtime = machine.needs.root.join("runtime-x86_64");
+    machine.needs.appimage = Some(runtime.clone());
+    let report = machine.report();
+    let of_bundle = report
+        .findings
+        .iter()
+        .filter(|it| it.wanted_for == "bundle");
+    let lines = of_bundle.map(line).collect::<String>();
+    let root = machine.needs.root.to_str().unwrap();
+    expect![[r#"
+        mksquashfs | bundle | - | missing | install squashfs-tools
+        AppImage runtime | bundle | - | there is no [ROOT]/runtime-x86_64 | download runtime-x86_64 from https://github.com/AppImage/type2-runtime/releases to there
+    "#]].assert_eq(&lines.replace(root, "[ROOT]"));
+    assert!(!report.ok());
+}

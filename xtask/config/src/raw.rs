@@ -5,6 +5,7 @@
 //! `x-form` names the form of a string, or of each in a list (see `value`); `x-default` says how a
 //! default is found.
 
+mod appimage;
 mod ci;
 mod sidecar;
 mod sign;
@@ -13,6 +14,7 @@ mod windows_installer;
 use serde::Deserialize;
 
 use super::types::{BundleKind, Layout, PackageManager};
+pub(super) use appimage::Appimage;
 pub(super) use ci::Ci;
 pub(super) use sidecar::{DataFile, Sidecar};
 pub(super) use sign::Sign;
@@ -183,6 +185,8 @@ pub(super) struct Bundle {
     pub nsis: Nsis,
     /// The setup program by Inno Setup.
     pub inno: Inno,
+    /// The AppImage.
+    pub appimage: Appimage,
 }
 
 impl Default for Bundle {
@@ -195,6 +199,7 @@ impl Default for Bundle {
             windows_installer: WindowsInstaller::default(),
             nsis: Nsis::default(),
             inno: Inno::default(),
+            appimage: Appimage::default(),
         }
     }
 }

@@ -109,6 +109,10 @@ template = "packaging/windows/installer.nsi"
 compiler = ["wine", "tools/ISCC.exe"]
 template = "packaging/windows/installer.iss"
 
+[bundle.appimage]
+runtime = "packaging/appimage/runtime-{arch}"
+runtime-sha256 = ["2fca8b443c92510f1483a883f60061ad09b46b978b2631c807cd873a47ec260d"]
+
 [archive]
 enabled = true
 files = ["README.md", "LICENSE*"]

@@ -299,12 +299,32 @@ fn product(cx: &mut Resolver<'_>, raw: raw::Product, host: &Host) -> Option<Prod
 
 fn bundle(cx: &mut Resolver<'_>, raw: raw::Bundle, cli: TauriCli) -> Option<Bundle> {
     let windows_installer = windows_installer(cx, raw.windows_installer, raw.nsis, raw.inno);
+    let appimage = appimage(cx, raw.appimage);
     Some(Bundle {
         windows_installer: windows_installer?,
+        appimage: appimage?,
         linux: raw.linux.into_iter().map(Into::into).collect(),
         windows: raw.windows.into_iter().map(Into::into).collect(),
         macos: raw.macos.into_iter().map(Into::into).collect(),
         cli,
+    })
+}
+
+/// Whether the runtime is there is asked where an AppImage is made: no other machine needs it.
+fn appimage(cx: &mut Resolver<'_>, raw: raw::Appimage) -> Option<Appimage> {
+    if raw.runtime.is_none() && !raw.runtime_sha256.is_empty() {
+        let message = "there is no `runtime` that it could be the hash of";
+        cx.problem(
+            "bundle.appimage.runtime-sha256",
+            message.to_owned(),
+            "name the file in `bundle.appimage.runtime`",
+        );
+        return None;
+    }
+    let hashes = raw.runtime_sha256.iter();
+    Some(Appimage {
+        runtime: raw.runtime,
+        runtime_sha256: hashes.map(|it| it.to_lowercase()).collect(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What the rest of the program sees: plain data, every default filled in, every path absolute.
 
+mod appimage;
 mod ci;
 mod sign;
 mod windows_installer;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+pub use appimage::*;
 pub use ci::*;
 pub use sign::*;
 pub use windows_installer::*;
@@ -319,6 +321,8 @@ pub struct Bundle {
     pub cli: TauriCli,
     /// The setup programs for Windows that Tauri's bundler does not make.
     pub windows_installer: WindowsInstaller,
+    /// How an AppImage is made, if not by Tauri's bundler.
+    pub appimage: Appimage,
 }
 
 /// A kind of installer, named as Tauri's bundler names it.

@@ -28,6 +28,7 @@ pub(super) fn check(form: &str, text: &str) -> Result<(), &'static str> {
         "program" => program(text),
         "fingerprint" => fingerprint(text).map(drop),
         "thumbprint" => thumbprint(text).map(drop),
+        "sha256" => sha256(text),
         "url" => url(text),
         "download-url" => download_url(text),
         "target" => target(text),
@@ -76,6 +77,14 @@ pub(super) fn python_version(text: &str) -> Result<PythonVersion, &'static str> 
         major: number(major)?,
         minor: number(minor)?,
     })
+}
+
+/// As `sha256sum` prints it.
+fn sha256(text: &str) -> Result<(), &'static str> {
+    match text.len() == 64 && text.chars().all(|it| it.is_ascii_hexdigit()) {
+        true => Ok(()),
+        false => Err("a SHA-256: 64 hexadecimal digits"),
+    }
 }
 
 /// The SHA-1 of a certificate as Windows shows it, upper case; it may be written in groups.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use semver::Version;
 
 use super::{
+    appimage,
     signing::{self, CodeTool},
     toolchain,
     windows_installer::InstallerMaker,
@@ -37,6 +38,10 @@ pub struct Needs {
     pub bundle: Vec<BundleKind>,
     /// What makes those that Tauri's bundler does not make.
     pub installers: Vec<InstallerMaker>,
+    /// What the AppImage begins with, if it is made here.
+    pub appimage: Option<PathBuf>,
+    /// What the SHA-256 of that may be; empty takes any.
+    pub appimage_sha256: Vec<String>,
     /// Whether something is signed with OpenPGP.
     pub gpg: bool,
     /// What signs the target's code; none if nothing does.
@@ -98,6 +103,8 @@ impl Needs {
             pythons,
             bundle: target.bundles(&config.bundle),
             installers: InstallerMaker::of(config, target),
+            appimage: appimage::runtime(config, target),
+            appimage_sha256: config.bundle.appimage.runtime_sha256.clone(),
             gpg: config.sign.gpg.is_some(),
             code: CodeTool::of(config, target),
             publisher: signing::is_publisher(config),

@@ -1,5 +1,6 @@
 //! `bundle`: Tauri's bundler packs the executables that were built before; nothing is rebuilt.
 
+mod appimage;
 mod for_macos;
 mod look;
 mod own;
@@ -63,6 +64,9 @@ pub struct Bundle<'r> {
     /// What decides the setup programs that Tauri's bundler does not make; none if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     own: Option<own::Parameters>,
+    /// Whether an AppImage is made here, and not by Tauri's bundler.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    own_appimage: bool,
 }
 
 /// The bundler's packages.
@@ -98,6 +102,7 @@ impl<'r> Bundle<'r> {
             release,
             refuses_gaps: release.strict && kinds.iter().any(|it| unpack::missing(*it).is_some()),
             own: own::Parameters::of(release, &kinds),
+            own_appimage: appimage::is_own(release, &kinds),
             kinds,
             version: release.config.product.version.to_string(),
             epoch: release.epoch,
@@ -178,6 +183,9 @@ impl<'r> Bundle<'r> {
         let began = now_at(&work)?;
         let binaries = work.join("binaries");
         let mut merged = self.config(&binaries);
+        if self.is_own_appimage(wanted) {
+            self.for_appimage(&mut merged)?;
+        }
         let signer = authenticode::signer(self.release);
         let call = signer.map(|it| it.call_for_bundler(config, &self.target, &work));
         let call = call.transpose()?;
@@ -251,6 +259,9 @@ impl<'r> Bundle<'r> {
         }
         if kind == BundleKind::App {
             return self.for_macos(cx, wanted, &package, looked, out);
+        }
+        if self.is_own_appimage(wanted) {
+            return self.appimage(cx, &package, &work, out);
         }
         copy(&package, &out.file(&*name)?)?;
         Ok(Installer {
@@ -428,6 +439,7 @@ impl Step for Bundle<'_> {
             }
         }
         inputs = self.own_inputs(cx, inputs)?;
+        inputs = self.appimage_inputs(cx, inputs)?;
         // Without them nobody looks into a package: once they are there, somebody has to.
         for tool in self.kinds.iter().flat_map(|it| unpack::tools(*it)) {
             let name = tool.names[0];

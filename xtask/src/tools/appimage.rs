@@ -1,5 +1,7 @@
 //! AppImages: a program with a squashfs image behind it, which it mounts and starts.
 
+pub mod make;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};

@@ -11,6 +11,8 @@ use expect_test::expect;
 use fs_err as fs;
 
 use super::{
+    appimage,
+    placeholders::made_here,
     project::{Project, read},
     sidecars::{PYINSTALLER, failure, with_sidecars},
 };
@@ -79,8 +81,16 @@ fn slow_a_folder_reaches_every_package() {
     project.commit("A folder");
     listed_resources_are_refused(&project);
 
-    let map = "\"bundle\": {\n    \"resources\": { \"notes.txt\": \"doc/notes.txt\" },";
+    let map = r#""bundle": {
+    "resources": { "notes.txt": "doc/notes.txt" },
+    "linux": { "deb": { "files": { "/usr/share/of-deb": "notes.txt" } },
+      "appimage": { "files": { "/usr/share/of-appimage": "notes.txt" } } },"#;
     project.replace("src-tauri/tauri.conf.json", "\"bundle\": {", map);
+    let appimage = made_here(&["mksquashfs", "unsquashfs"]).then(appimage::fake_runtime);
+    if let Some(runtime) = &appimage {
+        let kinds = "\"deb\", \"rpm\", \"appimage\"";
+        appimage::with_runtime(&project, runtime, kinds);
+    }
     project.succeed("dist");
     let deb = project.beside().join("deb");
     unpack("dpkg-deb", &["--extract"], &project.product(".deb"), &deb);
@@ -96,6 +106,9 @@ fn slow_a_folder_reaches_every_package() {
         &archive,
     );
     check_folder(&project, &archive.join("sidecars/alpha"));
+    if let Some(runtime) = appimage {
+        check_appimage(&project, &runtime);
+    }
     let mut rpm = Command::new("rpm");
     rpm.args([
         "--query",
@@ -117,6 +130,27 @@ fn slow_a_folder_reaches_every_package() {
     "#]]
     .assert_eq(&shown);
     project.succeed("verify");
+}
+
+/// What is for packages of Debian alone is not in it, and what is for AppImages is.
+fn check_appimage(project: &Project, runtime: &[u8]) {
+    let folder = project.beside().join("appimage");
+    let offset = runtime.len().to_string();
+    let words = [
+        "-quiet",
+        "-no-progress",
+        "-dest",
+        "files",
+        "-offset",
+        &offset,
+    ];
+    unpack("unsquashfs", &words, &project.product(".AppImage"), &folder);
+    let files = folder.join("files");
+    check_folder(project, &files.join("usr/lib/small/sidecars/alpha"));
+    assert!(files.join("usr/lib/small/doc/notes.txt").is_file());
+    assert!(files.join("usr/share/of-appimage").is_file());
+    assert!(!files.join("usr/share/of-deb").exists());
+    assert!(!files.join("usr/bin/alpha").exists());
 }
 
 /// In the main file and in that of the platform: joined with the sidecars, a list would be lost.

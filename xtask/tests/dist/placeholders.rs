@@ -202,7 +202,7 @@ fn swapping(project: &Project, name: &str) -> PathBuf {
 }
 
 /// Whether these programs are there; if not, the test says that it does less.
-fn made_here(programs: &[&str]) -> bool {
+pub(super) fn made_here(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap();
     let is_there = |it: &&&str| std::env::split_paths(&path).any(|at| at.join(it).is_file());
     let missing = programs.iter().find(|it| !is_there(it));

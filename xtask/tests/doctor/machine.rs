@@ -55,6 +55,8 @@ impl Machine {
             }],
             bundle: Vec::new(),
             installers: Vec::new(),
+            appimage: None,
+            appimage_sha256: Vec::new(),
             gpg: true,
             code: None,
             publisher: true,

@@ -18,6 +18,7 @@ impl Bundle<'_> {
     pub(super) fn asked_for(&self, kind: BundleKind) -> BundleKind {
         match kind {
             BundleKind::Dmg if self.apple.is_some() => BundleKind::App,
+            _ if self.is_own_appimage(kind) => BundleKind::Deb,
             kind => kind,
         }
     }

@@ -173,7 +173,8 @@ impl<'a> Bundle<'a> {
             link: artifact.link.clone(),
             modified: None,
         };
-        let keeps_links = matches!(kind, BundleKind::Deb | BundleKind::App | BundleKind::Dmg);
+        let keeps_links = self.is_own_appimage(kind)
+            || matches!(kind, BundleKind::Deb | BundleKind::App | BundleKind::Dmg);
         if !keeps_links && entry.link.take().is_some() {
             // The bundler follows it.
             entry.sha256 = hex(&hash_file(&self.code.path(&artifact.path))?);
@@ -182,7 +183,7 @@ impl<'a> Bundle<'a> {
     }
 
     /// The host with what the bundler writes into it.
-    fn host(&self, kind: BundleKind) -> Result<Vec<u8>> {
+    pub(super) fn host(&self, kind: BundleKind) -> Result<Vec<u8>> {
         let built = fs_err::read(self.code.unchanged(&self.code.output.host)?)?;
         Ok(tauri::stamped(&built, kind).unwrap_or(built))
     }
@@ -298,7 +299,8 @@ impl Look<'_> {
     /// What makes an AppImage writes into each program where its libraries are. All else, what is
     /// behind the program included, must be as it was.
     fn is_only_relinked(&self, it: &Expected, at: &str, found: &Entry) -> Result<bool> {
-        if self.packed.kind != BundleKind::Appimage || found.link.is_some() {
+        let (kind, own) = (self.packed.kind, self.bundle.own_appimage);
+        if kind != BundleKind::Appimage || own || found.link.is_some() {
             return Ok(false);
         }
         let built = match it.built == self.bundle.code.output.host {
