@@ -303,3 +303,84 @@ fn nuitka(freeze: &mut Freeze, name: &str, value: String, word: &str) {
         _ => freeze.leave(word, UNKNOWN),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+    use crate::init::words;
+
+    /// What is said of a line that freezes something; nothing of one that does not.
+    #[track_caller]
+    fn check(line: &str, expected: Expect) {
+        let words = words::commands(line).remove(0);
+        let call = freezer(&words).and_then(|(freezer, rest)| translate(freezer, rest, "", &[]));
+        let shown = match call {
+            Some(Call::Freeze(it)) => {
+                let layout = it.layout.name();
+                let mut shown = format!("{:?} {:?} as {layout}\n", it.entry.unwrap(), it.name);
+                for (key, values) in [
+                    ("packages", it.packages),
+                    ("modules", it.modules),
+                    ("exclude", it.exclude),
+                    (
+                        "data",
+                        it.data
+                            .iter()
+                            .map(|it| format!("{} to {}", it.0, it.1))
+                            .collect(),
+                    ),
+                    ("args", it.args),
+                    (
+                        "metadata",
+                        it.metadata
+                            .iter()
+                            .map(|it| format!("{}: {}", it.0, it.1))
+                            .collect(),
+                    ),
+                    ("left", it.left),
+                ] {
+                    let lines = values.iter().map(|it| format!("{key} {it}\n"));
+                    shown += &lines.collect::<String>();
+                }
+                shown
+            }
+            Some(Call::Spec(file)) => format!("spec {file}\n"),
+            None => "nothing\n".to_owned(),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn lines_of_pyinstaller() {
+        check(
+            "uv run --with pyinstaller pyinstaller -y -F -n tool-x86_64-pc-windows-msvc.exe main.py --hidden-import a.b \
+             --hiddenimport=c --collect-all d --exclude-module torch --add-data 'x y;.' --add-data=m/*.bin:m \
+             --copy-metadata e --icon app.ico -w -p src --distpath out --fancy",
+            expect![[r#""#]],
+        );
+        check(
+            "python -m PyInstaller --clean build/tool.spec",
+            expect![[r#""#]],
+        );
+        check("pip install pyinstaller", expect![[r#""#]]);
+        check("which pyinstaller", expect![[r#""#]]);
+        check("pyinstaller --version", expect![[r#""#]]);
+    }
+
+    #[test]
+    fn lines_of_nuitka() {
+        check(
+            "py -3.11 -m nuitka --standalone --include-module=a,b --include-package=c --nofollow-import-to=torch \
+             --include-data-files=a.txt=in/ --include-data-dir=b=c --enable-plugin=numpy --company-name='A B' \
+             --copyright='(c) A' --lto=yes --macos-sign-identity=x --windows-icon-from-ico=i.ico src/tool.py",
+            expect![[r#""#]],
+        );
+        check(
+            "nuitka3 --mode=onefile --output-filename=tool.exe --main=m.py",
+            expect![[r#""#]],
+        );
+        check("python -m pip wheel nuitka-tools x", expect![[r#""#]]);
+    }
+}

@@ -312,3 +312,56 @@ fn out(found: &mut Frontend, tree: &Tree, host: &Host, dir: &str) {
     );
     found.out = tree::join(dir, usual).map(|it| (it, why));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_run_a_script() {
+        let root = tempfile::tempdir().unwrap();
+        for (dir, name) in [("", "top"), ("packages/web", "@a/web")] {
+            let dir = root.path().join(dir);
+            fs_err::create_dir_all(&dir).unwrap();
+            let json = format!(
+                r#"{{"name": "{name}", "scripts": {{"build": "vite build", "gen": "x"}}}}"#
+            );
+            fs_err::write(dir.join("package.json"), json).unwrap();
+        }
+        let tree = Tree::of(root.path());
+        let check = |line: &str, expected: &[&str]| {
+            let runs = runs(&tree, line, "");
+            let found: Vec<String> = runs
+                .iter()
+                .map(|it| format!("{}:{}", it.dir, it.script))
+                .collect();
+            assert_eq!(found, expected, "{line}");
+        };
+        check("npm run build", &[":build"]);
+        check("npm run gen && npm run build", &[":gen", ":build"]);
+        check(
+            "npm --prefix packages/web run build",
+            &["packages/web:build"],
+        );
+        check("npm run build -w @a/web", &["packages/web:build"]);
+        check(
+            "npm run build --workspace=packages/web",
+            &["packages/web:build"],
+        );
+        check("pnpm build", &[":build"]);
+        check("pnpm --filter @a/web... build", &["packages/web:build"]);
+        check("pnpm -F ./packages/web run build", &["packages/web:build"]);
+        check("pnpm -C packages/web build", &["packages/web:build"]);
+        check("yarn workspace @a/web build", &["packages/web:build"]);
+        check("yarn --cwd packages/web build", &["packages/web:build"]);
+        check("bun run build", &[":build"]);
+        check(
+            "NODE_ENV=production pnpm run build -- --mode x",
+            &[":build"],
+        );
+        check("cd packages/web && npm run build", &["packages/web:build"]);
+        check("npm run other", &[]);
+        check("trunk build", &[]);
+        check("npm run build -w @a/none", &[]);
+    }
+}
