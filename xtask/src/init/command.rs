@@ -300,6 +300,12 @@ fn nuitka(freeze: &mut Freeze, name: &str, value: String, word: &str) {
         | "include-onefile-external-data" => {
             freeze.args.push(word.to_owned());
         }
+        "windows-icon-from-ico" | "windows-icon-from-exe" | "linux-icon" | "macos-app-icon" => {
+            freeze.leave(
+                word,
+                "nobody sees it of a sidecar; `[sidecar.nuitka] args` takes it all the same",
+            );
+        }
         _ => freeze.leave(word, UNKNOWN),
     }
 }
@@ -358,15 +364,45 @@ mod tests {
             "uv run --with pyinstaller pyinstaller -y -F -n tool-x86_64-pc-windows-msvc.exe main.py --hidden-import a.b \
              --hiddenimport=c --collect-all d --exclude-module torch --add-data 'x y;.' --add-data=m/*.bin:m \
              --copy-metadata e --icon app.ico -w -p src --distpath out --fancy",
-            expect![[r#""#]],
+            expect![[r#"
+                "main.py" Some("tool") as onefile
+                packages d
+                modules a.b
+                modules c
+                exclude torch
+                data x y to /
+                args --copy-metadata=e
+                left data m/*.bin to m: `data` wants a path of its own for each file or folder
+                left --icon app.ico: nobody sees it of a sidecar; `[sidecar.pyinstaller] args` takes it all the same
+                left -w: a sidecar needs its stdin and stdout; the host starts it without a window
+                left --paths src: modules are looked for beside the entry and among the locked packages; make it a package with `__main__.py`, or install it by the lock
+                left --fancy: not known to `init`; if it is needed, put it into `args` of the freezer
+            "#]],
         );
         check(
             "python -m PyInstaller --clean build/tool.spec",
-            expect![[r#""#]],
+            expect![[r#"
+                spec build/tool.spec
+            "#]],
         );
-        check("pip install pyinstaller", expect![[r#""#]]);
-        check("which pyinstaller", expect![[r#""#]]);
-        check("pyinstaller --version", expect![[r#""#]]);
+        check(
+            "pip install pyinstaller",
+            expect![[r#"
+            nothing
+        "#]],
+        );
+        check(
+            "which pyinstaller",
+            expect![[r#"
+            nothing
+        "#]],
+        );
+        check(
+            "pyinstaller --version",
+            expect![[r#"
+            nothing
+        "#]],
+        );
     }
 
     #[test]
@@ -375,12 +411,32 @@ mod tests {
             "py -3.11 -m nuitka --standalone --include-module=a,b --include-package=c --nofollow-import-to=torch \
              --include-data-files=a.txt=in/ --include-data-dir=b=c --enable-plugin=numpy --company-name='A B' \
              --copyright='(c) A' --lto=yes --macos-sign-identity=x --windows-icon-from-ico=i.ico src/tool.py",
-            expect![[r#""#]],
+            expect![[r#"
+                "src/tool.py" None as folder
+                packages c
+                modules a
+                modules b
+                exclude torch
+                data a.txt to in/
+                data b to c
+                args --enable-plugin=numpy
+                metadata company: A B
+                metadata copyright: (c) A
+                left --macos-sign-identity=x: signing is a step of its own: `[sign.macos]`
+                left --windows-icon-from-ico=i.ico: nobody sees it of a sidecar; `[sidecar.nuitka] args` takes it all the same
+            "#]],
         );
         check(
             "nuitka3 --mode=onefile --output-filename=tool.exe --main=m.py",
-            expect![[r#""#]],
+            expect![[r#"
+                "m.py" Some("tool") as onefile
+            "#]],
         );
-        check("python -m pip wheel nuitka-tools x", expect![[r#""#]]);
+        check(
+            "python -m pip wheel nuitka-tools x",
+            expect![[r#"
+            nothing
+        "#]],
+        );
     }
 }
