@@ -1,6 +1,7 @@
 //! The command line: types for clap, and nothing else.
 
 mod ci;
+mod init;
 mod machines;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::{
 };
 
 pub use ci::{Ci, Generate, Publish};
+pub use init::Init;
 pub use version::{BumpVersion, SetVersion, Version, VersionCommand, Writing};
 
 /// Build, freeze, bundle, sign and checksum a Tauri app with Python sidecars; resume where it
@@ -95,6 +97,9 @@ pub enum Command {
     /// Write and check the workflows of GitHub Actions, and publish what they made
     #[command(subcommand)]
     Ci(Ci),
+    /// Bring this into an existing repository: look for its app, front end and sidecars, and write the
+    /// files that release it
+    Init(Init),
     /// Show the configuration with every default filled in, as JSON
     Config,
     /// Print the JSON schema of manifest.json

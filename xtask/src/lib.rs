@@ -10,6 +10,7 @@ pub mod ci;
 pub mod cli;
 pub mod commands;
 pub mod freeze;
+pub mod init;
 pub mod manifest;
 pub mod merge;
 pub mod pipeline;

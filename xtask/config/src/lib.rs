@@ -32,10 +32,14 @@ use fs_err as fs;
 
 pub use find::{plain, shown, upward};
 pub use problem::Problems;
+pub use tauri::tauri_value;
 pub use types::*;
 
 /// Where the configuration is, relative to the repository.
 pub const FILE: &str = "packaging/dist.toml";
+
+/// The names of a Tauri configuration, in the order in which Tauri looks for them.
+pub const TAURI_FILES: [&str; 3] = tauri::FILES;
 
 /// Reads the configuration of a repository.
 ///
@@ -48,6 +52,18 @@ pub fn load(root: &Path, file: Option<&Path>) -> Result<Config> {
     let doc = document::Document::parse(find::shown(&root, name), &text)?;
     let checked = check::check(&doc)?;
     Ok(resolve::resolve(root, file, &doc, checked)?)
+}
+
+/// Reads a configuration that is not on the disk yet, as if it were [`FILE`] of this repository.
+///
+/// # Errors
+/// [`Problems`], as of [`load`].
+pub fn load_text(root: &Path, text: &str) -> Result<Config> {
+    let root = find::plain(&std::path::absolute(root).context("the repository's folder")?);
+    let file = root.join(FILE);
+    let doc = document::Document::parse(FILE.to_owned(), text)?;
+    let checked = check::check(&doc)?;
+    Ok(resolve::resolve(root, Some(file), &doc, checked)?)
 }
 
 /// The configuration's text and, if it exists, its place.

@@ -53,6 +53,11 @@ impl Place {
             source: source.to_owned(),
         }
     }
+
+    /// `file:line:column`.
+    pub(super) fn start(&self) -> String {
+        format!("{}:{}:{}", self.file, self.line, self.column)
+    }
 }
 
 impl Problems {

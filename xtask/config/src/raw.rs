@@ -119,8 +119,8 @@ impl Default for Frontend {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct App {
-    /// The folder with its `Cargo.toml` and Tauri configuration (`tauri.conf.json` or `Tauri.toml`),
-    /// relative to the repository.
+    /// The folder with its `Cargo.toml` and Tauri configuration (`tauri.conf.json`,
+    /// `tauri.conf.json5` or `Tauri.toml`), relative to the repository.
     #[cfg_attr(test, schemars(extend("x-form" = "path", "x-default" = "found: `src-tauri`, `*/src-tauri`, `apps/*/src-tauri`, `packages/*/src-tauri`")))]
     pub dir: Option<String>,
     /// The Cargo profile.

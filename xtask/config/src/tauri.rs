@@ -1,5 +1,6 @@
 //! What the Tauri configuration and the Cargo manifest of the host say.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -22,8 +23,9 @@ pub(super) struct Host {
     pub other_dist: Option<String>,
 }
 
-/// The names a Tauri configuration may have, as Tauri looks for them.
-const FILES: [&str; 2] = ["tauri.conf.json", "Tauri.toml"];
+/// The names a Tauri configuration may have, as Tauri looks for them: `tauri-utils`,
+/// `config/parse.rs`.
+pub(super) const FILES: [&str; 3] = ["tauri.conf.json", "tauri.conf.json5", "Tauri.toml"];
 
 /// The Tauri configuration in a folder.
 pub(super) fn file_in(dir: &Path) -> Option<PathBuf> {
@@ -141,7 +143,11 @@ struct Bin {
 /// Reads the host in `dir`.
 pub(super) fn host(cx: &mut Resolver<'_>, dir: &Path) -> Option<Host> {
     let Some(file) = file_in(dir) else {
-        let message = format!("`{}` has no tauri.conf.json", cx.shown(dir));
+        let message = format!(
+            "`{}` has no Tauri configuration: {}",
+            cx.shown(dir),
+            FILES.join(", ")
+        );
         cx.problem(
             "app.dir",
             message,
@@ -264,25 +270,46 @@ pub(super) fn parse<T: DeserializeOwned>(cx: &mut Resolver<'_>, file: &Path) -> 
         }
     };
     let name = cx.shown(file);
-    if file.extension().is_some_and(|ending| ending == "toml") {
-        let parsed = toml::from_str(&text).map_err(|error| {
-            (
-                Place::new(&name, &text, error.span().unwrap_or(0..0)),
-                error.message().to_owned(),
-            )
-        });
-        return cx.located(parsed);
+    let parsed = parse_text(file, &text);
+    cx.located(parsed.map_err(|(at, message)| (Place::new(&name, &text, at), message)))
+}
+
+/// Reads a text by the ending of its file. What is wrong stands at these bytes.
+fn parse_text<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, (Range<usize>, String)> {
+    let ending = file.extension().and_then(|it| it.to_str());
+    match ending {
+        Some("toml") => toml::from_str(text)
+            .map_err(|error| (error.span().unwrap_or(0..0), error.message().to_owned())),
+        Some("json5") => {
+            let options = jsonc_parser::ParseOptions {
+                allow_missing_commas: false,
+                ..Default::default()
+            };
+            jsonc_parser::parse_to_serde_value(text, &options).map_err(|error| {
+                let range = error.range();
+                (range.start..range.end, error.kind().to_string())
+            })
+        }
+        _ => serde_json::from_str(text).map_err(|error| {
+            let lines = text.split_inclusive('\n').take(error.line() - 1);
+            let before: usize = lines.map(str::len).sum();
+            let at = before + error.column().saturating_sub(1);
+            let message = error.to_string();
+            let message = message.split(" at line ").next().unwrap_or_default();
+            (at..at, message.to_owned())
+        }),
     }
-    let parsed = serde_json::from_str(&text).map_err(|error| {
-        let before: usize = text
-            .split_inclusive('\n')
-            .take(error.line() - 1)
-            .map(str::len)
-            .sum();
-        let at = before + error.column().saturating_sub(1);
-        let message = error.to_string();
-        let message = message.split(" at line ").next().unwrap_or_default();
-        (Place::new(&name, &text, at..at), message.to_owned())
-    });
-    cx.located(parsed)
+}
+
+/// The whole of a Tauri configuration, written as JSON, JSON5 or TOML. The keys are as they stand
+/// there: those of `Tauri.toml` may be in kebab-case.
+///
+/// # Errors
+/// The file cannot be read, or is not what its ending says: what is wrong, and in which line.
+pub fn tauri_value(file: &Path) -> anyhow::Result<serde_json::Value> {
+    let text = fs_err::read_to_string(file)?;
+    parse_text(file, text.trim_start_matches('\u{feff}')).map_err(|(at, message)| {
+        let place = Place::new(&file.display().to_string(), &text, at);
+        anyhow::anyhow!("{}: {message}", place.start())
+    })
 }

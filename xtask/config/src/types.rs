@@ -418,7 +418,7 @@ pub struct Test {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TauriConf {
-    /// The file it was read from: `tauri.conf.json` or `Tauri.toml`.
+    /// The file it was read from: `tauri.conf.json`, `tauri.conf.json5` or `Tauri.toml`.
     pub file: PathBuf,
     /// `productName`.
     pub product_name: Option<String>,

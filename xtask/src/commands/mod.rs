@@ -5,6 +5,7 @@ mod clean;
 mod dist;
 mod doctor;
 mod freeze;
+mod init;
 mod merge;
 mod notarize;
 mod sign;
@@ -184,7 +185,10 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     report::init_color(cli.global.color);
     exec::withhold(SECRET_VARIABLES.map(str::to_owned));
     let _tether = Tether::tie();
-    let root = repository(&env::current_dir()?)?;
+    let root = match &cli.command {
+        Command::Init(options) => init::root(options)?,
+        _ => repository(&env::current_dir()?)?,
+    };
     let world = World {
         root,
         global: cli.global,
@@ -205,6 +209,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Test(options) => test::test(&world, &options),
         Command::Version(options) => version::version(&world, options.command.as_ref()),
         Command::Ci(options) => ci::ci(&world, &options),
+        Command::Init(options) => init::init(&world, &options),
         Command::Config => print(&format!(
             "{}\n",
             serde_json::to_string_pretty(&world.config()?)?

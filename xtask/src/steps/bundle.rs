@@ -22,7 +22,7 @@ use super::{
     sign_code::{Code, FOLDERS},
 };
 use crate::{
-    config::{BundleKind, TauriCli},
+    config::{self, BundleKind, TauriCli},
     engine::{
         artifact::Artifact,
         event::Level,
@@ -359,20 +359,9 @@ impl<'r> Bundle<'r> {
             Os::Windows => "windows",
             Os::Macos => "macos",
         };
-        let more = [
-            dir.join(format!("tauri.{platform}.conf.json")),
-            dir.join(format!("Tauri.{platform}.toml")),
-        ];
+        let more = overlays(dir, platform);
         let files = std::iter::once(&tauri.file).chain(more.iter().filter(|it| it.is_file()));
-        let read = |file: &PathBuf| -> Result<_> {
-            let text = fs_err::read_to_string(file)?;
-            let config = match file.extension().is_some_and(|it| it == "toml") {
-                true => serde_json::to_value(text.parse::<toml::Table>()?)?,
-                false => serde_json::from_str(&text)
-                    .with_context(|| format!("{} is not JSON", file.display()))?,
-            };
-            Ok((file.clone(), config))
-        };
+        let read = |file: &PathBuf| Ok((file.clone(), config::tauri_value(file)?));
         files.map(read).collect()
     }
 
@@ -398,6 +387,15 @@ impl<'r> Bundle<'r> {
             .filter(|(path, glob)| (path != dir || glob.is_some()) && path.exists())
             .collect())
     }
+}
+
+/// The files that Tauri merges over its configuration on one platform, under all of their names.
+fn overlays(dir: &Path, platform: &str) -> [PathBuf; 3] {
+    [
+        dir.join(format!("tauri.{platform}.conf.json")),
+        dir.join(format!("tauri.{platform}.conf.json5")),
+        dir.join(format!("Tauri.{platform}.toml")),
+    ]
 }
 
 fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {
@@ -450,7 +448,8 @@ impl Step for Bundle<'_> {
             inputs = inputs.tool(name, found.unwrap_or_else(|| "none".to_owned()));
         }
         for platform in ["linux", "windows", "macos"] {
-            inputs = inputs.file(config.app.dir.join(format!("tauri.{platform}.conf.json")));
+            let files = overlays(&config.app.dir, platform);
+            inputs = files.into_iter().fold(inputs, Inputs::file);
         }
         for (path, glob) in self.resources()? {
             let name = self.release.relative(&path);

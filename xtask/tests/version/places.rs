@@ -1,6 +1,7 @@
 //! Where the files of other layouts keep the version.
 
 use expect_test::{Expect, expect};
+use fs_err as fs;
 
 use crate::repo::Repo;
 
@@ -235,4 +236,20 @@ fn where_the_release_itself_keeps_it() {
         src-tauri/tauri.conf.json - no version: Tauri takes that of Cargo.toml
     "#]],
     );
+}
+
+#[test]
+fn where_tauri_keeps_it_in_json5_and_toml() {
+    let json5 = "// Shown in the title.\n{\n  identifier: 'org.example.desk', // never changes\n  version: '1.2.3',\n  \
+                 build: {frontendDist: '../dist',},\n}\n";
+    let toml = "identifier = 'org.example.desk'\nversion = '1.2.3' # as in the title\n\n[build]\nfrontend-dist = '../dist'\n";
+    for (name, text) in [("tauri.conf.json5", json5), ("Tauri.toml", toml)] {
+        let repo = Repo::new();
+        fs::remove_file(repo.path("src-tauri/tauri.conf.json")).unwrap();
+        let file = format!("src-tauri/{name}");
+        repo.write(&file, text);
+        let output = repo.output("version set 2.0.0", &[]);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(repo.read(&file), text.replace("1.2.3", "2.0.0"));
+    }
 }

@@ -150,3 +150,50 @@ fn frontend_is_switched_off() {
         "#]],
     );
 }
+
+#[test]
+fn configuration_of_the_host_in_json5() {
+    let conf = "// The app.\n{\n  productName: 'Fünf', identifier: 'a.b',\n  build: {frontendDist: '../public',},\n  \
+                bundle: {externalBin: ['binaries/tool']}, /* no more */\n}\n";
+    let manifest = "[package]\nname = 'host'\nversion = '0.5.0'";
+    let files = [
+        ("src-tauri/tauri.conf.json5", conf),
+        ("src-tauri/Cargo.toml", manifest),
+    ];
+    resolved(
+        &files,
+        &["product", "tauri"],
+        expect![[r#"
+            product: {"identifier":"a.b","name":"Fünf","version":"0.5.0"}
+            tauri: {"cargo-binary":"host","external-bin":["ROOT/src-tauri/binaries/tool"],"file":"ROOT/src-tauri/tauri.conf.json5","frontend-dist":"ROOT/public","identifier":"a.b","main-binary":"host","product-name":"Fünf","updater-pubkey":null,"version":null}
+        "#]],
+    );
+    // Where it is not even JSON5, it says where.
+    let broken = [
+        ("src-tauri/tauri.conf.json5", "{\n  identifier: 5,\n}\n"),
+        ("src-tauri/Cargo.toml", manifest),
+    ];
+    expect![[r#"
+        the configuration has a problem
+
+        src-tauri/tauri.conf.json5:2:15: invalid type: integer `5`, expected a string
+          |
+        2 |   identifier: 5,
+          |               ^"#]]
+    .assert_eq(&super::load(&broken).unwrap_err());
+    let broken = [
+        (
+            "src-tauri/tauri.conf.json5",
+            "{\n  identifier: 'a.b'\n  version: '1.0.0'\n}\n",
+        ),
+        ("src-tauri/Cargo.toml", manifest),
+    ];
+    expect![[r#"
+        the configuration has a problem
+
+        src-tauri/tauri.conf.json5:2:20: Expected comma
+          |
+        2 |   identifier: 'a.b'
+          |                    ^"#]]
+    .assert_eq(&super::load(&broken).unwrap_err());
+}

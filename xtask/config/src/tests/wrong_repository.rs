@@ -50,13 +50,13 @@ fn paths_that_do_not_exist() {
     check(
         "[app]\ndir = 'sidecar'",
         expect![[r#"
-        the configuration has a problem
+            the configuration has a problem
 
-        packaging/dist.toml:2:7: `sidecar` has no tauri.conf.json
-          |
-        2 | dir = 'sidecar'
-          |       ^^^^^^^^^ name the folder of the Tauri host in `app.dir`
-    "#]],
+            packaging/dist.toml:2:7: `sidecar` has no Tauri configuration: tauri.conf.json, tauri.conf.json5, Tauri.toml
+              |
+            2 | dir = 'sidecar'
+              |       ^^^^^^^^^ name the folder of the Tauri host in `app.dir`
+        "#]],
     );
 }
 
