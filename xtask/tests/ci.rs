@@ -6,6 +6,13 @@ mod generate;
 #[path = "ci/lint.rs"]
 mod lint;
 #[cfg(target_os = "linux")]
+#[path = "ci/play.rs"]
+mod play;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "each test binary uses a part")]
+#[path = "support/project.rs"]
+mod project;
+#[cfg(target_os = "linux")]
 #[path = "ci/publish.rs"]
 mod publish;
 #[path = "ci/world.rs"]

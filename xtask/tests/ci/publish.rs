@@ -10,7 +10,7 @@ use super::world::World;
 
 /// A GitHub in `$GH_WORLD`: `draft` or `published` say what there is, `assets` holds the files.
 /// `bad-VERB` holds how often a verb goes wrong, and how.
-const GH: &str = r#"#!/bin/sh
+pub const GH: &str = r#"#!/bin/sh
 set -eu
 cd "$GH_WORLD"
 verb=$2
