@@ -193,20 +193,14 @@ fn in_turn(
 
 /// What a session costs beyond the commands that its steps run.
 mod overhead {
-    use std::{
-        sync::{Arc, atomic::AtomicBool},
-        time::Duration,
-    };
 
     use serde::Serialize;
     use xtask::engine::{
-        event::Events,
         files::Tree,
         fingerprint::Inputs,
         probe::Probes,
-        secret::Redactor,
         select::Selection,
-        session::{Hashes, Options, Session},
+        session::{Options, Session},
         staging::Staging,
         step::{Context, Step},
     };
@@ -241,25 +235,13 @@ mod overhead {
 
     pub(super) fn run(root: &Path) -> Result<()> {
         let session = Session::open(Options {
-            root: root.to_owned(),
-            state: root.join("state"),
-            target: "bench".into(),
             steps: (0..COMMANDS).map(|part| Sums { part }.name()).collect(),
-            command: "bench".into(),
-            events: Events::default(),
             selection: Selection {
                 force_all: true,
                 ..Selection::default()
             },
-            plan: false,
-            jobs: 1,
-            hashes: Hashes::read(&root.join("state"), false),
-            timeout: Duration::from_secs(600),
-            withheld: Vec::new(),
             probes: Probes::open(root.join("probes")),
-            redactor: Redactor::default(),
-            interrupted: Arc::new(AtomicBool::new(false)),
-            at_commit: None,
+            ..Options::new(root, &root.join("state"), "bench")
         })?;
         for part in 0..COMMANDS {
             session.step(Sums { part })?;

@@ -12,7 +12,6 @@ use std::{
     io::Write as _,
     path::Path,
     process::{Command, Stdio},
-    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -23,9 +22,7 @@ use xtask::engine::{
     files::Tree,
     fingerprint::Inputs,
     probe::Probes,
-    secret::Redactor,
-    select::Selection,
-    session::{Hashes, Options, Session},
+    session::{Options, Session},
     staging::Staging,
     step::{Context, Step},
 };
@@ -76,22 +73,11 @@ impl Reporter for Outcome {
 fn decide(root: &Path) -> Result<()> {
     let state = root.join("target/dist/bench");
     let session = Session::open(Options {
-        root: root.to_owned(),
-        hashes: Hashes::read(&state, false),
-        state,
-        target: "bench".into(),
         steps: vec!["everything".into()],
-        command: "bench".into(),
         events: Events::new(vec![Box::new(Outcome)]),
-        selection: Selection::default(),
-        plan: false,
         jobs: 2,
-        timeout: Duration::from_secs(60),
-        withheld: Vec::new(),
         probes: Probes::open(root.join("target/probes")),
-        redactor: Redactor::default(),
-        interrupted: Arc::new(AtomicBool::new(false)),
-        at_commit: None,
+        ..Options::new(root, &state, "bench")
     })?;
     session.step(Everything)?;
     session.close();

@@ -175,7 +175,16 @@ impl Release {
     ) -> Result<()> {
         self.allow_secret_in_args = allow_secret_in_args;
         if let Some(gap) = self.bundle_gaps().next().filter(|_| self.strict) {
-            bail!("--release wants every installer that is configured, but {gap}");
+            let key = match self.target.os {
+                Os::Linux => "linux",
+                Os::Windows => "windows",
+                Os::Macos => "macos",
+            };
+            bail!(
+                "--release wants every installer that is configured, but {gap}\n\
+                 hint: build {} on a machine that can make it, or take it out of `{key}` in [bundle]",
+                self.target
+            );
         }
         if self.target.os != Os::Windows || self.identity == Identity::Unsigned {
             return Ok(());

@@ -14,6 +14,13 @@ mod lint;
 #[allow(dead_code, reason = "each test binary uses a part")]
 mod made;
 #[cfg(target_os = "linux")]
+#[path = "ci/play.rs"]
+mod play;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "each test binary uses a part")]
+#[path = "support/project.rs"]
+mod project;
+#[cfg(target_os = "linux")]
 #[path = "ci/publish.rs"]
 mod publish;
 #[path = "ci/world.rs"]

@@ -279,15 +279,35 @@ fn without_sidecar_python_is_not_wanted() {
     assert!(!report.command().unwrap().contains("python"));
 }
 
+/// Nothing here links for it, and libraries of it are not asked for.
 #[test]
-fn another_architecture_needs_its_standard_library() {
+fn another_architecture_is_another_machine() {
     let mut machine = Machine::complete();
-    let triple = if cfg!(target_arch = "x86_64") {
-        "aarch64-unknown-linux-gnu"
-    } else {
-        "x86_64-unknown-linux-gnu"
+    let (own, other) = match cfg!(target_arch = "x86_64") {
+        true => ("x86_64", "aarch64"),
+        false => (std::env::consts::ARCH, "x86_64"),
     };
+    let target = format!("{other}-unknown-linux-gnu");
+    machine.needs.target = target.parse().unwrap();
+    let report = machine.report();
+    let problems = report.findings.iter().filter(|it| it.problem.is_some());
+    let problems: String = problems.map(line).collect();
+    let variable = other.to_uppercase();
+    let expected = format!(
+        "target {target} | app | - | cannot be built on {own} Linux | run `cargo xtask dist --target \
+         {target}` on {other} Linux, or name what links for it in \
+         CARGO_TARGET_{variable}_UNKNOWN_LINUX_GNU_LINKER\n"
+    );
+    assert_eq!(problems, expected);
+}
+
+#[test]
+fn another_target_needs_its_standard_library() {
+    let mut machine = Machine::complete();
+    let triple = "x86_64-pc-windows-gnu";
     machine.needs.target = triple.parse().unwrap();
+    machine.has("x86_64-w64-mingw32-gcc", "echo 'gcc 12.2.0'");
+    machine.has("rustup", ":");
     let std = machine.dir.path().join("std");
     let version = "rustc 1.95.0 (59807616e 2026-04-14)";
     let script = format!(

@@ -10,9 +10,8 @@ mod project;
 
 use std::{
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 use anyhow::Result;
@@ -25,8 +24,7 @@ use xtask::{
         event::{Event, Events, Reporter, Stamped},
         probe::Probes,
         secret::Redactor,
-        select::Selection,
-        session::{Hashes, Options, Session},
+        session::{Options, Session},
     },
     pipeline,
     release::{Release, SigningWish},
@@ -124,22 +122,12 @@ fn dist(root: &Path, target: Target) -> Result<()> {
     let wish = SigningWish::Any;
     let release = Release::new(config, target.clone(), wish, &state, &probes, &redactor)?;
     let session = Session::open(Options {
-        hashes: Hashes::read(&state, false),
         probes,
-        root: root.to_owned(),
-        state,
-        target: target.triple.clone(),
         steps: pipeline::steps(&release.config, target.os),
-        command: "the test".into(),
         events: Events::new(vec![Box::new(Said)]),
-        selection: Selection::default(),
-        plan: false,
-        jobs: 1,
-        timeout: Duration::from_secs(100),
         withheld: Release::withheld(&release.config),
         redactor,
-        interrupted: Default::default(),
-        at_commit: None,
+        ..Options::new(root, &state, &target.triple)
     })?;
     let sealed = pipeline::dist(&session, &release);
     let sealed = sealed.and_then(|it| session.publish(&it, &release.folder()));
@@ -213,15 +201,45 @@ fn ended(machine: Child) -> String {
     said.map(|it| format!("{}\n", it.1)).collect()
 }
 
-/// Puts the release where the job that merges finds it.
-fn upload(checkout: &Project, target: &str, downloads: &Path) {
-    let into = downloads.join(format!("release-{target}"));
+/// Puts the release where the job that merges finds it, as `upload-artifact` and `download-artifact` with
+/// `merge-multiple` do: the folders below `dist/` stay, those of all jobs become one, and who may execute a
+/// file is forgotten. Gives the folder of the target.
+fn upload(checkout: &Project, target: &str, downloads: &Path) -> PathBuf {
+    let release = Path::new("0.1.0").join(target);
+    let (from, into) = (
+        checkout.root.join("dist").join(&release),
+        downloads.join(&release),
+    );
     fs::create_dir_all(&into).unwrap();
-    let release = checkout.root.join("dist/0.1.0").join(target);
-    for entry in fs::read_dir(release).unwrap() {
+    for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        fs::copy(entry.path(), into.join(entry.file_name())).unwrap();
+        fs::write(
+            into.join(entry.file_name()),
+            fs::read(entry.path()).unwrap(),
+        )
+        .unwrap();
     }
+    into
+}
+
+/// The archive of finished steps, of which a byte was lost on the way.
+fn damaged_state_is_refused(machine: &Project, state: &Path) {
+    let good = fs::read(state).unwrap();
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    fs::write(state, bad).unwrap();
+    let ran = machine.run(&format!(
+        "state import --target {WINDOWS} {}",
+        state.display()
+    ));
+    assert_eq!(ran.code, 1);
+    let shown = ran.shown();
+    assert!(shown.contains("is not imported"), "{shown}");
+    assert!(
+        shown.contains("hint: make another with `cargo xtask state export`"),
+        "{shown}"
+    );
+    fs::write(state, good).unwrap();
 }
 
 fn merge(checkout: &Project, downloads: &Path) -> String {
@@ -253,7 +271,7 @@ fn slow_three_machines_make_one_release() {
     }
     let downloads = own.join("downloads");
     upload(&linux, "linux", &downloads);
-    upload(&macos, MACOS, &downloads);
+    let for_macos = upload(&macos, MACOS, &downloads);
     expect![[r#"
         release  file  problem
         x86_64-pc-windows-msvc  -  is missing: `release.targets` has it; give its folder, or take it out of there
@@ -267,6 +285,7 @@ fn slow_three_machines_make_one_release() {
     let carried = |what: &str| format!("state {what} --target {WINDOWS} {}", state.display());
     windows.succeed(&carried("export"));
     let again = merging.clone_at("again");
+    damaged_state_is_refused(&again, &state);
     again.succeed(&carried("import"));
     expect![[r#"
         app: reused
@@ -290,7 +309,7 @@ fn slow_three_machines_make_one_release() {
     .assert_eq(&ended(start(&windows, WINDOWS)));
     upload(&again, WINDOWS, &downloads);
 
-    let app = downloads.join(format!("release-{MACOS}/small_0.1.0_aarch64.app.tar.gz"));
+    let app = for_macos.join("small_0.1.0_aarch64.app.tar.gz");
     let good = fs::read(&app).unwrap();
     let mut bad = good.clone();
     bad[good.len() / 2] ^= 1;

@@ -102,6 +102,37 @@ fn all_targets_become_one_release() {
     assert_eq!(left, 1, "something was left beside it");
 }
 
+/// Whenever it is killed, there is the whole of the old one, the whole of the new one, or nothing.
+#[test]
+fn a_killed_merge_leaves_all_or_nothing() {
+    let case = Case::new();
+    case.linux(|_| {});
+    let merge = "merge ../in --expect linux --notes notes.md";
+    let news = |text: String| case.write("repo/notes.md", text);
+    news("first".to_owned());
+    let begun = std::time::Instant::now();
+    assert_eq!(case.run(merge).0, 0);
+    let whole = begun.elapsed();
+    const KILLS: u32 = 6;
+    for time in 1..=KILLS {
+        news(format!("try {time}"));
+        let mut command = case.command(merge);
+        command.stdout(std::process::Stdio::null());
+        let mut merging = command.spawn().unwrap();
+        std::thread::sleep(whole * time / (KILLS + 1));
+        merging.kill().unwrap();
+        merging.wait().unwrap();
+        if case.path("repo/dist/0.1.0/merged").exists() {
+            let (code, said) = case.run("verify dist/0.1.0/merged");
+            assert_eq!(code, 0, "killed at {time}: {said}");
+        }
+    }
+    news("last".to_owned());
+    assert_eq!(case.run(merge).0, 0);
+    let left = fs::read_dir(case.path("repo/dist/0.1.0")).unwrap().count();
+    assert_eq!(left, 1, "what killed runs left is there still");
+}
+
 #[test]
 fn the_expected_targets_and_no_others() {
     refuse(

@@ -148,7 +148,7 @@ pub(super) fn stamp(
         cx.note(Level::Info, text);
         signer.sign_anew(cx, host)?;
     }
-    Ok(sha256_file(host)?)
+    sha256_file(host)
 }
 
 /// Relative paths of all executables and libraries below the folder, sorted. Links are not followed:

@@ -11,7 +11,7 @@ use super::made::Case;
 
 /// A GitHub in `$GH_WORLD`: `draft` or `published` say what there is, `assets` holds the files.
 /// `bad-VERB` holds how often a verb goes wrong, and how.
-const GH: &str = r#"#!/bin/sh
+pub const GH: &str = r#"#!/bin/sh
 set -eu
 cd "$GH_WORLD"
 verb=$2
@@ -201,20 +201,21 @@ fn all_is_uploaded_before_it_is_published() {
 
 #[test]
 fn who_asks_for_the_newest_gets_the_highest_version() {
-    let edit = |version: &str, latest: Option<&str>| {
-        let hub = Hub::of(version);
+    let edit = |hub: &Hub, version: &str, latest: Option<&str>| {
         latest.iter().for_each(|it| hub.set("latest", it));
+        fs::remove_file(hub.case.path("hub/published")).ok();
         let said = hub.said("", 0);
         let edit = said.lines().find(|it| it.contains("release edit"));
         let edit = edit.unwrap().split_once("--draft=false ").unwrap().1;
         format!("{version} after {}: {edit}\n", latest.unwrap_or("none"))
     };
+    let hub = Hub::new();
     let said = [
-        edit("0.1.0", None),
-        edit("0.1.0", Some("v0.0.9")),
-        edit("0.1.0", Some("v2.0.0")),
-        edit("0.1.0", Some("nightly")),
-        edit("0.1.0-beta.1", Some("v0.0.9")),
+        edit(&hub, "0.1.0", None),
+        edit(&hub, "0.1.0", Some("v0.0.9")),
+        edit(&hub, "0.1.0", Some("v2.0.0")),
+        edit(&hub, "0.1.0", Some("nightly")),
+        edit(&Hub::of("0.1.0-beta.1"), "0.1.0-beta.1", Some("v0.0.9")),
     ];
     expect![[r#"
         0.1.0 after none: --prerelease=false --latest=true

@@ -234,8 +234,8 @@ impl Case {
         self.write("repo/src-tauri/tauri.conf.json", conf);
     }
 
-    /// A run of `cargo xtask` in the repository: its exit code and what it printed.
-    pub fn run(&self, line: &str) -> (i32, String) {
+    /// `cargo xtask` in the repository, not started yet.
+    pub fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(line.split_whitespace());
         command.current_dir(self.path("repo"));
@@ -253,7 +253,12 @@ impl Case {
         command.env("TAURI_SIGNING_PRIVATE_KEY", &self.key);
         command.env_remove("TAURI_SIGNING_PRIVATE_KEY_PASSWORD");
         command.envs(self.variables.iter().map(|it| (&it.0, &it.1)));
-        let output = command.output().unwrap();
+        command
+    }
+
+    /// A run of it: its exit code and what it printed.
+    pub fn run(&self, line: &str) -> (i32, String) {
+        let output = self.command(line).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let said = text(&output.stdout) + &text(&output.stderr);
         (output.status.code().unwrap(), said)

@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     fs,
     path::PathBuf,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -15,9 +15,8 @@ use xtask::engine::{
     files::Tree,
     fingerprint::Inputs,
     probe::Probes,
-    secret::Redactor,
     select::Selection,
-    session::{Hashes, Options, Session, Stopped},
+    session::{Options, Session, Stopped},
     staging::Staging,
     step::{Context, Done, Step},
 };
@@ -170,22 +169,15 @@ impl World {
     pub fn options(&self, events: Events) -> Options {
         let root = self.repo.root().to_owned();
         Options {
-            state: self.repo.state(),
             probes: Probes::open(root.join("target/probes")),
-            root,
-            target: "small".into(),
             steps: ["web", "bundle", "seal"].map(str::to_owned).into(),
             command: "cargo xtask dist".into(),
             events,
             selection: self.selection.take(),
             plan: *self.plan.borrow(),
             jobs: 2,
-            hashes: Hashes::read(&self.repo.state(), false),
             timeout: Duration::from_secs(10),
-            withheld: Vec::new(),
-            redactor: Redactor::default(),
-            interrupted: Arc::new(AtomicBool::new(false)),
-            at_commit: None,
+            ..Options::new(&root, &self.repo.state(), "small")
         }
     }
 

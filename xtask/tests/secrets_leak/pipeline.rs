@@ -5,7 +5,6 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 use anyhow::Result;
@@ -19,8 +18,7 @@ use xtask::{
         files::StatCache,
         probe::Probes,
         secret::Redactor,
-        select::Selection,
-        session::{Hashes, Options, Session, Task},
+        session::{Options, Session, Task},
         staging::Staging,
         step::{Context, Done, Step},
     },
@@ -127,22 +125,12 @@ fn steps(root: &Path, triple: &str) -> Result<()> {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_xtask"));
     release.windows = release.windows.map(|it| it.with_program(program));
     let session = Session::open(Options {
-        hashes: Hashes::read(&state, false),
         probes,
-        root: root.to_owned(),
-        state,
-        target: triple.to_owned(),
-        steps: Vec::new(),
-        command: "the test".to_owned(),
         events: Events::new(vec![Box::new(Said)]),
-        selection: Selection::default(),
-        plan: false,
         jobs: 2,
-        timeout: Duration::from_secs(100),
         withheld,
         redactor,
-        interrupted: Default::default(),
-        at_commit: None,
+        ..Options::new(root, &state, triple)
     })?;
     let task = Task {
         name: "test".to_owned(),

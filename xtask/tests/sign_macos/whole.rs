@@ -2,7 +2,7 @@
 //! bundler and hdiutil. `dist` itself refuses to begin on another system.
 #![allow(clippy::print_stdout, reason = "the process tells the test")]
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{path::Path, process::Command};
 
 use anyhow::Result;
 use expect_test::expect;
@@ -13,8 +13,7 @@ use xtask::{
         event::{Event, Events, Reporter, Stamped},
         probe::Probes,
         secret::Redactor,
-        select::Selection,
-        session::{EndsWith, Hashes, Options, Reported, Session},
+        session::{EndsWith, Options, Reported, Session},
     },
     pipeline,
     release::{Release, SigningWish},
@@ -73,22 +72,12 @@ fn dist(root: &Path) -> Result<()> {
     };
     let release = Release::new(config, target.clone(), wish, &state, &probes, &redactor)?;
     let session = Session::open(Options {
-        hashes: Hashes::read(&state, false),
         probes,
-        root: root.to_owned(),
-        state,
-        target: target.triple.clone(),
         steps: pipeline::steps(&release.config, target.os),
-        command: "the test".into(),
         events: Events::new(vec![Box::new(Said)]),
-        selection: Selection::default(),
-        plan: false,
-        jobs: 1,
-        timeout: Duration::from_secs(600),
         withheld: Release::withheld(&release.config),
         redactor,
-        interrupted: Default::default(),
-        at_commit: None,
+        ..Options::new(root, &state, &target.triple)
     })?;
     let sealed = pipeline::dist(&session, &release);
     let sealed = sealed.and_then(|it| session.publish(&it, &release.folder()));

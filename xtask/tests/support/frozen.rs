@@ -14,10 +14,7 @@ use xtask::{
     config::{self, Freezer, Layout},
     engine::{
         event::Events,
-        probe::Probes,
-        secret::Redactor,
-        select::Selection,
-        session::{Hashes, Options, Session, Task},
+        session::{Options, Session, Task},
         step::Context,
     },
     freeze::{
@@ -172,22 +169,10 @@ pub fn in_session<T>(
 ) -> Result<T> {
     let state = root.join("state");
     let session = Session::open(Options {
-        hashes: Hashes::read(&state, false),
-        probes: Probes::open(state.join("probes")),
-        root: root.to_owned(),
-        state,
-        target: "linux".into(),
-        steps: Vec::new(),
-        command: "the test".into(),
         events,
-        selection: Selection::default(),
-        plan: false,
         jobs: 2,
-        timeout: Duration::from_secs(600),
-        withheld: Vec::new(),
-        redactor: Redactor::default(),
         interrupted: interrupted.clone(),
-        at_commit: None,
+        ..Options::new(root, &state, "linux")
     })?;
     let task = Task {
         name: "test".into(),

@@ -5,13 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 use xtask::engine::{
-    event::{Events, Reporter, Stamped},
     files::Tree,
     fingerprint::Inputs,
-    probe::Probes,
-    secret::Redactor,
-    select::Selection,
-    session::{Brought, Hashes, Options, Session},
+    session::{Brought, Options, Session},
     staging::Staging,
     step::{Context, Step},
 };
@@ -41,32 +37,11 @@ impl Step for Frozen {
     }
 }
 
-/// Shows nothing.
-struct Silent;
-
-impl Reporter for Silent {
-    fn report(&mut self, _: &Stamped) {}
-}
-
 fn session(root: &Path) -> Session {
     let state = root.join("state");
     Session::open(Options {
-        hashes: Hashes::read(&state, false),
-        probes: Probes::open(state.join("probes")),
-        root: root.to_owned(),
-        state,
-        target: "x86_64-pc-windows-gnu".into(),
         steps: vec!["frozen".into()],
-        command: "the test".into(),
-        events: Events::new(vec![Box::new(Silent)]),
-        selection: Selection::default(),
-        plan: false,
-        jobs: 1,
-        timeout: std::time::Duration::from_secs(60),
-        withheld: Vec::new(),
-        redactor: Redactor::default(),
-        interrupted: Default::default(),
-        at_commit: None,
+        ..Options::new(root, &state, "x86_64-pc-windows-gnu")
     })
     .unwrap()
 }

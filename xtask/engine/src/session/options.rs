@@ -45,6 +45,31 @@ pub struct Options {
     pub at_commit: Option<fn(&str)>,
 }
 
+impl Options {
+    /// One command after the other, each for ten minutes at most, of no steps, told to nobody; probes lie in the folder
+    /// of state. What is to be otherwise is set in it.
+    pub fn new(root: &Path, state: &Path, target: &str) -> Self {
+        Self {
+            root: root.to_owned(),
+            state: state.to_owned(),
+            target: target.to_owned(),
+            steps: Vec::new(),
+            command: String::new(),
+            events: Events::default(),
+            selection: Selection::default(),
+            plan: false,
+            jobs: 1,
+            hashes: Hashes::read(state, false),
+            timeout: Duration::from_secs(600),
+            withheld: Vec::new(),
+            probes: Probes::open(state.join("probes")),
+            redactor: Redactor::default(),
+            interrupted: Arc::default(),
+            at_commit: None,
+        }
+    }
+}
+
 /// The hashes of files that earlier runs knew, read by a thread of their own: a run needs them
 /// late, so that whoever starts reading early waits for nothing. Reading them needs no lock, since
 /// none is taken at its word: each stands for a file only as long as its stat is the same.
