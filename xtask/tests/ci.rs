@@ -23,5 +23,7 @@ mod project;
 #[cfg(target_os = "linux")]
 #[path = "ci/publish.rs"]
 mod publish;
+#[path = "ci/toolchains.rs"]
+mod toolchains;
 #[path = "ci/world.rs"]
 mod world;

@@ -243,8 +243,8 @@ fn of_a_release_for_macos() {
             10  notarize  Practice.app  app  staple  rcodesign  so that it starts without a connection, too; it changes the bytes
             11  notarize  small.dmg  dmg  notarize  rcodesign  macOS starts what was downloaded only if Apple has seen it
             12  notarize  small.dmg  dmg  staple  rcodesign  so that it starts without a connection, too; it changes the bytes
-            13  sign-installers  Practice_0.1.0_[ARCH].app.tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
-            14  sign-installers  Practice_0.1.0_[ARCH].app.tar.gz  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
+            13  sign-installers  Practice_0.1.0_aarch64.app.tar.gz  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
+            14  sign-installers  Practice_0.1.0_aarch64.app.tar.gz  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
             15  sign-installers  small.dmg  minisign  sign  release key ([KEY])  minisign, in process  for people; it covers the signatures inside
             16  sign-installers  small.dmg  tauri-updater  sign  release key ([KEY])  minisign, in process  Tauri's updater checks it; it covers the signatures inside
             17  archive  the archive  minisign  sign  release key ([KEY])  minisign, in process  for people

@@ -21,7 +21,12 @@ impl Look<'_> {
 
     fn zizmor(&self) -> Finding {
         let folder = self.needs.root.join(TOOLS).join("zizmor");
-        let python = folder.join("bin/python").display().to_string();
+        let (programs, exe) = match cfg!(windows) {
+            true => ("Scripts", ".exe"),
+            false => ("bin", ""),
+        };
+        let python = folder.join(programs).join(format!("python{exe}"));
+        let python = python.display().to_string();
         let folder = folder.display().to_string();
         let pip = [
             &*python,
@@ -32,12 +37,18 @@ impl Look<'_> {
             "--require-hashes",
         ];
         let commands = vec![
-            words(&["python3", "-m", "venv", &folder]),
+            // The installers of python.org for Windows have no `python3`.
+            words(&[
+                if cfg!(windows) { "python" } else { "python3" },
+                "-m",
+                "venv",
+                &folder,
+            ]),
             words(&[&pip[..], &["--no-deps", "--requirement", ZIZMOR]].concat()),
         ];
         self.installed(
             "zizmor",
-            "zizmor/bin/zizmor",
+            &format!("zizmor/{programs}/zizmor{exe}"),
             "install zizmor from PyPI",
             commands,
         )

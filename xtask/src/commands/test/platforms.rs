@@ -5,7 +5,7 @@
 //! library for it, which rustup has. Build scripts that compile C are handed a compiler that does
 //! nothing: no object file of theirs is ever read.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Result, ensure};
 
@@ -24,6 +24,10 @@ use crate::{
 /// server.
 const ALL: [&str; 2] = ["GITHUB_ACTIONS", "XTASK_FULL"];
 
+/// Why no build script can compile C.
+const NO_TRUE: &str = "there is no program `true`, which stands in for C compilers; on Windows Git \
+                       brings it: put its folder usr\\bin on PATH";
+
 /// Checks the workspace for each platform of the configuration, its tests included.
 pub(super) fn run(
     tests: &Tests,
@@ -32,10 +36,12 @@ pub(super) fn run(
     tally: &mut Tally,
 ) -> Result<()> {
     let mut commands = Vec::new();
+    let nothing = cx.probes().find("true").map_err(|_| NO_TRUE.to_owned());
     for triple in &tests.repository.config.test.platforms {
-        match standard_library(tests, workspace, cx, triple) {
-            Ok(()) => commands.push((
-                clippy(workspace, triple),
+        let ready = standard_library(tests, workspace, cx, triple);
+        match ready.and(nothing.clone()) {
+            Ok(nothing) => commands.push((
+                clippy(workspace, triple, &nothing),
                 "it does not compile for another platform, or clippy has something to say",
             )),
             Err(why) => skip(cx, triple, &why)?,
@@ -90,17 +96,16 @@ fn skip(cx: &Context, triple: &str, why: &str) -> Result<()> {
     Ok(())
 }
 
-fn clippy(workspace: &Workspace, triple: &str) -> Command {
+/// `nothing` is a program that does nothing and ends well.
+fn clippy(workspace: &Workspace, triple: &str, nothing: &Path) -> Command {
     let mut clippy = cargo(&workspace.dir, &["clippy", "--locked", "--all-targets"]);
     clippy
         .args(["--target", triple])
         .args(packages(workspace))
         .args(["--", "-D", "warnings"]);
     // See the crate cc for these names.
-    if let Ok(nothing) = which::which("true") {
-        for tool in ["CC", "CXX", "AR"] {
-            clippy.env(format!("{tool}_{}", triple.replace('-', "_")), &nothing);
-        }
+    for tool in ["CC", "CXX", "AR"] {
+        clippy.env(format!("{tool}_{}", triple.replace('-', "_")), nothing);
     }
     clippy
 }
