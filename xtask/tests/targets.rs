@@ -7,6 +7,8 @@ mod brought;
 #[allow(dead_code, reason = "each test binary uses a part")]
 #[path = "support/project.rs"]
 mod project;
+#[path = "targets/universal.rs"]
+mod universal;
 
 use std::{fs, path::Path, process::Command};
 

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     config::{Freezer, Layout},
-    engine::event::{Event, Level},
+    engine::{
+        event::{Event, Level},
+        step::Context,
+    },
 };
 
 /// What the command line says about fallbacks. It decides no output, only which outputs are good
@@ -78,53 +81,16 @@ impl Choice<'_> {
     /// # Errors
     /// What no other freezer would help against fails at once; otherwise all failures together.
     pub fn make(&self, held: Option<Freezer>) -> Result<Chosen> {
-        let mut failures = Vec::new();
-        for (index, &freezer) in self.freezers.iter().enumerate() {
-            if held == Some(freezer) {
-                let made = None;
-                return Ok(Chosen { made, failures });
-            }
-            match self.with(freezer) {
-                Ok(made) => {
-                    let made = Some(made);
-                    return Ok(Chosen { made, failures });
-                }
-                Err(error) => {
-                    let failure: Failure = error.downcast()?;
-                    let next = self.freezers.get(index + 1).copied();
-                    self.tell(&failure, next, held);
-                    failures.push(failure);
-                }
-            }
-        }
-        let sidecar = &self.freezing.sidecar.name;
-        let failures: Vec<String> = failures.iter().map(Failure::explained).collect();
-        bail!("no freezer managed {sidecar}\n{}", failures.join("\n"));
-    }
-
-    /// Tells programs and people of a failure; people read of the last one when the step fails.
-    fn tell(&self, failure: &Failure, next: Option<Freezer>, held: Option<Freezer>) {
-        let cx = self.freezing.cx;
-        cx.emit(Event::AttemptFailed {
-            step: cx.step().to_owned(),
-            tool: failure.freezer.name().to_owned(),
-            version: failure.version.clone(),
-            variant: failure.layout.name().to_owned(),
-            class: failure.class.name().to_owned(),
-            transient: failure.class.is_transient(),
-            lines: failure.lines.clone(),
-            next: next.map(|it| it.name().to_owned()),
-        });
-        let Some(next) = next else { return };
-        let (then, name) = match held == Some(next) {
-            true => ("keeping what was made with", next.name()),
-            false => ("trying", next.name()),
-        };
-        cx.note(Level::Warning, format!("{failure}; {then} {name}"));
+        let (cx, sidecar) = (self.freezing.cx, &self.freezing.sidecar.name);
+        let (made, failures) = first(cx, sidecar, self.freezers, held, |it| self.with(it))?;
+        Ok(Chosen { made, failures })
     }
 
     /// What one freezer makes, in the layout that the configuration wants.
-    fn with(&self, freezer: Freezer) -> Result<Passed> {
+    ///
+    /// # Errors
+    /// A [`Failure`] where another freezer may do better.
+    pub fn with(&self, freezer: Freezer) -> Result<Passed> {
         let sidecar = self.freezing.sidecar;
         let layout = match sidecar.layout {
             Layout::Auto => Layout::Onefile,
@@ -240,6 +206,56 @@ impl Choice<'_> {
             lines,
         })
     }
+}
+
+/// What the first freezer makes that manages, and what others failed at before; nothing if that is the
+/// one that is `held`.
+///
+/// # Errors
+/// Those of `make` that are no [`Failure`] at once; otherwise all failures together.
+pub fn first<T>(
+    cx: &Context,
+    sidecar: &str,
+    freezers: &[Freezer],
+    held: Option<Freezer>,
+    mut make: impl FnMut(Freezer) -> Result<T>,
+) -> Result<(Option<T>, Vec<Failure>)> {
+    let mut failures: Vec<Failure> = Vec::new();
+    for (index, &freezer) in freezers.iter().enumerate() {
+        if held == Some(freezer) {
+            return Ok((None, failures));
+        }
+        match make(freezer) {
+            Ok(made) => return Ok((Some(made), failures)),
+            Err(error) => {
+                let failure: Failure = error.downcast()?;
+                tell(cx, &failure, freezers.get(index + 1).copied(), held);
+                failures.push(failure);
+            }
+        }
+    }
+    let failures: Vec<String> = failures.iter().map(Failure::explained).collect();
+    bail!("no freezer managed {sidecar}\n{}", failures.join("\n"));
+}
+
+/// Tells programs and people of a failure; people read of the last one when the step fails.
+fn tell(cx: &Context, failure: &Failure, next: Option<Freezer>, held: Option<Freezer>) {
+    cx.emit(Event::AttemptFailed {
+        step: cx.step().to_owned(),
+        tool: failure.freezer.name().to_owned(),
+        version: failure.version.clone(),
+        variant: failure.layout.name().to_owned(),
+        class: failure.class.name().to_owned(),
+        transient: failure.class.is_transient(),
+        lines: failure.lines.clone(),
+        next: next.map(|it| it.name().to_owned()),
+    });
+    let Some(next) = next else { return };
+    let (then, name) = match held == Some(next) {
+        true => ("keeping what was made with", next.name()),
+        false => ("trying", next.name()),
+    };
+    cx.note(Level::Warning, format!("{failure}; {then} {name}"));
 }
 
 /// The time to `READY` that a program is judged by, in milliseconds; none if no launch tells.

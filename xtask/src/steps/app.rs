@@ -205,7 +205,13 @@ impl Step for App<'_> {
         for name in parts[0].keys() {
             let into = out.file(self.target.exe(name))?;
             let built = parts.iter().filter_map(|it| it.get(name).cloned());
-            match &built.collect::<Vec<_>>()[..] {
+            let built: Vec<PathBuf> = built.collect();
+            ensure!(
+                built.len() == parts.len(),
+                "{name} is not built for every architecture\n\
+                 hint: look for what leaves it out of some in the Cargo.toml of the app"
+            );
+            match &built[..] {
                 [only] if parts.len() == 1 => copy(only, &into)?,
                 all => lipo::join(cx, all, &into)?,
             }

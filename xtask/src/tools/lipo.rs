@@ -31,8 +31,52 @@ pub fn join(cx: &Context, parts: &[PathBuf], into: &Path) -> Result<()> {
     cx.exec(create(parts, into)).run()
 }
 
+/// What a package's installer writes down about its wheel, which may be another for each architecture:
+/// its tags, the hashes of its files, where it came from. Nothing that runs reads it.
+const OF_INSTALLATION: [&str; 5] = [
+    "RECORD",
+    "WHEEL",
+    "INSTALLER",
+    "REQUESTED",
+    "direct_url.json",
+];
+
+/// PyInstaller's archive of the standard library's modules, compiled.
+const BASE_LIBRARY: &str = "base_library.zip";
+
+/// Whether a file may differ without being another program: notes of an installer, and bytecode, which
+/// no processor runs and which Python does not write with the same bytes each time.
+fn may_differ(path: &str) -> bool {
+    let mut folders: Vec<&str> = path.split('/').collect();
+    let name = folders.pop().unwrap_or_default();
+    let is_note = folders.last().is_some_and(|it| it.ends_with(".dist-info"));
+    let is_bytecode = folders.contains(&"__pycache__");
+    is_bytecode || (is_note && OF_INSTALLATION.contains(&name))
+}
+
+/// The modules of [`BASE_LIBRARY`] are the same, however they were compiled.
+fn have_same_modules(files: &[PathBuf]) -> Result<bool> {
+    let names = |file: &PathBuf| -> Result<BTreeSet<Vec<u8>>> {
+        let data = fs_err::read(file)?;
+        let archive = rawzip::ZipArchive::from_slice(&data)?;
+        let entries = archive.entries().map(|it| {
+            let entry = it?;
+            Ok(entry.file_path().as_ref().to_vec())
+        });
+        entries.collect()
+    };
+    let first = names(&files[0])?;
+    for other in &files[1..] {
+        if names(other)? != first {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Joins folders file by file: code is handed to `join`; everything else must be the same in all of
-/// them, and is copied from the first. `into` must not exist yet.
+/// them, and is copied from the first. `into` must not exist yet. Gives the files that were not the
+/// same, but need not be.
 ///
 /// # Errors
 /// The first file that is not in all folders, or not the same. That of `join`.
@@ -40,24 +84,26 @@ pub fn join_folders(
     folders: &[PathBuf],
     into: &Path,
     mut join: impl FnMut(&[PathBuf], &Path) -> Result<()>,
-) -> Result<()> {
-    let mut all = Vec::new();
+) -> Result<Vec<String>> {
+    let (mut all, mut differ) = (Vec::new(), Vec::new());
     for folder in folders {
         all.push(inside::of_folder(folder, folder)?);
     }
     let paths: BTreeSet<&String> = all.iter().flat_map(|it| it.keys()).collect();
     for path in paths {
-        for (files, folder) in all.iter().zip(folders) {
-            ensure!(
-                files.contains_key(path),
-                "{path} is in one architecture's folder, but not in {}\n\
-                 hint: install the same packages for both; a package of Python with code in it must \
-                 be there for both",
-                folder.display()
-            );
-        }
-        let sources: Vec<PathBuf> = folders.iter().map(|it| it.join(path)).collect();
         let to = into.join(path);
+        let sources = folders.iter().map(|it| it.join(path));
+        if may_differ(path) {
+            // Not even all need have it.
+            let sources: Vec<PathBuf> = sources.filter(|it| it.is_file()).collect();
+            if sources.len() < folders.len() || !is_same(&sources)? {
+                differ.push(path.clone());
+            }
+            copy(&sources[0], &to)?;
+            continue;
+        }
+        refuse_missing(path, &all, folders)?;
+        let sources: Vec<PathBuf> = sources.collect();
         if let Some(link) = &all[0][path].link {
             let same = all.iter().all(|it| it[path].link.as_ref() == Some(link));
             ensure!(
@@ -66,32 +112,53 @@ pub fn join_folders(
                 named(folders)
             );
             link_to(link, &to)?;
-        } else if discover::is_code(&sources[0])? {
-            if is_same(&sources)? {
-                ensure!(
-                    is_joined(&sources[0])?,
-                    "{path} is for one architecture alone, but is in {}\n\
-                     hint: install the package for each architecture",
-                    named(folders)
-                );
-                copy(&sources[0], &to)?;
-                continue;
+        } else if !discover::is_code(&sources[0])? {
+            if !is_same(&sources)? {
+                refuse_other(path, &sources, folders)?;
+                differ.push(path.clone());
             }
+            copy(&sources[0], &to)?;
+        } else if is_same(&sources)? {
+            ensure!(
+                is_joined(&sources[0])?,
+                "{path} is for one architecture alone, but is in {}\n\
+                 hint: install the package for each architecture",
+                named(folders)
+            );
+            copy(&sources[0], &to)?;
+        } else {
             if let Some(parent) = to.parent() {
                 fs_err::create_dir_all(parent)?;
             }
             join(&sources, &to)?;
-        } else {
-            ensure!(
-                is_same(&sources)?,
-                "{path} is no code, but is not the same in {}\n\
-                 hint: only one of them can be shipped; leave it out, or ship an app for each \
-                 architecture: --target x86_64-apple-darwin --target aarch64-apple-darwin",
-                named(folders)
-            );
-            copy(&sources[0], &to)?;
         }
     }
+    Ok(differ)
+}
+
+fn refuse_missing(path: &str, all: &[inside::Inside], folders: &[PathBuf]) -> Result<()> {
+    for (files, folder) in all.iter().zip(folders) {
+        ensure!(
+            files.contains_key(path),
+            "{path} is in one architecture's folder, but not in {}\n\
+             hint: install the same packages for both; a package of Python with code in it must \
+             be there for both",
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+/// Refuses what is no code, and not the same.
+fn refuse_other(path: &str, sources: &[PathBuf], folders: &[PathBuf]) -> Result<()> {
+    let is_library = path.rsplit('/').next() == Some(BASE_LIBRARY);
+    ensure!(
+        is_library && have_same_modules(sources)?,
+        "{path} is no code, but is not the same in {}\n\
+         hint: only one of them can be shipped; leave it out, or ship an app for each \
+         architecture: --target x86_64-apple-darwin --target aarch64-apple-darwin",
+        named(folders)
+    );
     Ok(())
 }
 
@@ -118,6 +185,8 @@ fn is_same(files: &[PathBuf]) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     /// What `<mach-o/loader.h>` begins a program with, for a processor.
@@ -150,18 +219,25 @@ mod tests {
             Ok(fs_err::write(to, parts.concat())?)
         });
         let text = match outcome {
-            Ok(()) => {
+            Ok(differ) => {
                 let files = inside::of_folder(&into, &into).unwrap();
                 let names: Vec<String> = files.into_keys().collect();
+                let differ = differ.iter().map(|it| format!("; differs: {it}"));
                 format!(
-                    "{} files, {joined} joined: {}",
+                    "{} files, {joined} joined: {}{}",
                     names.len(),
-                    names.join(" ")
+                    names.join(" "),
+                    differ.collect::<String>()
                 )
             }
-            Err(error) => error.to_string(),
+            // What follows are the folders.
+            Err(error) => {
+                let text = error.to_string();
+                text.split_once(root.path().to_str().unwrap())
+                    .map_or(text.clone(), |it| it.0.to_owned())
+            }
         };
-        assert!(text.starts_with(expected), "{text}");
+        assert_eq!(text, expected);
     }
 
     #[test]
@@ -194,6 +270,65 @@ mod tests {
             &[("side", &intel), ("a.so", &fat)],
             &[("side", &arm), ("a.so", &fat)],
             "2 files, 1 joined: a.so side",
+        );
+    }
+
+    /// PyInstaller's archive of modules with these names and this content.
+    fn library(names: &[&str], content: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut archive = rawzip::ZipArchiveWriter::new(&mut bytes);
+        for name in names {
+            let (mut entry, config) = archive.new_file(name).start().unwrap();
+            let mut writer = config.wrap(&mut entry);
+            writer.write_all(content.as_bytes()).unwrap();
+            let (_, descriptor) = writer.finish().unwrap();
+            entry.finish(descriptor).unwrap();
+        }
+        archive.finish().unwrap();
+        bytes
+    }
+
+    #[test]
+    fn what_an_installer_or_a_compiler_wrote_may_differ() {
+        let (intel, arm) = (thin(X86_64), thin(ARM64));
+        for path in [
+            "a-1.0.dist-info/RECORD",
+            "lib/a-1.0.dist-info/WHEEL",
+            "lib/__pycache__/a.cpython-311.pyc",
+        ] {
+            check(
+                &[("side", &intel), (path, b"x86_64")],
+                &[("side", &arm), (path, b"arm64")],
+                &format!("2 files, 1 joined: {path} side; differs: {path}"),
+            );
+            check(
+                &[("side", &intel)],
+                &[("side", &arm), (path, b"arm64")],
+                &format!("2 files, 1 joined: {path} side; differs: {path}"),
+            );
+        }
+        for path in ["a-1.0.dist-info/METADATA", "RECORD", "a.pyc"] {
+            check(
+                &[("side", &intel), (path, b"x86_64")],
+                &[("side", &arm), (path, b"arm64")],
+                &format!("{path} is no code, but is not the same in "),
+            );
+        }
+        let path = "_internal/base_library.zip";
+        let libraries = |names: &[&str], expected: &str| {
+            check(
+                &[("side", &intel), (path, &library(&["os.pyc"], "one"))],
+                &[("side", &arm), (path, &library(names, "another"))],
+                expected,
+            );
+        };
+        libraries(
+            &["os.pyc"],
+            &format!("2 files, 1 joined: {path} side; differs: {path}"),
+        );
+        libraries(
+            &["os.pyc", "re.pyc"],
+            &format!("{path} is no code, but is not the same in "),
         );
     }
 }

@@ -4,18 +4,19 @@
 //! Always a folder. What one file carries is appended to it, where a file for several architectures has
 //! room for one payload only: the other half would extract libraries that it cannot load.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Choice, Chosen, Environment, Freezing, Frozen, Interpreter, Passed, Sidecar, Trial};
+use super::{Choice, Environment, Freezing, Frozen, Interpreter, Passed, Sidecar, Trial};
 use crate::{
     config::{self, Freezer, Layout},
     engine::{
+        event::Level,
         staging::{self, Staging},
         step::Context,
     },
-    freeze::{candidate::Candidate, failure::Failure},
+    freeze::{candidate::Candidate, choice, failure::Failure},
     target::Target,
     tools::lipo,
 };
@@ -43,31 +44,32 @@ impl Sidecar<'_> {
             layout: Layout::Folder,
             ..self.config.clone()
         };
-        let mut freezers = self.release.freezing.allowed(&config.freezers);
-        let (mut folders, mut failures, mut last) = (Vec::new(), Vec::new(), None);
+        let mut halves = Vec::new();
         for part in self.target.parts() {
-            let (passed, mut failed) = self.part(cx, &config, interpreter, &part, &freezers)?;
-            // Two freezers would leave two different programs.
-            freezers = vec![passed.candidate.freezer];
-            failures.append(&mut failed);
-            let folder = passed.candidate.folder.clone();
-            folders.push(folder.context("the layout is a folder")?);
-            last = Some(passed);
+            let environment = self.environment(cx, &config, interpreter, &part)?;
+            halves.push((part, environment));
         }
-        let Passed { candidate, report } = last.context("a universal target has parts")?;
+        let freezers = self.release.freezing.allowed(&config.freezers);
+        // Two freezers would leave two different programs: what one half cannot be made by, neither is.
+        let made = |freezer| self.with(cx, &config, &halves, freezer);
+        let (made, failures) = choice::first(cx, &config.name, &freezers, None, made)?;
+        let mut made = made.context("nothing is held ready")?;
+        let folders = made.iter().map(|it| it.candidate.folder.clone());
+        let folders: Option<Vec<PathBuf>> = folders.collect();
+        let folders = folders.context("the layout is a folder")?;
+        let Passed { candidate, report } = made.pop().context("a universal target has parts")?;
         let candidate = self.join(cx, &folders, candidate)?;
         self.publish(cx, out, Passed { candidate, report }, failures)
     }
 
-    /// The half for one architecture.
-    fn part(
+    /// The Python for one architecture, once the sources were seen to work with it.
+    fn environment(
         &self,
         cx: &Context,
         config: &config::Sidecar,
         interpreter: &Interpreter,
         target: &Target,
-        freezers: &[Freezer],
-    ) -> Result<(Passed, Vec<Failure>)> {
+    ) -> Result<Environment> {
         let environment = Environment::ensure_as(cx, config, interpreter, Some(target.arch()));
         let environment = environment.with_context(|| {
             format!(
@@ -75,35 +77,64 @@ impl Sidecar<'_> {
                 target.arch()
             )
         })?;
-        let trial = Trial {
+        self.refuse_broken_sources(&Trial {
             cx,
             sidecar: config,
             version: &self.version,
             environment: &environment,
+        })?;
+        Ok(environment)
+    }
+
+    /// What one freezer makes of all halves.
+    ///
+    /// # Errors
+    /// A [`Failure`] where another freezer may do better, which says of which half it is.
+    fn with(
+        &self,
+        cx: &Context,
+        config: &config::Sidecar,
+        halves: &[(Target, Environment)],
+        freezer: Freezer,
+    ) -> Result<Vec<Passed>> {
+        let half = |(target, environment): &(Target, Environment)| {
+            let freezing = Freezing {
+                cx,
+                sidecar: config,
+                product: &self.release.config.product,
+                environment,
+                target,
+                is_cold: false,
+            };
+            let choice = Choice {
+                freezing: &freezing,
+                trial: &Trial {
+                    cx,
+                    sidecar: config,
+                    version: &self.version,
+                    environment,
+                },
+                freezers: &[freezer],
+            };
+            choice.with(freezer).map_err(|it| of_half(it, target))
         };
-        self.refuse_broken_sources(&trial)?;
-        let freezing = Freezing {
-            cx,
-            sidecar: config,
-            product: &self.release.config.product,
-            environment: &environment,
-            target,
-            is_cold: false,
-        };
-        let choice = Choice {
-            freezing: &freezing,
-            trial: &trial,
-            freezers,
-        };
-        let Chosen { made, failures } = choice.make(None)?;
-        Ok((made.context("nothing is held ready")?, failures))
+        halves.iter().map(half).collect()
     }
 
     fn join(&self, cx: &Context, folders: &[PathBuf], made: Candidate) -> Result<Candidate> {
         let name = format!("{}-universal", staging::file_name(&self.config.name));
         let folder = cx.cache(&name)?.join(&self.config.name);
         staging::remove(&folder)?;
-        lipo::join_folders(folders, &folder, |parts, into| lipo::join(cx, parts, into))?;
+        let join = |parts: &[PathBuf], into: &Path| lipo::join(cx, parts, into);
+        let differ = lipo::join_folders(folders, &folder, join)?;
+        if !differ.is_empty() {
+            let text = format!(
+                "taken from the half for x86_64 though the other has another, which decides nothing \
+                 of what runs: {}",
+                differ.join(", ")
+            );
+            cx.note(Level::Info, text);
+        }
         let executable = made.executable.file_name().context("it has a name")?;
         let executable = folder.join(executable);
         crate::binary::check(&executable, &self.target, "the joined sidecar")?;
@@ -112,5 +143,16 @@ impl Sidecar<'_> {
             folder: Some(folder),
             ..made
         })
+    }
+}
+
+/// Says of a freezer's failure which half it is about.
+fn of_half(error: anyhow::Error, target: &Target) -> anyhow::Error {
+    match error.downcast::<Failure>() {
+        Ok(mut failure) => {
+            failure.lines.insert(0, format!("for {}", target.arch()));
+            failure.into()
+        }
+        Err(error) => error,
     }
 }
