@@ -13,12 +13,16 @@ mod project;
 mod bad_days;
 #[path = "sign_windows/bundler.rs"]
 mod bundler;
+#[path = "sign_windows/chain.rs"]
+mod chain;
 #[path = "sign_windows/files.rs"]
 mod files;
 #[path = "sign_windows/identities.rs"]
 mod identities;
 #[path = "sign_windows/inno.rs"]
 mod inno;
+#[path = "sign_windows/installed.rs"]
+mod installed;
 #[path = "sign_windows/microsoft.rs"]
 mod microsoft;
 #[path = "sign_windows/nsis.rs"]

@@ -25,7 +25,6 @@ use crate::{
     config::{self, BundleKind, TauriCli},
     engine::{
         artifact::Artifact,
-        event::Level,
         exec::Finished,
         files::Tree,
         fingerprint::Inputs,
@@ -202,24 +201,10 @@ impl<'r> Bundle<'r> {
             triple: (!self.target.is_host()).then_some(&*self.target.triple),
             signs: signer.is_some(),
         };
-        let code = &self.code.output;
-        for name in std::iter::once(&code.host)
-            .chain(&code.others)
-            .chain(&code.libraries)
-        {
-            self.code.copy_to(name, &bundling.release().join(name))?;
-        }
-        for name in self.beside() {
-            let into = binaries.join(self.target.external_bin(name));
-            self.code.copy_to(&self.target.exe(name), &into)?;
-        }
-        self.copy_folders(kind, &binaries)?;
-        if self.has_hashes() {
-            self.code.copy_to(HASHES, &binaries.join(HASHES))?;
-        }
+        self.lay_out(&bundling, &binaries)?;
         let host = match signer {
             Some(signer) => {
-                let host = bundling.release().join(&code.host);
+                let host = bundling.release().join(&self.code.output.host);
                 Some(authenticode::stamp(signer, cx, &host, kind)?)
             }
             None => None,
@@ -227,12 +212,7 @@ impl<'r> Bundle<'r> {
         let mut command = bundling.command()?;
         command.envs(call.into_iter().flat_map(|it| it.env));
         let finished = self.keeping_the_manifest(cx, command)?;
-        let output = format!(
-            "{}\n{}",
-            String::from_utf8_lossy(&finished.stdout),
-            finished.printed.join("\n")
-        );
-        let package = bundling.package(&output)?;
+        let package = bundling.package(&all_output(&finished))?;
         let times = match kind {
             BundleKind::Deb => deb::normalize(&package, self.epoch, &self.links())?,
             _ => deb::Times::new(),
@@ -250,13 +230,7 @@ impl<'r> Bundle<'r> {
             host,
         };
         let looked = self.look_inside(cx, &packed)?;
-        if let Some(gap) = &looked.gap {
-            let hint = looked
-                .hint
-                .as_ref()
-                .map(|it| format!("; to change that: {it}"));
-            cx.note(Level::Warning, format!("{gap}{}", hint.unwrap_or_default()));
-        }
+        looked.note(cx);
         if kind == BundleKind::App {
             return self.for_macos(cx, wanted, &package, looked, out);
         }
@@ -271,6 +245,26 @@ impl<'r> Bundle<'r> {
             contents: looked.contents,
             gap: looked.gap,
         })
+    }
+
+    /// Lays all that is packed where the bundler takes it from.
+    fn lay_out(&self, bundling: &tauri::Bundling, binaries: &Path) -> Result<()> {
+        let code = &self.code.output;
+        for name in std::iter::once(&code.host)
+            .chain(&code.others)
+            .chain(&code.libraries)
+        {
+            self.code.copy_to(name, &bundling.release().join(name))?;
+        }
+        for name in self.beside() {
+            let into = binaries.join(self.target.external_bin(name));
+            self.code.copy_to(&self.target.exe(name), &into)?;
+        }
+        self.copy_folders(bundling.kind, binaries)?;
+        if self.has_hashes() {
+            self.code.copy_to(HASHES, &binaries.join(HASHES))?;
+        }
+        Ok(())
     }
 
     /// Lays the sidecars that are folders where the bundler takes them from.
@@ -396,6 +390,11 @@ fn overlays(dir: &Path, platform: &str) -> [PathBuf; 3] {
         dir.join(format!("tauri.{platform}.conf.json5")),
         dir.join(format!("Tauri.{platform}.toml")),
     ]
+}
+
+fn all_output(finished: &Finished) -> String {
+    let stdout = String::from_utf8_lossy(&finished.stdout);
+    format!("{stdout}\n{}", finished.printed.join("\n"))
 }
 
 fn collect_strings(value: &serde_json::Value, found: &mut Vec<String>) {

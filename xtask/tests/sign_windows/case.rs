@@ -33,7 +33,7 @@ use super::project::Project;
 
 /// Everything that a test starts from.
 pub struct Case {
-    project: Project,
+    pub project: Project,
     /// Of the small project, to be changed.
     pub config: Config,
     pub pki: Pki,

@@ -115,26 +115,3 @@ fn slow_what_inno_setup_packs_is_what_was_built() {
         "#]],
     );
 }
-
-/// The variable `ISCC` names the real one, and `WINELOADER` a wine for 32 bits: see
-/// docs/windows-installers.md.
-#[test]
-fn slow_inno_setup_compiles_the_script() {
-    let Some(iscc) = std::env::var_os("ISCC") else {
-        eprintln!("skipped: the variable ISCC names no compiler");
-        return;
-    };
-    if !tools::have(&["x86_64-w64-mingw32-gcc", "wine"]) {
-        return;
-    }
-    let Some(made) = Made::new(BundleKind::Inno) else {
-        return;
-    };
-    let wine = std::env::var("WINELOADER").unwrap_or_else(|_| "wine".to_owned());
-    expect![[r#"
-        WebView2: not packed: where it is missing, the installer opens its download page (`bundle.windows-installer.webview2` packs what installs it)
-        small_0.1.0_x64-inno-setup.exe
-        sidecars/x/x.exe
-        small.exe
-    "#]].assert_eq(&by_inno(&made, &[&wine, iscc.to_str().unwrap()]));
-}

@@ -16,6 +16,7 @@ use crate::{
     config::BundleKind,
     engine::{
         artifact::Artifact,
+        event::Level,
         files::{hash_file, hex},
         probe::Probes,
         staging,
@@ -66,6 +67,16 @@ pub(super) struct Looked {
     pub(super) gap: Option<String>,
     /// What would help.
     pub(super) hint: Option<String>,
+}
+
+impl Looked {
+    /// Says why nobody looked inside, and what would help.
+    pub(super) fn note(&self, cx: &Context) {
+        if let Some(gap) = &self.gap {
+            let hint = self.hint.iter().map(|it| format!("; to change that: {it}"));
+            cx.note(Level::Warning, format!("{gap}{}", hint.collect::<String>()));
+        }
+    }
 }
 
 /// A file of the stage that a package holds.

@@ -17,7 +17,6 @@ use super::{Bundle, Installer, copy};
 use crate::{
     config::{BundleKind, NsisBundler, Scope, Shortcut, UserData},
     engine::{
-        event::Level,
         files::hex,
         fingerprint::Inputs,
         probe::Probe,
@@ -155,13 +154,7 @@ impl Bundle<'_> {
             work.product.out
         );
         let looked = self.look_at_own(cx, kind, &package, &work)?;
-        if let Some(gap) = &looked.gap {
-            let hint = looked
-                .hint
-                .iter()
-                .map(|it| format!("; to change that: {it}"));
-            cx.note(Level::Warning, format!("{gap}{}", hint.collect::<String>()));
-        }
+        looked.note(cx);
         copy(&package, &out.file(&work.product.out)?)?;
         Ok(Installer {
             certificate: None,

@@ -228,6 +228,12 @@ pub fn definitions(product: &Product, is_signed: bool) -> Result<String> {
         writeln!(text, "#define {name}")?;
     }
     text += &files_section(product)?;
+    text += "[UninstallDelete]\n";
+    // Its own list has no folder that was there when it came, as those of an older version are.
+    for folder in product.folders() {
+        let folder = constant(&folder.replace('/', "\\"));
+        writeln!(text, "Type: dirifempty; Name: \"{{app}}\\{folder}\"")?;
+    }
     Ok(text)
 }
 
@@ -358,7 +364,7 @@ mod tests {
         );
         std::fs::create_dir(root.path().join("tools")).unwrap();
         std::fs::write(root.path().join("tools/ISCC.exe"), "MZ").unwrap();
-        let found = check(&words, "3a44cde5ea74");
+        let found = check(&words, "9b8db510ef42");
         assert_eq!(
             found.replace('\\', "/"),
             format!("{some} [ROOT]/tools/ISCC.exe")

@@ -103,17 +103,9 @@ begin
 end;
 
 function IsRunning(Path: String): Boolean;
-var
-  Stream: TFileStream;
 begin
-  Result := False;
-  if FileExists(Path) then
-    try
-      Stream := TFileStream.Create(Path, fmOpenReadWrite or fmShareDenyNone);
-      Stream.Free;
-    except
-      Result := True;
-    end;
+  // Nothing is added; nothing stays open, as of a stream.
+  Result := FileExists(Path) and not SaveStringToFile(Path, '', True);
 end;
 
 // The first program of the app that runs, by whether its file can be written: so nothing is ended that

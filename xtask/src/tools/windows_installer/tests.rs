@@ -55,7 +55,7 @@ fn what_nsis_is_told() {
         !define SIZE_KIB 42
         !define ICON "icon.ico"
         !define START_MENU
-        !define SIGN `"/a folder/xtask" "sign" "--config" "it's \$HOME" "%1"`
+        !define SIGN `sh ./sign.sh "%1"`
         !macro INSTALL_FILES
           SetOutPath "$INSTDIR"
           File "/oname=WebView2Loader.dll" "files/WebView2Loader.dll"
@@ -79,6 +79,10 @@ fn what_nsis_is_told() {
           RMDir "$INSTDIR\sidecars"
           RMDir "$INSTDIR\data"
         !macroend
+        !macro EACH_PROGRAM do
+          !insertmacro ${do} "$INSTDIR\small.exe" "small.exe"
+          !insertmacro ${do} "$INSTDIR\sidecars\x\x.exe" "x.exe"
+        !macroend
     "#]]
     .assert_eq(text.trim_start_matches('\u{feff}'));
 }
@@ -97,6 +101,7 @@ fn what_inno_setup_is_told() {
         #define Publisher """Example"" GmbH"
         #define Copyright "© 2026 Example"
         #define Main "small.exe"
+        #define Programs "small.exe|sidecars\x\x.exe"
         #define OutFile "Small_1.2.3_x64-setup"
         #define Scope "user"
         #define UserData "ask"
@@ -110,6 +115,11 @@ fn what_inno_setup_is_told() {
         Source: "files\sidecars\x\lib\{a}$.py"; DestDir: "{app}\sidecars\x\lib"; DestName: "{{a}$.py"; Flags: ignoreversion
         Source: "files\sidecars\x\x.exe"; DestDir: "{app}\sidecars\x"; DestName: "x.exe"; Flags: ignoreversion
         Source: "files\small.exe"; DestDir: "{app}"; DestName: "small.exe"; Flags: ignoreversion
+        [UninstallDelete]
+        Type: dirifempty; Name: "{app}\sidecars\x\lib"
+        Type: dirifempty; Name: "{app}\sidecars\x"
+        Type: dirifempty; Name: "{app}\sidecars"
+        Type: dirifempty; Name: "{app}\data"
     "#]].assert_eq(text.trim_start_matches('\u{feff}'));
 }
 
@@ -275,7 +285,8 @@ fn slow_makensis_takes_the_script() {
     });
 }
 
-/// With the real one, which only who has it runs: see docs/windows-installers.md.
+/// Inno Setup's, with the one that the variable `ISCC` names: the tests of `sign_windows` run the one of
+/// `cargo xtask test --setup`.
 #[test]
 fn slow_inno_setup_takes_the_script() {
     let named = std::env::var_os(inno::VARIABLE);
