@@ -62,15 +62,15 @@ impl Doctor<'_> {
         if !commands.is_empty() {
             self.install(exec, &log, &before)?;
         }
-        if let Err(error) = recommended
-            .iter()
-            .try_for_each(|it| self.run(exec, &log, it))
-        {
-            exec.events.emit(Event::Note {
-                step: NAME.to_owned(),
-                level: Level::Warning,
-                text: format!("what is only recommended was not installed: {error:#}"),
-            });
+        // Each by itself: one that cannot be had is no reason to do without the others.
+        for command in &recommended {
+            if let Err(error) = self.run(exec, &log, command) {
+                exec.events.emit(Event::Note {
+                    step: NAME.to_owned(),
+                    level: Level::Warning,
+                    text: format!("what is only recommended was not installed: {error:#}"),
+                });
+            }
         }
         Ok(self.check())
     }

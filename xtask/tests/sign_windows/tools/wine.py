@@ -5,14 +5,13 @@
 Debian's packages are for one kind of bits each, and wine 8 draws no window of the other. Wine 10 does: of
 Debian 13's packages those for 64 bits, with the libraries for Windows of the one for 32. They are unpacked
 here, not installed; Debian 12's C library is too old for them, so theirs comes along. What only games and
-browsers want is left out, and debug information is stripped: 160 MB instead of 1400.
+browsers want is left out, and debug information is stripped: 340 MB instead of 1400.
 
 In FOLDER are afterwards `bin/wine`, which runs it, and `prefix`, a fresh Windows of the user `somebody` to
 be copied, whose windows are drawn by nobody.
 """
 
 import fnmatch
-import hashlib
 import io
 import os
 import pathlib
@@ -21,47 +20,54 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.request
 
-# What a point release replaces is kept by the second.
-POOLS = (
-)
-PACKAGES = {
-    "w/wine/wine64_10.0~repack-6_amd64.deb": "4cdf8319d873c13210815c1aac18859a56ea21b0b2d35a3388dab881464ed488",
-    "w/wine/libwine_10.0~repack-6_amd64.deb": "702c99d2fbaef2a4966667e0cdabd477ed1754c1b3b5d4476606eaf5fd6e1444",
-    "w/wine/libwine_10.0~repack-6_i386.deb": "fef4802a6553a17eaa40003333a86fc697440d1d21c5824f2dbd1c444f01527b",
-    "g/glibc/libc6_2.41-12_amd64.deb": "6cff801097cd0eb2126b60e533f37afdc78456efacdf2bfae62877f00c795d0b",
-    "libz/libz-mingw-w64/libz-mingw-w64_1.2.13+dfsg-1_all.deb": "b9e73ca486bc2aa66da86b5724220d2dd7c8299636b1df74c3414757a2170615",
-}
+SUITE = "trixie"
+PACKAGES = ["wine64:amd64", "libwine:amd64", "libwine:i386", "libc6:amd64", "libz-mingw-w64:amd64"]
+# Packages hold links to anywhere, which Python's later versions doubt; its earlier ones know no filters.
+LINKS = {"filter": "fully_trusted"} if hasattr(tarfile, "fully_trusted_filter") else {}
+KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LEFT_OUT = """mshtml* wined3d* winedbg* light.msstyles opengl32* d2d1* jscript* vbscript* dwrite* d3d* msvcp*
     msvcr[0-9]* xact* xaudio* x3daudio* xapofx* dx* quartz* mf*.dll wmp*.dll msxml*.dll evr.dll concrt*""".split()
 LIBRARIES = "lib/x86_64-linux-gnu"
 
 
-def download(package):
-    reasons = []
-    for pool in POOLS:
-        try:
-            with urllib.request.urlopen(pool + package, timeout=300) as answer:
-                data = answer.read()
-        except OSError as error:
-            reasons.append(f"{pool}{package}: {error}")
-            continue
-        if hashlib.sha256(data).hexdigest() == PACKAGES[package]:
-            return data
-        reasons.append(f"{pool}{package} is not what it was")
-    sys.exit("\n".join(reasons))
+def mirror():
+    """Where this machine has its Debian packages from."""
+    wanted = ["--format", "$(ORIGIN) $(RELEASE) $(REPO_URI)", "Created-By: Packages"]
+    listed = subprocess.run(["apt-get", "indextargets", *wanted], check=True, capture_output=True, text=True)
+    for line in listed.stdout.splitlines():
+        origin, release, uri = line.split(" ", 2)
+        if origin == "Debian" and "-security" not in release:
+            return uri
+    sys.exit("apt has no Debian mirror here, run `apt-get update` first: without one there is no wine for 32 bits")
+
+
+def download(folder):
+    """Has apt fetch and check the packages, with lists of its own: those of the machine stay as they are."""
+    for needed in ("lists/partial", "cache/archives/partial"):
+        (folder / needed).mkdir(parents=True)
+    (folder / "sources.list").write_text(f"deb [signed-by={KEYS}] {mirror()} {SUITE} main\n")
+    options = [
+        f"Dir::State::lists={folder}/lists",
+        f"Dir::Etc::sourcelist={folder}/sources.list",
+        "Dir::Etc::sourceparts=/dev/null",
+        f"Dir::Cache={folder}/cache",
+        "APT::Sandbox::User=",
+        "APT::Architectures::=amd64",
+        "APT::Architectures::=i386",
+        "Acquire::Languages=none",
+        "Acquire::Retries=3",
+    ]
+    apt = ["apt-get", "--quiet", *(word for it in options for word in ("-o", it))]
+    subprocess.run([*apt, "update"], check=True, cwd=folder)
+    subprocess.run([*apt, "download", *PACKAGES], check=True, cwd=folder)
+    return sorted(folder.glob("*.deb"))
 
 
 def unpack(package, folder):
-    """A .deb is an ar(1) archive of two tar archives: what is below `usr`."""
-    data = download(package)
-    at = 8
-    while not data[at:].startswith(b"data.tar"):
-        size = int(data[at + 48 : at + 58])
-        at += 60 + size + size % 2
-    size = int(data[at + 48 : at + 58])
-    with tarfile.open(fileobj=io.BytesIO(data[at + 60 : at + 60 + size])) as archive:
+    """What is below `usr`."""
+    data = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], check=True, stdout=subprocess.PIPE).stdout
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
             name = member.name.removeprefix("./usr/")
             base = os.path.basename(name)
@@ -69,13 +75,13 @@ def unpack(package, folder):
                 fnmatch.fnmatch(base, it) for it in LEFT_OUT
             ):
                 member.name = name
-                archive.extract(member, folder, filter="fully_trusted")
+                archive.extract(member, folder, **LINKS)
 
 
 def lay_out(folder):
-    for package in PACKAGES:
-        print(package, flush=True)
-        unpack(package, folder / "libc" if "libc6" in package else folder)
+    with tempfile.TemporaryDirectory() as fetched:
+        for package in download(pathlib.Path(fetched)):
+            unpack(package, folder / "libc" if package.name.startswith("libc6_") else folder)
     wine = folder / LIBRARIES / "wine"
     # The folder for both kinds of bits is the one beside `x86_64-unix`.
     shutil.rmtree(wine / "i386-windows", ignore_errors=True)
