@@ -19,7 +19,7 @@ fn plain_repository() {
             frontend: {"dir":"ROOT","lock":"ROOT/package-lock.json","out":"ROOT/dist","package-manager":"npm","script":"build","sources":{"env":["NODE_ENV","VITE_*"],"exclude":[],"inputs":[]}}
             app: {"cargo-args":[],"dir":"ROOT/src-tauri","features":[],"package":"plain","profile":"release","sources":{"env":["RUSTFLAGS","CARGO_ENCODED_RUSTFLAGS","CARGO_BUILD_*","CARGO_PROFILE_*"],"exclude":[],"inputs":[]}}
             sidecars: []
-            bundle: {"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"],"windows-installer":{"inno-compiler":null,"inno-template":null,"nsis-bundler":null,"nsis-template":null,"scope":"user","shortcuts":["start-menu"],"user-data":"ask","webview2":null}}
+            bundle: {"appimage":{"runtime":null,"runtime-sha256":[]},"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"],"windows-installer":{"inno-compiler":null,"inno-template":null,"nsis-bundler":null,"nsis-template":null,"scope":"user","shortcuts":["start-menu"],"user-data":"ask","webview2":null}}
             archive: {"files":[]}
             sign: {"gpg":null,"linux":{"deb":false,"rpm":false},"macos":{"certificate":{"env":"APPLE_CERTIFICATE","password-env":"APPLE_CERTIFICATE_PASSWORD"},"entitlements":null,"files":[],"identity":null,"notarize":true,"notarize-timeout":"30m","timestamp":"rfc3161","timestamp-server":"http://timestamp.apple.com/ts01","tool":"auto","trust":null},"minisign":{"key-env":"TAURI_SIGNING_PRIVATE_KEY","password-env":"TAURI_SIGNING_PRIVATE_KEY_PASSWORD","public-key":null},"sidecar-hashes":false,"windows":{"command-env":[],"description":null,"identity":{"file":{"env":"WIN_CSC_LINK","password-env":"WIN_CSC_KEY_PASSWORD"}},"leave-signed-by":[],"patience":"10m","publisher":null,"revoked":[],"timestamp":"rfc3161","timestamp-servers":["http://timestamp.acs.microsoft.com","http://timestamp.digicert.com","http://timestamp.sectigo.com"],"timestamp-trust":null,"tool":"auto","trust":null,"url":null}}
             release: {"dir":"ROOT/release","tag":null,"targets":[]}
@@ -86,7 +86,7 @@ fn workspace_with_pnpm() {
             file: null
             product: {"identifier":"a.b","name":"host","version":"3.0.0-rc.1"}
             frontend: {"dir":"ROOT/apps/desktop","lock":"ROOT/pnpm-lock.yaml","out":"ROOT/apps/desktop/dist","package-manager":"pnpm","script":"build","sources":{"env":["NODE_ENV","VITE_*"],"exclude":[],"inputs":[]}}
-            bundle: {"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"],"windows-installer":{"inno-compiler":null,"inno-template":null,"nsis-bundler":null,"nsis-template":null,"scope":"user","shortcuts":["start-menu"],"user-data":"ask","webview2":null}}
+            bundle: {"appimage":{"runtime":null,"runtime-sha256":[]},"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"],"windows-installer":{"inno-compiler":null,"inno-template":null,"nsis-bundler":null,"nsis-template":null,"scope":"user","shortcuts":["start-menu"],"user-data":"ask","webview2":null}}
             release: {"dir":"ROOT/dist","tag":null,"targets":[]}
             tauri: {"cargo-binary":"host-bin","external-bin":["ROOT/apps/desktop/src-tauri/binaries/tool","ROOT/apps/desktop/src-tauri/binaries/there"],"file":"ROOT/apps/desktop/src-tauri/tauri.conf.json","frontend-dist":"ROOT/apps/desktop/dist","identifier":"a.b","main-binary":"desk","minimum-macos":"10.13","product-name":null,"updater-pubkey":"abc","version":"3.0.0-rc.1"}
             warnings: ["there is no packaging/dist.toml: conventions decide everything","apps/desktop/src-tauri/tauri.conf.json expects the executable `apps/desktop/src-tauri/binaries/tool`, but no `[[sidecar]]` has the name `tool`"]
@@ -119,7 +119,7 @@ fn static_frontend_with_cargo() {
         expect![[r#"
             product: {"identifier":"a.b","name":"Static","version":"0.9.0"}
             frontend: null
-            bundle: {"cli":{"command":["cargo","tauri"]},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"],"windows-installer":{"inno-compiler":null,"inno-template":null,"nsis-bundler":null,"nsis-template":null,"scope":"user","shortcuts":["start-menu"],"user-data":"ask","webview2":null}}
+            bundle: {"appimage":{"runtime":null,"runtime-sha256":[]},"cli":{"command":["cargo","tauri"]},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"],"windows-installer":{"inno-compiler":null,"inno-template":null,"nsis-bundler":null,"nsis-template":null,"scope":"user","shortcuts":["start-menu"],"user-data":"ask","webview2":null}}
             archive: null
             release: {"dir":"ROOT/dist","tag":null,"targets":[]}
             tauri: {"cargo-binary":"host","external-bin":[],"file":"ROOT/app/src-tauri/Tauri.toml","frontend-dist":"ROOT/app/public","identifier":"a.b","main-binary":"host","minimum-macos":"10.13","product-name":"Static","updater-pubkey":null,"version":null}
@@ -145,7 +145,7 @@ fn frontend_is_switched_off() {
         expect![[r#"
             product: {"identifier":"a.b","name":"plain","version":"0.0.0"}
             frontend: null
-            bundle: {"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"],"windows-installer":{"inno-compiler":null,"inno-template":null,"nsis-bundler":null,"nsis-template":null,"scope":"user","shortcuts":["start-menu"],"user-data":"ask","webview2":null}}
+            bundle: {"appimage":{"runtime":null,"runtime-sha256":[]},"cli":{"node-module":"ROOT"},"linux":["deb","rpm"],"macos":["app","dmg"],"windows":["nsis"],"windows-installer":{"inno-compiler":null,"inno-template":null,"nsis-bundler":null,"nsis-template":null,"scope":"user","shortcuts":["start-menu"],"user-data":"ask","webview2":null}}
             release: {"dir":"ROOT/out","tag":null,"targets":[]}
         "#]],
     );
@@ -165,7 +165,7 @@ fn configuration_of_the_host_in_json5() {
         &["product", "tauri"],
         expect![[r#"
             product: {"identifier":"a.b","name":"Fünf","version":"0.5.0"}
-            tauri: {"cargo-binary":"host","external-bin":["ROOT/src-tauri/binaries/tool"],"file":"ROOT/src-tauri/tauri.conf.json5","frontend-dist":"ROOT/public","identifier":"a.b","main-binary":"host","product-name":"Fünf","updater-pubkey":null,"version":null}
+            tauri: {"cargo-binary":"host","external-bin":["ROOT/src-tauri/binaries/tool"],"file":"ROOT/src-tauri/tauri.conf.json5","frontend-dist":"ROOT/public","identifier":"a.b","main-binary":"host","minimum-macos":"10.13","product-name":"Fünf","updater-pubkey":null,"version":null}
         "#]],
     );
     // Where it is not even JSON5, it says where.
