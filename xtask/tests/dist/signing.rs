@@ -245,6 +245,19 @@ fn a_release_is_signed_and_the_key_stays_secret() {
     check(
         project.run("verify --require-release"),
         expect![[r#"
+        file  check  expected  actual
+        manifest.json  trusted key  one that was known before: --key, `public-key` in [sign.minisign], or `plugins.updater.pubkey`  the manifest's own
+        note: self-attested: no trusted key given, checked with the manifest's own
+        NOT verified: 1 of 42 checks failed in [ROOT]/release/0.1.0/linux
+        exit code 1
+    "#]],
+    );
+    // Whoever checks knows the key from elsewhere than the release.
+    let key = project.beside().join("known.pub");
+    fs::write(&key, format!("untrusted comment: known\n{public}\n")).unwrap();
+    check(
+        project.run(&format!("verify --require-release --key {}", key.display())),
+        expect![[r#"
             file  kind  size  sha256  signatures
             small-0.1.0-1.[ARCH].rpm  installer  [SIZE]  [HASH]…  minisign, tauri-updater
             small-0.1.0-[TRIPLE].tar.gz  archive  [SIZE]  [HASH]…  minisign
@@ -258,8 +271,7 @@ fn a_release_is_signed_and_the_key_stays_secret() {
             small_0.1.0_[ARCH].deb  tauri-updater  release key  [KEY]  -  -  -  -
             manifest.json  minisign  release key  [KEY]  -  -  -  -
             SHA256SUMS  minisign  release key  [KEY]  -  -  -  -
-            note: self-attested: no trusted key given, checked with the manifest's own
-            verified: 3 files, 41 checks passed, self-attested release key [KEY]
+            verified: 3 files, 42 checks passed, trusted release key [KEY]
             exit code 0
         "#]],
     );
