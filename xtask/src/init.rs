@@ -16,7 +16,6 @@
 //! | `dist` | the text of `packaging/dist.toml` |
 //! | `recipe` | the alias, the workspace, the program |
 //! | `plan` | all of it |
-//! | `write` | files that are written all or not at all |
 
 mod command;
 mod dist;
@@ -31,7 +30,5 @@ mod spec;
 mod tauri;
 mod tree;
 mod words;
-mod write;
 
 pub use plan::{Options, Plan, State, plan};
-pub use write::{Change, write};

@@ -6,6 +6,7 @@
 
 pub mod binary;
 pub mod carry;
+pub mod changes;
 pub mod ci;
 pub mod cli;
 pub mod commands;

@@ -12,9 +12,6 @@ pub mod pending;
 mod pep440;
 pub mod places;
 pub mod tag;
-mod write;
-
-pub use write::write;
 
 /// Whether what a program says of its version is this one. Python has a form of its own for
 /// pre-releases, in which `__version__` is written.

@@ -9,12 +9,13 @@ use serde_json::json;
 
 use super::{Ended, World, print};
 use crate::{
+    changes::{self, Change},
     ci::{self, Generated, Gh, Matrix, Outcome, Publication, State},
     cli::{Ci, Generate, Publish, TrustArgs},
     engine::{exec::Log, secret::Redactor},
     release::Release,
     sign::{hands::Loose, secrets::Secrets},
-    version::{change::Change, tag, write},
+    version::tag,
 };
 
 /// What makes the files as they should be.
@@ -109,8 +110,8 @@ fn generate(world: &World, options: &Generate) -> Result<ExitCode> {
     if written {
         let others = files.iter().zip(&states);
         let others = others.filter(|it| *it.1 != State::Same);
-        let changes = others.map(|it| change(world, it.0));
-        write(&changes.collect::<Result<Vec<_>>>()?)?;
+        let changed = others.map(|it| change(world, it.0));
+        changes::write(&changed.collect::<Result<Vec<_>>>()?)?;
     }
     let files = files.iter().zip(states);
     let all: Vec<Done> = files
@@ -135,8 +136,8 @@ fn generate(world: &World, options: &Generate) -> Result<ExitCode> {
 fn change(world: &World, file: &Generated) -> Result<Change> {
     let path = world.root.join(file.path);
     let before = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        text => text?,
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        text => Some(text?),
     };
     Ok(Change {
         path,

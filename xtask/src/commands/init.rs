@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{World, print};
 use crate::{
+    changes,
     cli::Init,
     init::{self, Options, Plan, State},
     report,
@@ -45,16 +46,16 @@ pub(super) fn init(world: &World, options: &Init) -> Result<ExitCode> {
         source: options.source.clone(),
     };
     let plan = init::plan(&world.root, &wanted)?;
-    let changes = plan.changes();
+    let changed = plan.changes();
     if !world.is_json() {
         print(&shown(&plan))?;
     }
-    let answer = match changes.is_empty() {
+    let answer = match changed.is_empty() {
         true => Answer::Nothing,
-        false => ask(world, options.yes, changes.len())?,
+        false => ask(world, options.yes, changed.len())?,
     };
     if answer == Answer::Yes {
-        init::write(&world.root, &changes)?;
+        changes::write(&changed)?;
     }
     let next = next(&plan, answer);
     match world.is_json() {

@@ -8,13 +8,12 @@ use serde::Serialize;
 
 use super::{World, print, print_json};
 use crate::{
+    changes::Change,
     cli::{VersionCommand, Writing},
     report,
     tools::git,
     version::{
-        bump,
-        change::{self, Change},
-        pending,
+        bump, change, pending,
         places::{self, Found, Place, Remark},
         tag::{self, Tags},
     },
@@ -201,7 +200,7 @@ fn set(world: &World, found: &Found, to: &Version, writing: Writing) -> Result<E
             version: to.to_string(),
             written,
             files: changes.iter().map(|it| it.file.as_str()).collect(),
-            diff: change::diff(&changes),
+            diff: changes.iter().map(Change::diff).collect::<String>(),
             warnings: &warnings,
         });
     }
@@ -225,7 +224,7 @@ fn told(
         ));
     }
     if writing.dry_run {
-        return Ok(change::diff(changes));
+        return Ok(changes.iter().map(Change::diff).collect());
     }
     let mut rows = Vec::new();
     for place in &found.places {

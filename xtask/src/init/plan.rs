@@ -12,9 +12,9 @@ use super::{
     sidecar::{self, Sidecars},
     tauri::{self, Host},
     tree::{self, Tree},
-    write::Change,
 };
 use crate::{
+    changes::Change,
     ci,
     config::{self, Config},
 };
@@ -142,7 +142,8 @@ fn relative(root: &Path, path: &Path) -> String {
 impl Plan {
     /// Notes what a file should say; `merged` if that holds what it says already.
     fn add(&mut self, root: &Path, file: &str, after: String, merged: bool) -> Result<()> {
-        let before = match fs::read(root.join(file)) {
+        let path = root.join(file);
+        let before = match fs::read(&path) {
             Ok(bytes) => {
                 let text = String::from_utf8(bytes);
                 Some(text.with_context(|| format!("{file} is no text in UTF-8"))?)
@@ -168,6 +169,7 @@ impl Plan {
         self.files.push((
             state,
             Change {
+                path,
                 file,
                 before,
                 after,

@@ -1,28 +1,13 @@
 //! Another version in all places: the new texts, made and checked before anything is written.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result, ensure};
 use semver::Version;
-use similar::TextDiff;
 
 use super::{
     leaf::Source,
     places::{Found, Place},
 };
-
-/// A file with its text from before and from after.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The file, absolute.
-    pub path: PathBuf,
-    /// The file, relative to the repository, with `/`.
-    pub file: String,
-    /// As it was read.
-    pub before: String,
-    /// As it will be.
-    pub after: String,
-}
+use crate::changes::Change;
 
 /// The texts of all files that must change to say a version, in the order of their places.
 ///
@@ -41,7 +26,7 @@ pub fn changes(found: &Found, version: &Version) -> Result<Vec<Change>> {
             changes.push(Change {
                 path: place.path.clone(),
                 file: place.file.clone(),
-                before: source.text.clone(),
+                before: Some(source.text.clone()),
                 after,
             });
         }
@@ -103,19 +88,9 @@ fn check(source: &Source, text: &str, places: &[&Place], version: &Version) -> R
     Ok(())
 }
 
-/// The changes as `git apply` takes them.
-pub fn diff(changes: &[Change]) -> String {
-    let one = |it: &Change| {
-        let (from, to) = (format!("a/{}", it.file), format!("b/{}", it.file));
-        let diff = TextDiff::from_lines(&it.before, &it.after);
-        diff.unified_diff().header(&from, &to).to_string()
-    };
-    changes.iter().map(one).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, ops::Range, rc::Rc};
+    use std::{collections::BTreeMap, ops::Range, path::PathBuf, rc::Rc};
 
     use super::*;
     use crate::version::{leaf::Syntax, places::Form};

@@ -7,8 +7,10 @@ use anyhow::{Context as _, Result};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{change::Change, write};
-use crate::engine::{files, lock::Lock, staging};
+use crate::{
+    changes::{self, Change},
+    engine::{files, lock::Lock, staging},
+};
 
 /// Where it is kept, below the repository, beside the lock of whoever writes.
 const FOLDER: &str = "target/dist/version";
@@ -25,18 +27,19 @@ struct Pending {
 /// Writes all changes. What is killed in between, [`put_back`] undoes.
 ///
 /// # Errors
-/// As for [`write()`](super::write()); or another process is writing.
+/// As for [`changes::write()`]; or another process is writing.
 pub fn write_all(root: &Path, changes: &[Change]) -> Result<()> {
     let _lock = Lock::take(&root.join(FOLDER), "cargo xtask version")?;
     let pending = changes.iter().map(|it| Pending {
         file: it.file.clone(),
-        before: it.before.clone(),
+        // A version is never said by a new file.
+        before: it.before.clone().unwrap_or_default(),
         after: it.after.clone(),
     });
     let note = note(root);
     let text = serde_json::to_vec(&pending.collect::<Vec<_>>())?;
     files::write_durably(&note, &text)?;
-    let written = write::write(changes);
+    let written = changes::write(changes);
     let is_new = |it: &Change| fs::read_to_string(&it.path).is_ok_and(|text| text == it.after);
     // What could not be put back now is, perhaps, the next time.
     if written.is_ok() || !changes.iter().any(is_new) {
@@ -74,7 +77,7 @@ pub fn put_back(root: &Path) -> Result<Vec<String>> {
             written.push(Change {
                 path,
                 file: it.file.clone(),
-                before: it.after.clone(),
+                before: Some(it.after.clone()),
                 after: it.before.clone(),
             });
         }
@@ -83,7 +86,7 @@ pub fn put_back(root: &Path) -> Result<Vec<String>> {
     if written.len() == pending.len() {
         written.clear();
     }
-    write::write(&written)?;
+    changes::write(&written)?;
     staging::remove(&note)?;
     Ok(written.into_iter().map(|it| it.file).collect())
 }
@@ -103,7 +106,7 @@ fn sweep(file: &Path) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let other = entry.file_name().to_string_lossy().into_owned();
-        if write::is_beside(&other, &name) {
+        if changes::is_beside(&other, &name) {
             staging::remove(&entry.path())?;
         }
     }
@@ -124,7 +127,7 @@ mod tests {
         let change = |file: &str| Change {
             path: root.join(file),
             file: file.to_owned(),
-            before: "old".to_owned(),
+            before: Some("old".to_owned()),
             after: "new".to_owned(),
         };
         ["a", "b", "c"].map(change).into()
@@ -153,7 +156,7 @@ mod tests {
         let left = std::cell::Cell::new(renames.parse::<usize>().unwrap());
         let kept = changes(&root).into_iter().map(|it| Pending {
             file: it.file,
-            before: it.before,
+            before: it.before.unwrap(),
             after: it.after,
         });
         let text = serde_json::to_vec(&kept.collect::<Vec<_>>()).unwrap();
@@ -165,7 +168,7 @@ mod tests {
             left.set(left.get() - 1);
             std::fs::rename(from, to)
         };
-        write::write_with(&changes(&root), rename).unwrap();
+        changes::write_with(&changes(&root), rename).unwrap();
         std::process::abort();
     }
 

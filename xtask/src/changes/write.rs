@@ -1,17 +1,17 @@
 //! All files or none: each is written beside its place first, then all are renamed, and what was
-//! renamed before a failure is put back; after `kill -9` by [`pending`](super::pending). A file that is not
-//! there counts as empty.
+//! renamed before a failure is put back, new files and folders removed. Nothing that is there is overwritten
+//! unless it is what was read.
 
 use std::{
     fs::File,
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use fs_err as fs;
 
-use super::change::Change;
+use super::Change;
 use crate::engine::staging;
 
 /// Writes all changes.
@@ -29,8 +29,6 @@ struct Staged<'c> {
     /// The file itself, where the path is a symbolic link.
     file: PathBuf,
     new: PathBuf,
-    /// Whether there was none.
-    created: bool,
 }
 
 impl Drop for Staged<'_> {
@@ -40,62 +38,80 @@ impl Drop for Staged<'_> {
     }
 }
 
-pub(super) fn write_with<E>(
+/// Folders that were made; removed again, the innermost first, if they stay empty.
+#[derive(Default)]
+struct Made(Vec<PathBuf>);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        for it in self.0.iter().rev() {
+            std::fs::remove_dir(it).ok();
+        }
+    }
+}
+
+impl Made {
+    /// Makes the folder and those above it that are missing.
+    fn make(&mut self, folder: &Path) -> Result<()> {
+        let missing: Vec<&Path> = folder.ancestors().take_while(|it| !it.exists()).collect();
+        for it in missing.into_iter().rev() {
+            fs::create_dir(it)?;
+            self.0.push(it.to_owned());
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn write_with<E>(
     changes: &[Change],
     rename: impl Fn(&Path, &Path) -> std::result::Result<(), E>,
 ) -> Result<()>
 where
     anyhow::Error: From<E>,
 {
-    let staged = changes.iter().map(|it| stage(it, &it.after));
+    // Outlives the texts in them.
+    let mut made = Made::default();
+    let staged = changes.iter().map(|it| stage(it, &mut made));
     let staged = staged.collect::<Result<Vec<_>>>().map_err(|error| {
         anyhow!("{error:#}\nhint: nothing was written: mend that, and say it again")
     })?;
     for (index, it) in staged.iter().enumerate() {
         if let Err(error) = rename(&it.new, &it.file) {
             let error = anyhow::Error::from(error);
-            let cause = format!("cannot replace {}: {}", it.change.file, error.root_cause());
+            let cause = format!("cannot write {}: {}", it.change.file, error.root_cause());
             return Err(put_back(&staged[..index], &rename, &cause));
         }
     }
     Ok(())
 }
 
-fn stage<'c>(change: &'c Change, text: &str) -> Result<Staged<'c>> {
-    if change.before.is_empty() && !change.path.exists() {
-        return stage_new(change);
-    }
-    let file = fs::canonicalize(&change.path)?;
-    let permissions = fs::metadata(&file)?.permissions();
-    // A rename would replace it on Unix, and fail on Windows.
-    ensure!(!permissions.readonly(), "{} is read-only", change.file);
+fn stage<'c>(change: &'c Change, made: &mut Made) -> Result<Staged<'c>> {
+    let there = match std::fs::read(&change.path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", change.file)),
+    };
     ensure!(
-        fs::read_to_string(&file)? == change.before,
+        there.as_deref() == change.before.as_ref().map(String::as_bytes),
         "{} was changed by somebody else just now",
         change.file
     );
-    let new = write_beside(&file, text, Some(permissions))
+    let (file, permissions) = match there {
+        Some(_) => {
+            let file = fs::canonicalize(&change.path)?;
+            let permissions = fs::metadata(&file)?.permissions();
+            // A rename would replace it on Unix, and fail on Windows.
+            ensure!(!permissions.readonly(), "{} is read-only", change.file);
+            (file, Some(permissions))
+        }
+        None => {
+            made.make(change.path.parent().context("a file lies in a folder")?)?;
+            (change.path.clone(), None)
+        }
+    };
+    let new = write_beside(&file, &change.after, permissions)
         .with_context(|| format!("cannot write beside {}", change.file))?;
-    Ok(Staged {
-        change,
-        file,
-        new,
-        created: false,
-    })
-}
-
-/// A file that is not there yet, as one is that was read as empty.
-fn stage_new(change: &Change) -> Result<Staged<'_>> {
-    let file = change.path.clone();
-    fs::create_dir_all(file.parent().context("a file lies in a folder")?)?;
-    let new = write_beside(&file, &change.after, None)
-        .with_context(|| format!("cannot write beside {}", change.file))?;
-    Ok(Staged {
-        change,
-        file,
-        new,
-        created: true,
-    })
+    Ok(Staged { change, file, new })
 }
 
 fn write_beside(
@@ -103,11 +119,9 @@ fn write_beside(
     text: &str,
     permissions: Option<std::fs::Permissions>,
 ) -> Result<PathBuf> {
-    let name = file
-        .file_name()
-        .context("a file has a name")?
-        .to_string_lossy();
-    let new = file.with_file_name(beside(&name, &std::process::id().to_string()));
+    let name = file.file_name().context("a file has a name")?;
+    let name = beside(&name.to_string_lossy(), &std::process::id().to_string());
+    let new = file.with_file_name(name);
     let written = File::create(&new).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         permissions.map_or(Ok(()), |it| file.set_permissions(it))?;
@@ -126,36 +140,31 @@ fn beside(name: &str, id: &str) -> String {
 }
 
 /// Whether a file is a new text for a file with this name, of whichever process.
-pub(super) fn is_beside(other: &str, name: &str) -> bool {
+pub(crate) fn is_beside(other: &str, name: &str) -> bool {
     let id = other.strip_prefix('.').and_then(|it| it.strip_prefix(name));
     let id = id.and_then(|it| it.strip_prefix('.')?.strip_suffix(".new"));
     id.is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()))
 }
 
-/// Gives the files that were replaced their old texts again, and what to say.
+/// Gives the files that were written their old texts again, removes the new ones, and says so.
 fn put_back<E>(
-    replaced: &[Staged<'_>],
+    written: &[Staged<'_>],
     rename: &impl Fn(&Path, &Path) -> std::result::Result<(), E>,
     cause: &str,
 ) -> anyhow::Error
 where
     anyhow::Error: From<E>,
 {
-    let left: Vec<&str> = replaced
-        .iter()
-        .filter(|it| {
-            if it.created {
-                return fs::remove_file(&it.file).is_err();
-            }
-            let back = fs::metadata(&it.file)
-                .map_err(Into::into)
-                .and_then(|found| {
-                    write_beside(&it.file, &it.change.before, Some(found.permissions()))
-                });
-            back.and_then(|new| Ok(rename(&new, &it.file)?)).is_err()
-        })
-        .map(|it| it.change.file.as_str())
-        .collect();
+    let back = |it: &Staged<'_>| -> Result<()> {
+        let Some(before) = &it.change.before else {
+            return Ok(fs::remove_file(&it.file)?);
+        };
+        let permissions = fs::metadata(&it.file)?.permissions();
+        let new = write_beside(&it.file, before, Some(permissions))?;
+        Ok(rename(&new, &it.file)?)
+    };
+    let left = written.iter().filter(|it| back(it).is_err());
+    let left: Vec<&str> = left.map(|it| it.change.file.as_str()).collect();
     if left.is_empty() {
         return anyhow!("{cause}\nhint: all files are as they were: mend that, and say it again");
     }
@@ -168,7 +177,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, io};
+    use std::cell::Cell;
 
     use super::*;
 
@@ -178,7 +187,7 @@ mod tests {
         let change = |name: &&str| {
             let path = dir.path().join(name);
             std::fs::write(&path, "old").unwrap();
-            let (before, after) = ("old".to_owned(), "new".to_owned());
+            let (before, after) = (Some("old".to_owned()), "new".to_owned());
             let file = (*name).to_owned();
             Change {
                 path,
@@ -223,8 +232,8 @@ mod tests {
             assert_eq!(text.lines().next().unwrap_or_default(), said);
         };
         check(&[], "a=new b=new c=new", "");
-        check(&[0], "a=old b=old c=old", "cannot replace a: no");
-        check(&[2], "a=old b=old c=old", "cannot replace c: no");
+        check(&[0], "a=old b=old c=old", "cannot write a: no");
+        check(&[2], "a=old b=old c=old", "cannot write c: no");
     }
 
     #[test]
@@ -266,11 +275,17 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_goes_again_with_the_others() {
-        let check = |fail: Option<usize>, expected: &str| {
+    fn new_files_and_folders_go_again_with_the_others() {
+        let check = |fail: Option<usize>, theirs: bool, expected: &str| {
             let (dir, mut changes) = repository();
+            let new = dir.path().join("x/y/a");
             fs::remove_file(&changes[0].path).unwrap();
-            changes[0].before = String::new();
+            changes[0].path.clone_from(&new);
+            changes[0].before = None;
+            if theirs {
+                fs::create_dir_all(new.parent().unwrap()).unwrap();
+                fs::write(&new, "mine").unwrap();
+            }
             let count = Cell::new(0);
             let outcome = write_with(&changes, |from, to| {
                 let now = count.replace(count.get() + 1);
@@ -279,11 +294,16 @@ mod tests {
                     false => std::fs::rename(from, to),
                 }
             });
-            assert_eq!(outcome.is_err(), fail.is_some());
-            assert_eq!(contents(dir.path()), expected);
+            assert_eq!(outcome.is_err(), theirs || fail.is_some());
+            let a = fs::read_to_string(&new).unwrap_or_else(|_| "none".to_owned());
+            fs::remove_file(&new).ok();
+            let folder = dir.path().join("x").exists();
+            fs::remove_dir_all(dir.path().join("x")).ok();
+            assert_eq!(format!("{a} {folder} {}", contents(dir.path())), expected);
         };
-        check(None, "a=new b=new c=new");
-        check(Some(2), "b=old c=old");
+        check(None, false, "new true b=new c=new");
+        check(Some(2), false, "none false b=old c=old");
+        check(None, true, "mine true b=old c=old");
     }
 
     #[cfg(unix)]
