@@ -26,18 +26,11 @@ pub(super) fn root(options: &Init) -> Result<PathBuf> {
             "{} is no folder\nhint: --root takes the top of the repository",
             root.display()
         );
-        return Ok(fs_err::canonicalize(root).map(plain)?);
+        return Ok(dunce::canonicalize(root)?);
     }
     let here = env::current_dir()?;
     let top = here.ancestors().find(|it| it.join(".git").exists());
     Ok(top.unwrap_or(&here).to_owned())
-}
-
-/// Without the prefix that Windows gives to what it has looked up, which few programs understand.
-fn plain(path: PathBuf) -> PathBuf {
-    let text = path.to_str().and_then(|it| it.strip_prefix(r"\\?\"));
-    let plain = text.filter(|it| !it.starts_with("UNC"));
-    plain.map_or(path.clone(), PathBuf::from)
 }
 
 pub(super) fn init(world: &World, options: &Init) -> Result<ExitCode> {

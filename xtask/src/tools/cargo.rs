@@ -101,7 +101,8 @@ impl Local {
             paths.extend(own.or_else(inherited));
         });
         for path in paths {
-            let path = real(&path).with_context(|| {
+            // With the `\\?\` that Windows puts before it, it would not be found below the repository.
+            let path = dunce::canonicalize(&path).with_context(|| {
                 format!(
                     "{} depends on {}",
                     dir.join("Cargo.toml").display(),
@@ -112,24 +113,6 @@ impl Local {
         }
         Ok(())
     }
-}
-
-/// A path without links and `..`. Windows begins such a path with `\\?\`, by which no other path in
-/// this program begins: below the repository it would not be found any more.
-fn real(path: &Path) -> std::io::Result<PathBuf> {
-    let real = path.canonicalize()?;
-    Ok(real
-        .to_str()
-        .and_then(without_prefix)
-        .map_or(real.clone(), PathBuf::from))
-}
-
-/// `C:\a` for `\\?\C:\a`; none if it has no such prefix, or is too long (`MAX_PATH`) to do without.
-fn without_prefix(path: &str) -> Option<&str> {
-    const MAX_PATH: usize = 260;
-    let plain = path.strip_prefix(r"\\?\")?;
-    let drive = plain.as_bytes().get(1) == Some(&b':');
-    (drive && plain.len() < MAX_PATH).then_some(plain)
 }
 
 /// The local packages that a workspace puts in the place of others, by `[patch]` or `[replace]`.
@@ -144,7 +127,7 @@ fn patches(manifest: &toml::Table, workspace: &Path) -> Vec<PathBuf> {
         .filter_map(|it| it.get("path")?.as_str());
     let packages = paths
         .map(|it| workspace.join(it))
-        .filter_map(|it| real(&it).ok());
+        .filter_map(|it| dunce::canonicalize(it).ok());
     packages.collect()
 }
 
@@ -214,16 +197,6 @@ mod tests {
             .collect();
         assert_eq!(packages, ["host", "libs/a", "libs/b"].map(PathBuf::from));
         assert!(local.files.contains(&root.join("Cargo.lock")));
-    }
-
-    #[test]
-    fn paths_of_windows_are_as_others_have_them() {
-        let check = |path: &str, expected| assert_eq!(without_prefix(path), expected, "{path}");
-        check(r"\\?\C:\a\b", Some(r"C:\a\b"));
-        check(r"\\?\UNC\server\share", None);
-        check(r"C:\a", None);
-        check("/a/b", None);
-        check(&format!(r"\\?\C:\{}", "a".repeat(300)), None);
     }
 
     #[test]
