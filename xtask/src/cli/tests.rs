@@ -45,3 +45,10 @@ fn agree(offered: &BTreeMap<String, String>, listed: &BTreeMap<String, String>) 
         "README.md lists {gone:?}, which are no commands"
     );
 }
+
+#[test]
+fn the_readme_wants_the_rust_that_this_program_is_built_with() {
+    let wanted = env!("CARGO_PKG_RUST_VERSION");
+    let line = format!("- Rust {wanted} or newer");
+    assert!(include_str!("../../../README.md").contains(&line), "{line}");
+}

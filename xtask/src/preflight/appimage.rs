@@ -43,9 +43,9 @@ impl Look<'_> {
     }
 
     /// With it a test starts an AppImage that was made here. None where the tests are not, and none for
-    /// another processor than the runtime's.
+    /// another system or processor than the runtime's.
     pub(super) fn appimage_runtime(&self) -> Option<Finding> {
-        let is_for_this = Target::host().arch() == "x86_64";
+        let is_for_this = cfg!(target_os = "linux") && Target::host().arch() == "x86_64";
         let is_here = is_for_this && self.needs.root.join(RUNTIME).is_file();
         is_here.then_some(())?;
         let folder = self.needs.root.join(TOOLS).join("appimage");

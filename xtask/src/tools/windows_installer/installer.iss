@@ -108,8 +108,9 @@ begin
   Result := FileExists(Path) and not SaveStringToFile(Path, '', True);
 end;
 
-// The first program of the app that runs, by whether its file can be written: so nothing is ended that
-// merely has its name. Empty if none does.
+// The first program of the app that runs, by whether its file can be written: so nothing is ended only
+// because it has the name. Of those that are then ended Windows knows the name alone: a copy in another
+// folder ends, too. Empty if none runs.
 function Running: String;
 var
   Paths: TStringList;

@@ -90,7 +90,8 @@ Var RemoveData
 !macroend
 
 ; A program that runs cannot be replaced. What is asked of each is whether its file can be written, so that
-; nothing is ended that merely has its name. $R2 is the first that cannot, or empty.
+; nothing is ended only because it has the name. Of those that are then ended Windows knows the name alone:
+; a copy in another folder ends, too. $R2 is the first that cannot, or empty.
 !macro IS_RUNNING path name
   ${If} $R2 == ""
   ${AndIf} ${FileExists} "${path}"
@@ -120,18 +121,18 @@ Function ${un}CloseApp
         MessageBox MB_OKCANCEL|MB_ICONEXCLAMATION "${PRODUCT} is running. It will be closed." IDOK +2
         Abort
       ${EndIf}
-      nsExec::Exec 'taskkill /IM "${MAIN}"'
+      nsExec::Exec '"$SYSDIR\taskkill.exe" /IM "${MAIN}"'
       Pop $R0
     ${ElseIf} $R1 >= 30
       ; Nothing is half replaced: better the old version than a mixture.
       SetErrorLevel 5
       Abort "$R2 is running and cannot be closed"
     ${ElseIf} $R1 >= 10
-      nsExec::Exec 'taskkill /F /T /IM "$R2"'
+      nsExec::Exec '"$SYSDIR\taskkill.exe" /F /T /IM "$R2"'
       Pop $R0
       ${If} $R0 != 0
         ; Wine's knows no /T, which ends what the program started, too.
-        nsExec::Exec 'taskkill /F /IM "$R2"'
+        nsExec::Exec '"$SYSDIR\taskkill.exe" /F /IM "$R2"'
         Pop $R0
       ${EndIf}
     ${EndIf}
@@ -238,11 +239,10 @@ Section
   !insertmacro FIND_WEBVIEW2 $R0
   ${If} $R0 == ""
     !ifdef WEBVIEW2
-      SetOutPath "$TEMP"
-      File "/oname=$TEMP\MicrosoftEdgeWebview2Setup.exe" "${WEBVIEW2}"
-      ExecWait '"$TEMP\MicrosoftEdgeWebview2Setup.exe" /silent /install'
-      Delete "$TEMP\MicrosoftEdgeWebview2Setup.exe"
-      SetOutPath "$INSTDIR"
+      ; A folder of this run alone: in $TEMP somebody without the administrator's rights could exchange it.
+      InitPluginsDir
+      File "/oname=$PLUGINSDIR\MicrosoftEdgeWebview2Setup.exe" "${WEBVIEW2}"
+      ExecWait '"$PLUGINSDIR\MicrosoftEdgeWebview2Setup.exe" /silent /install'
     !else
       DetailPrint "WebView2 is missing: https://go.microsoft.com/fwlink/p/?LinkId=2124703"
       ${IfNot} ${Silent}
