@@ -76,6 +76,7 @@ fn slow_a_release_for_windows_from_linux() {
             no step was reached in [TIME]
 
             error: --release wants every installer that is configured, but msi is missing: Tauri's bundler makes it on Windows only, with WiX; the job on windows-2025 makes x86_64-pc-windows-msvc instead
+              hint: build windows on a machine that can make it, or take it out of `windows` in [bundle]
             exit code 1
         "#]],
     );

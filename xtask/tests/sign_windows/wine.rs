@@ -169,7 +169,8 @@ impl Wine {
         }
         // A copy of the uninstaller, which removes what cannot remove itself: NSIS has it deleted
         // with the next start.
-        found.retain(|path, _| !path.contains("/Temp/~nsu") && !path.contains("/Temp/_iu"));
+        let copies = ["/Temp/~nsu", "/Temp/_iu", "/Temp/iu-"];
+        found.retain(|path, _| !copies.iter().any(|it| path.contains(it)));
         found
     }
 
@@ -205,7 +206,7 @@ impl Wine {
             let mut left = BTreeMap::new();
             collect(path, &mut left);
             let left: Vec<_> = left.into_keys().collect();
-            let is_late = began.elapsed() > Duration::from_secs(20);
+            let is_late = began.elapsed() > Duration::from_secs(120);
             assert!(!is_late, "{path:?} is still there, with {left:?}");
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -160,14 +160,21 @@ end;
 procedure RemoveOlder;
 var
   Key, Command: String;
-  Code: Integer;
+  Code, Number: Integer;
 begin
   Key := 'Software\Microsoft\Windows\CurrentVersion\Uninstall\{#StringChange(AppId, "{{", "{")}_is1';
   if not RegQueryStringValue(HKA, Key, 'UninstallString', Command) then
     Exit;
   Command := RemoveQuotes(Command);
   if FileExists(Command) and (CompareText(RemoveBackslashUnlessRoot(ExtractFilePath(Command)), ExpandConstant('{app}')) = 0) then
+  begin
     Exec(Command, '/VERYSILENT /SUPPRESSMSGBOXES /NORESTART /UPDATE', '', SW_HIDE, ewWaitUntilTerminated, Code);
+    // It goes on in a copy of itself, which removes it last: on a slow machine the newer one, if that is
+    // there by then.
+    for Number := 1 to 240 do
+      if FileExists(Command) then
+        Sleep(250);
+  end;
 end;
 
 // Nothing is half replaced: better the old version than a mixture.
