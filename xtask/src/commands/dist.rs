@@ -319,6 +319,7 @@ fn open(
         probes,
         redactor,
         interrupted: world.interrupted.clone(),
+        program: crate::VERSION.to_owned(),
         at_commit: None,
     })?;
     let mut turn = None;
