@@ -10,6 +10,10 @@ use crate::config::{Config, Frontend, PackageManager};
 /// The last major version of Node.js that Corepack comes with,
 /// <https://nodejs.org/api/corepack.html>.
 const COREPACK: u32 = 24;
+/// The newest Node.js with long support.
+const LTS: &str = "lts/*";
+/// The newest Python.
+const ANY_PYTHON: &str = "3.x";
 
 /// What a job installs before anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +70,30 @@ impl Toolchains {
             python,
         })
     }
+
+    /// What has another version whenever its maker releases one, and the word that stands for it.
+    pub(super) fn newest(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        let rust = self.rust.as_deref();
+        let rust = rust.filter(|it| matches!(*it, "stable" | "beta" | "nightly"));
+        all.extend(rust.map(|it| format!("Rust {it}")));
+        for (name, wanted) in [("Node.js", &self.node), ("Python", &self.python)] {
+            if let Some(Wanted::Version(it)) = wanted
+                && (it == LTS || it == ANY_PYTHON)
+            {
+                all.push(format!("{name} {it}"));
+            }
+        }
+        let manager = self.manager.as_ref().filter(|it| it.said_in.is_none());
+        all.extend(manager.and_then(|it| match it.kind {
+            // It comes with Node.js.
+            PackageManager::Npm => None,
+            PackageManager::Pnpm => Some("pnpm latest".to_owned()),
+            PackageManager::Bun => Some("Bun latest".to_owned()),
+            PackageManager::Yarn => Some("Yarn by Corepack".to_owned()),
+        }));
+        all
+    }
 }
 
 /// `path` as a workflow names it.
@@ -91,7 +119,7 @@ fn first(root: &Path, candidates: impl IntoIterator<Item = PathBuf>) -> Result<O
 fn node(config: &Config, web: &Frontend) -> Result<Wanted> {
     let wanted = said_node(config, &web.dir)?;
     if web.package_manager != PackageManager::Yarn {
-        return Ok(wanted.unwrap_or_else(|| Wanted::Version("lts/*".to_owned())));
+        return Ok(wanted.unwrap_or_else(|| Wanted::Version(LTS.to_owned())));
     }
     let Some(wanted) = wanted else {
         return Ok(Wanted::Version(COREPACK.to_string()));
@@ -181,5 +209,5 @@ fn python(config: &Config) -> Result<Wanted> {
             .any(|it| it.trim_start().starts_with("requires-python"))
     };
     let projects = dirs.map(|it| it.join("pyproject.toml")).filter(says);
-    Ok(first(&config.root, projects)?.unwrap_or_else(|| Wanted::Version("3.x".to_owned())))
+    Ok(first(&config.root, projects)?.unwrap_or_else(|| Wanted::Version(ANY_PYTHON.to_owned())))
 }
