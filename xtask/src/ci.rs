@@ -47,7 +47,8 @@ pub const RELEASE: &str = ".github/workflows/release.yml";
 /// All generated files of a repository: the same on every machine.
 ///
 /// # Errors
-/// Those of [`Matrix::of`]. A file that the workflows would need lies outside of the repository. Yarn
+/// Those of [`Matrix::of`]. A file that the workflows would need lies outside of the repository. A `rust-toolchain.toml` beside the
+/// Tauri host that names none. Yarn
 /// with a Node.js that has no Corepack.
 pub fn files(config: &Config) -> Result<Vec<Generated>> {
     let matrix = Matrix::of(config)?;

@@ -1,11 +1,15 @@
 //! The versions of Rust, Node.js and Python, each from where the repository says it.
 
+mod rust;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use crate::config::{Config, Frontend, PackageManager};
+
+pub(super) use rust::Rust;
 
 /// The last major version of Node.js that Corepack comes with,
 /// <https://nodejs.org/api/corepack.html>.
@@ -18,8 +22,9 @@ const ANY_PYTHON: &str = "3.x";
 /// What a job installs before anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Toolchains {
-    /// The toolchain that rustup installs; `None` where `rust-toolchain.toml` says.
-    pub(super) rust: Option<String>,
+    /// The toolchain that rustup installs; `None` where a `rust-toolchain.toml` says that rustup finds by
+    /// itself.
+    pub(super) rust: Option<Rust>,
     /// `None` where no front end is built.
     pub(super) node: Option<Wanted>,
     /// `None` where no front end is built.
@@ -50,12 +55,10 @@ impl Toolchains {
     /// Looks at the repository.
     ///
     /// # Errors
-    /// A file outside of the repository. Yarn with a Node.js that has no Corepack.
+    /// A file outside of the repository. A `rust-toolchain.toml` that names none. Yarn with a Node.js that
+    /// has no Corepack.
     pub(super) fn of(config: &Config) -> Result<Self> {
-        let root = &config.root;
-        let pinned = ["rust-toolchain.toml", "rust-toolchain"].map(|it| root.join(it).is_file());
-        let rust = config.ci.rust.clone();
-        let rust = rust.or((!pinned.contains(&true)).then(|| "stable".to_owned()));
+        let rust = rust::wanted(config)?;
         let web = config.frontend.as_ref();
         let node = web.map(|it| node(config, it)).transpose()?;
         let manager = web.map(|it| manager(config, it)).transpose()?;
@@ -74,7 +77,7 @@ impl Toolchains {
     /// What has another version whenever its maker releases one, and the word that stands for it.
     pub(super) fn newest(&self) -> Vec<String> {
         let mut all = Vec::new();
-        let rust = self.rust.as_deref();
+        let rust = self.rust.as_ref().map(|it| &*it.channel);
         let rust = rust.filter(|it| matches!(*it, "stable" | "beta" | "nightly"));
         all.extend(rust.map(|it| format!("Rust {it}")));
         for (name, wanted) in [("Node.js", &self.node), ("Python", &self.python)] {

@@ -264,6 +264,63 @@ fn what_only_a_person_can_mend() {
     );
 }
 
+/// What `dist` expects to find is there before it, with everything that is checked out.
+#[test]
+fn what_comes_before() {
+    let before = "[release]\ntargets = ['macos']\n[ci]\nbefore = ['cd helper', 'make TARGET=$TARGET']\n\
+                  [[ci.target]]\nname = 'macos'\nsecrets = ['NPM_TOKEN']\n";
+    let world = World::new(&format!("{before}{SIDECAR}"));
+    world.write(".gitmodules", "[submodule \"helper\"]\n");
+    let (code, _, stderr) = world.run(&["ci", "generate"]);
+    assert_eq!((code, &*stderr), (0, ""));
+    let mut shown = String::new();
+    for file in [ci::CI, ci::RELEASE] {
+        let text = world.read(file);
+        for (at, _) in text.match_indices("      - name: Make what dist expects") {
+            let step: Vec<&str> = text[at..].split("      - ").collect();
+            let next = step[2].lines().find(|it| it.contains("run: "));
+            shown += &format!("{}      -> {}\n", step[1], next.unwrap().trim());
+        }
+        let jobs = text.matches("actions/checkout").count();
+        assert_eq!(
+            text.matches("submodules: recursive").count(),
+            jobs,
+            "{text}"
+        );
+    }
+    expect![[r#"
+        name: Make what dist expects
+                shell: bash
+                run: |
+                  cd helper
+                  make TARGET=$TARGET
+                env:
+                  TARGET: x86_64-unknown-linux-gnu
+
+              -> run: cargo xtask test --setup
+        name: Make what dist expects
+                shell: bash
+                run: |
+                  cd helper
+                  make TARGET=$TARGET
+                env:
+                  TARGET: ${{ matrix.target }}
+
+              -> run: cargo xtask dist --setup --target "$TARGET" --unsigned
+        name: Make what dist expects
+                shell: bash
+                run: |
+                  cd helper
+                  make TARGET=$TARGET
+                env:
+                  TARGET: aarch64-apple-darwin
+                  NPM_TOKEN: ${{ secrets.NPM_TOKEN }}
+
+              # Packages and their scripts run here, and find no key.
+              -> run: cargo xtask dist --setup --target aarch64-apple-darwin --unsigned --until sidecar
+    "#]].assert_eq(&shown);
+}
+
 /// Which secrets the job of a target gets: lines of the form `job: secrets`.
 #[track_caller]
 fn secrets(dist: &str, expected: Expect) {
