@@ -329,6 +329,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
         probes: Probes::open(probes),
         redactor: Redactor::default(),
         interrupted,
+        program: env!("CARGO_PKG_VERSION").to_owned(),
         at_commit: Some(crash),
     })?;
     let outcome = pipeline(&session).map(drop);

@@ -6,6 +6,7 @@
 //! | `actions` | the actions of others, each pinned to a commit |
 //! | `matrix` | the targets and the machine that makes each |
 //! | `toolchains` | the versions of Rust, Node.js and Python, and where they stand |
+//! | `notes` | what will not do, or not be repeatable, when the workflows run |
 //! | `secrets` | the secrets that a job needs |
 //! | `yaml` | a file's text |
 //! | `step` | a step, and those that several jobs have |
@@ -19,6 +20,7 @@ mod ci_yml;
 mod generated;
 mod gh;
 mod matrix;
+mod notes;
 mod publish;
 mod release_yml;
 mod secrets;
@@ -31,6 +33,8 @@ use anyhow::Result;
 pub use generated::{Generated, State};
 pub use gh::Gh;
 pub use matrix::{Job, Maker, Matrix};
+pub use notes::notes;
+pub(crate) use notes::{KEY_HINT, names_key};
 pub use publish::{Outcome, Publication};
 
 use crate::config::Config;
@@ -43,7 +47,8 @@ pub const RELEASE: &str = ".github/workflows/release.yml";
 /// All generated files of a repository: the same on every machine.
 ///
 /// # Errors
-/// Those of [`Matrix::of`]. A file that the workflows would need lies outside of the repository. Yarn
+/// Those of [`Matrix::of`]. A file that the workflows would need lies outside of the repository. A `rust-toolchain.toml` beside the
+/// Tauri host that names none. Yarn
 /// with a Node.js that has no Corepack.
 pub fn files(config: &Config) -> Result<Vec<Generated>> {
     let matrix = Matrix::of(config)?;

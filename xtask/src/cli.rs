@@ -29,7 +29,7 @@ pub use version::{BumpVersion, SetVersion, Version, VersionCommand, Writing};
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
-    version,
+    version = crate::VERSION,
     propagate_version = true
 )]
 pub struct Cli {

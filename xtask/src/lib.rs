@@ -24,4 +24,8 @@ pub mod tools;
 pub mod verify;
 pub mod version;
 
+/// The version of this program and, as semantic versioning's build metadata, the hash of its sources:
+/// `0.1.0+0123456789abcdef`. Two commits have the same number, and need not do the same.
+pub const VERSION: &str = env!("XTASK_VERSION");
+
 pub use {xtask_config as config, xtask_engine as engine, xtask_report as report};

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    ci::Maker,
+    ci::{self, Maker},
     config::{BundleKind, Config, Timestamping},
     engine::{
         journal::Record,
@@ -346,6 +346,7 @@ impl Release {
              hint: export APPLE_CERTIFICATE and APPLE_CERTIFICATE_PASSWORD, or see \"macOS\" in \
              docs/signing.md for other ways"
         );
+        self.refuse_unknown_key()?;
         ensure!(
             !recorded,
             "--release does not go with --from, --only or --skip: what they take as recorded may \
@@ -360,6 +361,25 @@ impl Release {
             !dirty,
             "--release refuses a checkout that differs from its commit\n\
              hint: see `git status`; commit, or say --allow-dirty"
+        );
+        Ok(())
+    }
+
+    /// What is joined and published is held against a key that does not come with it. Without one the
+    /// last job would find that out, hours later.
+    fn refuse_unknown_key(&self) -> Result<()> {
+        let config = &self.config;
+        let is_part = !config.release.targets.is_empty() || config.root.join(ci::RELEASE).is_file();
+        let own = self.signer.as_ref().map(|it| it.public_key().line());
+        ensure!(
+            !is_part || ci::names_key(config),
+            "--release makes a part of what is joined and published, which is checked against a key that \
+             is known besides: neither `public-key` in [sign.minisign] nor `plugins.updater.pubkey` of \
+             the Tauri configuration names one\n\
+             hint: {}; that of {} is `{}`",
+            ci::KEY_HINT,
+            config.sign.minisign.key_env,
+            own.unwrap_or_default()
         );
         Ok(())
     }

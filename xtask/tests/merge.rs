@@ -356,6 +356,15 @@ fn the_key_must_be_the_one_of_the_releases() {
         exit code 1
     "#]],
     );
+    refuse(
+        |_| {},
+        "--require-release",
+        expect![[r#"
+        error: --require-release wants a key that is known besides the releases: --key, `public-key` in [sign.minisign], or `plugins.updater.pubkey`
+        hint: keep the public half in a file of the repository, and name it: `public-key = "packaging/minisign.pub"` in `[sign.minisign]` of packaging/dist.toml
+        exit code 1
+    "#]],
+    );
     let known_to_apps = |case: &mut Case| {
         let (_, signer) = key();
         let public = signer.public_key();

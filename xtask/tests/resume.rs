@@ -148,6 +148,17 @@ fn other_inputs_changed() {
     "#]],
     );
     check(
+        |it| drop(it.program.replace("0.1.0+new".into())),
+        expect![[r#"
+            web: ran because xtask 0.1.0+old -> 0.1.0+new
+            web: unchanged output
+            bundle: ran because xtask 0.1.0+old -> 0.1.0+new
+            bundle: unchanged output
+            seal: ran because xtask 0.1.0+old -> 0.1.0+new
+            seal: unchanged output
+        "#]],
+    );
+    check(
         |it| drop(it.parameter.replace("release".into())),
         expect![[r#"
             web: ran because parameter build -> release

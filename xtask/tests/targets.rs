@@ -131,22 +131,40 @@ fn a_release_to_be_published_wants_every_sidecar() {
         "[release]\ntargets = ['x86_64-pc-windows-gnu']\n[sign.windows]\ncommand = ['true', '%1']",
     );
     project.commit("No gap but the sidecar");
-    let mut refused = project.command("dist --target windows --release");
-    refused.env("TAURI_SIGNING_PRIVATE_KEY", KEY);
-    refused.env("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", PASSWORD);
-    let refused = project.ended(refused.output().unwrap());
+    let release = || {
+        let mut command = project.command("dist --target windows --release");
+        command.env("TAURI_SIGNING_PRIVATE_KEY", KEY);
+        command.env("TAURI_SIGNING_PRIVATE_KEY_PASSWORD", PASSWORD);
+        project.ended(command.output().unwrap())
+    };
     check(
-        &refused,
+        &release(),
         1,
         expect![[r#"
-        cargo xtask dist --target windows --release for windows: 8 steps, [JOBS] at a time
-        note: windows means x86_64-pc-windows-gnu here: x86_64-pc-windows-msvc can be linked on Windows only
         no step was reached in [TIME]
 
-        error: --release wants every sidecar, but side is missing: Windows programs are frozen on Windows; the job on windows-2025 does it (nothing was brought here)
-          hint: run `cargo xtask dist --target x86_64-pc-windows-gnu` on Windows, or bring the finished step along with `cargo xtask state export` there and `cargo xtask state import` here
+        error: --release makes a part of what is joined and published, which is checked against a key that is known besides: neither `public-key` in [sign.minisign] nor `plugins.updater.pubkey` of the Tauri configuration names one
+          hint: keep the public half in a file of the repository, and name it: `public-key = "packaging/minisign.pub"` in `[sign.minisign]` of packaging/dist.toml; that of TAURI_SIGNING_PRIVATE_KEY is `RWTYwm/31bxzCOSWv7XGBJJS5cqpIHBWE1qTQMQ924VKpXWYT7tb/I/0`
         exit code 1
     "#]],
+    );
+    // As it says.
+    let key = "RWTYwm/31bxzCOSWv7XGBJJS5cqpIHBWE1qTQMQ924VKpXWYT7tb/I/0";
+    project.write("packaging/minisign.pub", key);
+    project.configure("[sign.minisign]\npublic-key = 'packaging/minisign.pub'");
+    project.commit("A key that is known besides the release");
+    check(
+        &release(),
+        1,
+        expect![[r#"
+            cargo xtask dist --target windows --release for windows: 8 steps, [JOBS] at a time
+            note: windows means x86_64-pc-windows-gnu here: x86_64-pc-windows-msvc can be linked on Windows only
+            no step was reached in [TIME]
+
+            error: --release wants every sidecar, but side is missing: Windows programs are frozen on Windows; the job on windows-2025 does it (nothing was brought here)
+              hint: run `cargo xtask dist --target x86_64-pc-windows-gnu` on Windows, or bring the finished step along with `cargo xtask state export` there and `cargo xtask state import` here
+            exit code 1
+        "#]],
     );
 }
 

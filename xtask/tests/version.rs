@@ -33,6 +33,37 @@ fn shows_every_place() {
     "#]]);
 }
 
+/// As after `kill -9`, when one of two files was written.
+#[test]
+fn nothing_is_made_of_a_half_written_version() {
+    let repo = Repo::new();
+    let before = repo.read("sidecar/pyproject.toml");
+    repo.replace("sidecar/pyproject.toml", "1.2.3", "1.2.4");
+    let pending = serde_json::json!([
+        { "file": "sidecar/pyproject.toml", "before": before, "after": repo.read("sidecar/pyproject.toml") },
+        { "file": "package.json", "before": repo.read("package.json"), "after": "new" },
+    ]);
+    repo.write("target/dist/version/pending.json", &pending.to_string());
+    repo.check("plan", expect![[r#"
+        error: `version set` or `version bump` ended before it had written all files: some may say the new version, and some the old one
+          hint: put them back as they were: `cargo xtask version`
+        exit 1
+    "#]]);
+    for line in ["dist", "merge x", "ci generate", "config"] {
+        let output = repo.output(line, &[]);
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(
+            said.contains("ended before it had written all"),
+            "{line}: {said}"
+        );
+        assert!(!output.status.success(), "{line}");
+    }
+    assert!(repo.output("version", &[]).status.success());
+    assert_eq!(repo.read("sidecar/pyproject.toml"), before);
+    assert!(repo.output("ci matrix", &[]).status.success());
+}
+
 #[test]
 fn places_that_disagree_fail() {
     let repo = Repo::new();

@@ -201,6 +201,7 @@ platforms = ["x86_64-pc-windows-gnu", "aarch64-apple-darwin"]
 checks = ["test", "generate", "version", "dist"]
 test-on = ["windows", "macos"]
 branches = ["main", "next"]
+before = ["./build-helper.sh $TARGET"]
 rust = "1.95.0"
 node = "22"
 python = "3.11"

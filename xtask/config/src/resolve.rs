@@ -260,6 +260,7 @@ fn ci(cx: &Resolver<'_>, raw: raw::Ci) -> Ci {
         checks: raw.checks,
         test_on: raw.test_on,
         branches: raw.branches,
+        before: raw.before,
         rust: raw.rust,
         node: raw.node,
         python: raw.python,

@@ -51,6 +51,7 @@ pub struct Session {
     pub(super) probes: Probes,
     steps: Vec<String>,
     command: String,
+    program: String,
     plan: bool,
     selection: Selection,
     at_commit: Option<fn(&str)>,
@@ -123,6 +124,7 @@ impl Session {
             probes: options.probes,
             steps: options.steps,
             command: options.command,
+            program: options.program,
             plan: options.plan,
             selection: options.selection,
             at_commit: options.at_commit,
@@ -235,8 +237,8 @@ impl Session {
         parameters: &serde_json::Value,
         cx: &Context,
     ) -> Result<Taken> {
-        // What a step does may change with this program, also where its version did not.
-        let inputs = step.inputs(cx)?.tool("xtask", env!("CARGO_PKG_VERSION"));
+        // What a step does may change with this program, also where its own version did not.
+        let inputs = step.inputs(cx)?.tool("xtask", &self.program);
         Taken::take(S::VERSION, parameters, &inputs, &self.root, &self.cache)
     }
 

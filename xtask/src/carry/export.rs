@@ -54,7 +54,7 @@ pub fn export(state: &Path, owner: &Owner, file: &Path) -> Result<Exported> {
     let (records, left_out) = intact(state, &journal)?;
     let index = Index {
         state: VERSION,
-        xtask: env!("CARGO_PKG_VERSION").to_owned(),
+        xtask: crate::VERSION.to_owned(),
         target: owner.target.clone(),
         identifier: owner.identifier.clone(),
         version: owner.version.clone(),

@@ -104,7 +104,7 @@ impl Index {
     /// # Errors
     /// It is not, and must not be used.
     pub fn refuse_foreign(&self, owner: &Owner, any_commit: bool) -> Result<()> {
-        let own = env!("CARGO_PKG_VERSION");
+        let own = crate::VERSION;
         ensure!(
             self.xtask == own,
             "it was written by xtask {}, and this is {own}: every step runs again anyway\n\

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::{
     actions::UPLOAD,
-    matrix::{ANY, Job, Matrix},
+    matrix::{ANY, Job, Matrix, ON_ANY},
     step::{self, Cache, Step, on_target, steps, word},
     toolchains::{Toolchains, Wanted, relative},
     yaml::{Map, Yaml},
@@ -59,7 +59,7 @@ pub(super) fn workflow(
 fn test(config: &Config, toolchains: &Toolchains) -> Result<Map> {
     let checks = &config.ci.checks;
     let tests = checks.contains(&Check::Test);
-    let mut all = step::start(toolchains, " --component clippy,rustfmt");
+    let mut all = step::start(config, toolchains, &["clippy", "rustfmt"]);
     let mut caches = vec![cargo_cache(config, toolchains, "test")?];
     if tests {
         all.extend(step::languages(config, toolchains, true)?);
@@ -80,7 +80,11 @@ fn test(config: &Config, toolchains: &Toolchains) -> Result<Map> {
         (Check::Test, "Test", "cargo xtask test --setup"),
     ];
     let commands = commands.iter().filter(|it| checks.contains(&it.0));
-    all.extend(commands.map(|it| Step::run(it.1, it.2)));
+    for (check, name, line) in commands {
+        // The whole app is built, as `dist` does.
+        all.extend(step::before(config, ON_ANY).filter(|_| *check == Check::Test));
+        all.push(Step::run(name, *line));
+    }
     all.extend(caches.iter().map(Cache::save));
     Ok(Map::default()
         .put("name", "test")
@@ -93,7 +97,7 @@ fn test(config: &Config, toolchains: &Toolchains) -> Result<Map> {
 /// The unit tests where `cfg` compiles other code.
 fn unit(config: &Config, jobs: &[&Job], toolchains: &Toolchains) -> Result<Map> {
     let cache = cargo_cache(config, toolchains, &format!("unit-{TARGET}"))?;
-    let mut all = step::start(toolchains, "");
+    let mut all = step::start(config, toolchains, &[]);
     all.extend([
         cache.restore(),
         Step::run("Test", "cargo xtask test unit"),
@@ -110,13 +114,14 @@ fn dist(config: &Config, matrix: &Matrix, toolchains: &Toolchains) -> Result<Map
     caches.push(tool_cache(config)?);
     caches.push(state_cache(config, toolchains)?);
     let dir = relative(&config.root, &config.release.dir)?;
-    let mut all = step::start(toolchains, "");
+    let mut all = step::start(config, toolchains, &[]);
     all.extend(step::languages(config, toolchains, true)?);
     all.extend(caches.iter().map(Cache::restore));
     all.extend(step::take_over(TARGET));
     let target = word(TARGET);
     let make = format!("cargo xtask dist --setup --target {target} --unsigned");
     let verify = format!("cargo xtask verify \"$RELEASES\"/*/{target}");
+    all.extend(step::before(config, TARGET));
     all.push(on_target(
         Step::run("Make an unsigned release", make),
         TARGET,
@@ -262,5 +267,6 @@ fn configuration(config: &Config) -> Result<Option<String>> {
 }
 
 fn rust(toolchains: &Toolchains) -> &str {
-    toolchains.rust.as_deref().unwrap_or("pinned")
+    let rust = toolchains.rust.as_ref();
+    rust.map_or("pinned", |it| &it.channel)
 }

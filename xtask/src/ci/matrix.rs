@@ -33,6 +33,8 @@ const RUNNERS: [(&str, &str); 8] = [
 
 /// Runs what needs no particular system.
 pub(super) const ANY: &str = "ubuntu-24.04";
+/// What a build there is for, where nothing else is said.
+pub(super) const ON_ANY: &str = "x86_64-unknown-linux-gnu";
 
 /// The jobs of a release, as `strategy.matrix` of a workflow takes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

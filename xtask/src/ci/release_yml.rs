@@ -77,9 +77,10 @@ fn target(config: &Config, job: &Job, toolchains: &Toolchains) -> Result<Map> {
     let make = Step::run("Make the release", make).secrets(&secrets::of_job(config, job));
     let upload = Step::named("Keep the release", &UPLOAD, "");
     let (name, path) = (format!("release-{target}"), format!("{dir}/*/{target}"));
-    let mut all = step::start(toolchains, "");
+    let mut all = step::start(config, toolchains, &[]);
     all.extend(step::languages(config, toolchains, false)?);
     all.extend(step::take_over(target));
+    all.extend(step::before(config, target).map(|it| it.secrets(&job.secrets)));
     all.push(build);
     all.extend(step::openpgp(config));
     all.push(make);
@@ -108,7 +109,7 @@ fn merge(config: &Config, matrix: &Matrix, toolchains: &Toolchains) -> Map {
         .with("merge-multiple", true);
     let join = Step::run("Join them", Yaml::Folded(command));
     let upload = Step::named("Keep the joined release", &UPLOAD, "");
-    let mut all = step::start(toolchains, "");
+    let mut all = step::start(config, toolchains, &[]);
     all.push(fetch);
     all.extend(step::openpgp(config));
     all.push(join.secrets(&secrets::of_release(config)));
@@ -130,7 +131,7 @@ fn publish(config: &Config, toolchains: &Toolchains) -> Map {
         .with("path", MERGED);
     let verify = format!("cargo xtask verify {MERGED} --require-release");
     let release = format!("cargo xtask ci release {MERGED}");
-    let mut all = step::start(toolchains, "");
+    let mut all = step::start(config, toolchains, &[]);
     all.extend([
         fetch,
         Step::run("Check all of it once more", verify),

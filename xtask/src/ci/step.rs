@@ -106,17 +106,23 @@ pub(super) fn steps(all: Vec<Step>) -> Yaml {
 }
 
 /// Fetches the repository and installs what the first `cargo xtask` needs.
-pub(super) fn start(toolchains: &Toolchains, components: &str) -> Vec<Step> {
+pub(super) fn start(config: &Config, toolchains: &Toolchains, components: &[&str]) -> Vec<Step> {
+    let mut checkout = Step::uses(&CHECKOUT).with("persist-credentials", false);
+    if config.root.join(".gitmodules").is_file() {
+        checkout = checkout.with("submodules", "recursive");
+    }
     let install = match &toolchains.rust {
         None => "rustup toolchain install --no-self-update".to_owned(),
-        Some(version) => format!(
-            "rustup toolchain install {version} --profile minimal{components} --no-self-update"
-        ),
+        Some(rust) => rust.install(components),
     };
-    vec![
-        Step::uses(&CHECKOUT).with("persist-credentials", false),
-        Step::run("Install Rust", install),
-    ]
+    vec![checkout, Step::run("Install Rust", install)]
+}
+
+/// Makes what `dist` expects to find, where the configuration says how.
+pub(super) fn before(config: &Config, target: &str) -> Option<Step> {
+    let lines = Yaml::Lines(config.ci.before.clone());
+    let step = Step::run("Make what dist expects", lines).put("shell", "bash");
+    (!config.ci.before.is_empty()).then(|| step.env("TARGET", target))
 }
 
 /// Installs what a release is built with besides Rust. Without `cached` nothing is taken from an earlier
@@ -332,8 +338,8 @@ impl Cache {
 
 /// `env:` of a workflow, which says which toolchain every `cargo` is.
 pub(super) fn toolchain(toolchains: &Toolchains) -> Option<Map> {
-    let rust = toolchains.rust.as_deref()?;
-    Some(Map::default().put("RUSTUP_TOOLCHAIN", rust))
+    let rust = toolchains.rust.as_ref()?;
+    Some(Map::default().put("RUSTUP_TOOLCHAIN", rust.channel.as_str()))
 }
 
 /// What a job may do: read the repository.

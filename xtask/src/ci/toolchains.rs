@@ -1,5 +1,7 @@
 //! The versions of Rust, Node.js and Python, each from where the repository says it.
 
+mod rust;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -7,15 +9,22 @@ use serde::Deserialize;
 
 use crate::config::{Config, Frontend, PackageManager};
 
+pub(super) use rust::Rust;
+
 /// The last major version of Node.js that Corepack comes with,
 /// <https://nodejs.org/api/corepack.html>.
 const COREPACK: u32 = 24;
+/// The newest Node.js with long support.
+const LTS: &str = "lts/*";
+/// The newest Python.
+const ANY_PYTHON: &str = "3.x";
 
 /// What a job installs before anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Toolchains {
-    /// The toolchain that rustup installs; `None` where `rust-toolchain.toml` says.
-    pub(super) rust: Option<String>,
+    /// The toolchain that rustup installs; `None` where a `rust-toolchain.toml` says that rustup finds by
+    /// itself.
+    pub(super) rust: Option<Rust>,
     /// `None` where no front end is built.
     pub(super) node: Option<Wanted>,
     /// `None` where no front end is built.
@@ -46,12 +55,10 @@ impl Toolchains {
     /// Looks at the repository.
     ///
     /// # Errors
-    /// A file outside of the repository. Yarn with a Node.js that has no Corepack.
+    /// A file outside of the repository. A `rust-toolchain.toml` that names none. Yarn with a Node.js that
+    /// has no Corepack.
     pub(super) fn of(config: &Config) -> Result<Self> {
-        let root = &config.root;
-        let pinned = ["rust-toolchain.toml", "rust-toolchain"].map(|it| root.join(it).is_file());
-        let rust = config.ci.rust.clone();
-        let rust = rust.or((!pinned.contains(&true)).then(|| "stable".to_owned()));
+        let rust = rust::wanted(config)?;
         let web = config.frontend.as_ref();
         let node = web.map(|it| node(config, it)).transpose()?;
         let manager = web.map(|it| manager(config, it)).transpose()?;
@@ -65,6 +72,30 @@ impl Toolchains {
             manager,
             python,
         })
+    }
+
+    /// What has another version whenever its maker releases one, and the word that stands for it.
+    pub(super) fn newest(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        let rust = self.rust.as_ref().map(|it| &*it.channel);
+        let rust = rust.filter(|it| matches!(*it, "stable" | "beta" | "nightly"));
+        all.extend(rust.map(|it| format!("Rust {it}")));
+        for (name, wanted) in [("Node.js", &self.node), ("Python", &self.python)] {
+            if let Some(Wanted::Version(it)) = wanted
+                && (it == LTS || it == ANY_PYTHON)
+            {
+                all.push(format!("{name} {it}"));
+            }
+        }
+        let manager = self.manager.as_ref().filter(|it| it.said_in.is_none());
+        all.extend(manager.and_then(|it| match it.kind {
+            // It comes with Node.js.
+            PackageManager::Npm => None,
+            PackageManager::Pnpm => Some("pnpm latest".to_owned()),
+            PackageManager::Bun => Some("Bun latest".to_owned()),
+            PackageManager::Yarn => Some("Yarn by Corepack".to_owned()),
+        }));
+        all
     }
 }
 
@@ -91,7 +122,7 @@ fn first(root: &Path, candidates: impl IntoIterator<Item = PathBuf>) -> Result<O
 fn node(config: &Config, web: &Frontend) -> Result<Wanted> {
     let wanted = said_node(config, &web.dir)?;
     if web.package_manager != PackageManager::Yarn {
-        return Ok(wanted.unwrap_or_else(|| Wanted::Version("lts/*".to_owned())));
+        return Ok(wanted.unwrap_or_else(|| Wanted::Version(LTS.to_owned())));
     }
     let Some(wanted) = wanted else {
         return Ok(Wanted::Version(COREPACK.to_string()));
@@ -181,5 +212,5 @@ fn python(config: &Config) -> Result<Wanted> {
             .any(|it| it.trim_start().starts_with("requires-python"))
     };
     let projects = dirs.map(|it| it.join("pyproject.toml")).filter(says);
-    Ok(first(&config.root, projects)?.unwrap_or_else(|| Wanted::Version("3.x".to_owned())))
+    Ok(first(&config.root, projects)?.unwrap_or_else(|| Wanted::Version(ANY_PYTHON.to_owned())))
 }

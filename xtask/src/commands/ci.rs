@@ -7,7 +7,7 @@ use fs_err as fs;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Ended, World, print};
+use super::{Ended, World, print, print_json};
 use crate::{
     changes::{self, Change},
     ci::{self, Generated, Gh, Matrix, Outcome, Publication, State},
@@ -99,7 +99,8 @@ impl Done {
 }
 
 fn generate(world: &World, options: &Generate) -> Result<ExitCode> {
-    let files = ci::files(&world.config()?)?;
+    let config = world.config()?;
+    let (files, notes) = (ci::files(&config)?, ci::notes(&config)?);
     let states: Vec<State> = files
         .iter()
         .map(|it| it.state(&world.root))
@@ -124,8 +125,8 @@ fn generate(world: &World, options: &Generate) -> Result<ExitCode> {
         false => GENERATE.to_owned(),
     });
     match world.is_json() {
-        true => print(&as_json(&all, ok, next.as_deref()))?,
-        false => print(&as_text(&all, next.as_deref()))?,
+        true => print_json(&json!({ "ok": ok, "files": all, "notes": notes, "next": next }))?,
+        false => print(&as_text(&all, &notes, next.as_deref()))?,
     };
     Ok(match ok {
         true => ExitCode::SUCCESS,
@@ -147,18 +148,16 @@ fn change(world: &World, file: &Generated) -> Result<Change> {
     })
 }
 
-fn as_text(all: &[Done], next: Option<&str>) -> String {
+fn as_text(all: &[Done], notes: &[String], next: Option<&str>) -> String {
     let mut text = String::new();
     for it in all {
         writeln!(text, "{}", it.line).ok();
         text += &it.diff;
     }
+    let notes = notes.iter();
+    text.extend(notes.map(|it| format!("note: {it}\n")));
     next.iter().for_each(|it| text += &format!("next: {it}\n"));
     text
-}
-
-fn as_json(all: &[Done], ok: bool, next: Option<&str>) -> String {
-    format!("{}\n", json!({ "ok": ok, "files": all, "next": next }))
 }
 
 fn publish(world: &World, options: &Publish) -> Result<ExitCode> {

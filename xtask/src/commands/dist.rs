@@ -13,10 +13,12 @@ use super::{
 };
 use crate::{
     cli::{Dist, OnTarget, Plan, Select, Signing},
+    config::Config,
     engine::{
         event::{Event, Events, Level, ReleasedFile, Reporter, Stamped},
         exec::Interrupted,
         lock::Lock,
+        probe::Probes,
         secret::Redactor,
         select::Selection,
         session::{self, Hashes, Options, Reported, Session, Stopped},
@@ -53,37 +55,23 @@ fn dist_for(
     on: &OnTarget,
     target: &Target,
 ) -> Result<TargetOutcome> {
-    let Dist {
-        on: _,
-        select,
-        signing,
-        freezing,
-        jobs,
-        dry_run,
-        setup,
-    } = options;
     let wish = Wish {
         on,
-        select,
-        signing,
-        freezing: (*freezing).into(),
-        jobs: *jobs,
-        plan: *dry_run,
+        select: &options.select,
+        signing: &options.signing,
+        freezing: options.freezing.into(),
+        jobs: options.jobs,
+        plan: options.dry_run,
     };
-    if *dry_run {
+    if options.dry_run {
         return show_plan(world, &wish, target, None);
     }
     let started = Instant::now();
-    let hashes = Hashes::read(&world.state(target), select.rehash);
-    let events = Events::new(vec![report::reporter(
-        world.global.format,
-        world.global.color,
-        world.global.verbose,
-    )]);
+    let hashes = Hashes::read(&world.state(target), wish.select.rehash);
+    let events = world.events();
     events.add(Box::new(report::Recorder::new(&world.state(target))));
-    let command = resume_command(&wish, target, world.global.config.as_deref());
     let scope = Scope {
-        fix: *setup,
+        fix: options.setup,
         ..Scope::default()
     };
     let outcome = version::refuse_other_tag(world)
@@ -94,32 +82,44 @@ fn dist_for(
             session.close();
             outcome
         });
-    let (code, failure) = match outcome {
-        Ok(()) => (0, None),
-        Err(error) if error.is::<Stopped>() => (0, None),
-        Err(error) if error.is::<Interrupted>() => (INTERRUPTED, Some(error)),
-        Err(error) => (status_of(&error), Some(error)),
+    let failure = outcome.err().filter(|it| !it.is::<Stopped>());
+    Ok(ended(world, &wish, target, &events, started, failure))
+}
+
+/// Says how a run ended, and what to type next. [`Stopped`] is no failure.
+fn ended(
+    world: &World,
+    wish: &Wish,
+    target: &Target,
+    events: &Events,
+    started: Instant,
+    failure: Option<anyhow::Error>,
+) -> TargetOutcome {
+    let (code, next) = match &failure {
+        None => (0, next_after(world, wish, target)),
+        Some(error) => {
+            let interrupted = error.is::<Interrupted>();
+            let code = match interrupted {
+                true => INTERRUPTED,
+                false => status_of(error),
+            };
+            // Outside of a step there is nothing to resume; the hints say what to do.
+            let in_a_step = interrupted || error.is::<Reported>();
+            if !in_a_step {
+                let failure = session::failure(error, "");
+                events.emit(Event::RunFailed { failure });
+            }
+            let config = world.global.config.as_deref();
+            let resume = || resume_command(wish, target, config);
+            (code, in_a_step.then(resume))
+        }
     };
-    let ok = failure.is_none();
-    let next = match &failure {
-        None => next_after(world, &wish, target),
-        // Outside of a step there is nothing to resume; the hints say what to do.
-        Some(error) if error.is::<Reported>() || error.is::<Interrupted>() => Some(command),
-        Some(_) => None,
-    };
-    if let Some(error) = failure
-        && !error.is::<Reported>()
-        && !error.is::<Interrupted>()
-    {
-        let failure = session::failure(&error, "");
-        events.emit(Event::RunFailed { failure });
-    }
     events.emit(Event::RunFinished {
-        ok,
+        ok: failure.is_none(),
         seconds: started.elapsed().as_secs_f64(),
         next: next.clone(),
     });
-    Ok(TargetOutcome { code, next })
+    TargetOutcome { code, next }
 }
 
 /// What the process ends with after this error.
@@ -286,33 +286,20 @@ fn open(
     let probes = world.probes().withhold(Release::withheld(&config));
     let state = world.state(target);
     let redactor = Redactor::default();
-    let signing = match wish.signing {
-        Signing { release: true, .. } => SigningWish::Release,
-        Signing { unsigned: true, .. } => SigningWish::Unsigned,
-        _ => SigningWish::Any,
-    };
     let mut warnings = config.warnings.clone();
     warnings.extend(version::disagreement(world, wish.signing.release)?);
-    let mut release = Release::new(config, target.clone(), signing, &state, &probes, &redactor)?;
-    release.freezing = wish.freezing;
-    release.find_windows_signer(
-        &state,
-        Secrets::new(redactor.clone()),
-        wish.signing.allow_secret_in_args,
-    )?;
-    release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
-    let steps = pipeline::steps(&release.config, target.os);
-    let jobs = wish.jobs.map_or_else(processors, usize::from);
+    let release = release(config, wish, target, &state, &probes, &redactor)?;
     let session = Session::open(Options {
         root: world.root.clone(),
         state: state.clone(),
+        program: crate::VERSION.to_owned(),
         target: target.triple.clone(),
-        steps: steps.clone(),
+        steps: pipeline::steps(&release.config, target.os),
         command: command.clone(),
         events: events.clone(),
         selection: selection(wish.select),
         plan: wish.plan,
-        jobs,
+        jobs: wish.jobs.map_or_else(processors, usize::from),
         hashes,
         timeout: release.config.limits.step_timeout,
         withheld: Release::withheld(&release.config),
@@ -321,35 +308,72 @@ fn open(
         interrupted: world.interrupted.clone(),
         at_commit: None,
     })?;
-    let mut turn = None;
-    if !wish.plan {
-        // After the session's: who runs the same target twice is told of that target.
-        turn = Some(Lock::take(&world.root.join("target/dist"), &command)?);
-        events.emit(Event::RunStarted {
-            command,
-            target: target.name.clone(),
-            steps: steps.clone(),
-            jobs,
-            logs: state.join("logs"),
-        });
-        let withheld = Release::withheld(&release.config);
-        leftovers::sweep(&world.loose(&state, &events, withheld), &state);
-    }
-    if let Some(text) = target.note() {
+    let turn = match wish.plan {
+        true => None,
+        false => Some(begin(world, wish, &release, &events, command)?),
+    };
+    let note = |level, text| {
         events.emit(Event::Note {
             step: String::new(),
-            level: Level::Info,
+            level,
             text,
         });
-    }
-    for text in warnings {
-        events.emit(Event::Note {
-            step: String::new(),
-            level: Level::Warning,
-            text,
-        });
-    }
+    };
+    target
+        .note()
+        .into_iter()
+        .for_each(|it| note(Level::Info, it));
+    warnings.into_iter().for_each(|it| note(Level::Warning, it));
     Ok((session, release, turn))
+}
+
+/// The release that is wished for, with everybody who signs it.
+///
+/// # Errors
+/// It must not be published as it would be, or a key cannot be used.
+fn release(
+    config: Config,
+    wish: &Wish,
+    target: &Target,
+    state: &Path,
+    probes: &Probes,
+    redactor: &Redactor,
+) -> Result<Release> {
+    let signing = match wish.signing {
+        Signing { release: true, .. } => SigningWish::Release,
+        Signing { unsigned: true, .. } => SigningWish::Unsigned,
+        _ => SigningWish::Any,
+    };
+    let mut release = Release::new(config, target.clone(), signing, state, probes, redactor)?;
+    release.freezing = wish.freezing;
+    let secrets = Secrets::new(redactor.clone());
+    release.find_windows_signer(state, secrets, wish.signing.allow_secret_in_args)?;
+    release.refuse_for_publishing(wish.signing.allow_dirty, selects_recorded(wish.select))?;
+    Ok(release)
+}
+
+/// Takes the checkout's lock, says what runs, and clears away what killed runs left. The session of the
+/// target is open: who runs the same target twice is told of that target.
+fn begin(
+    world: &World,
+    wish: &Wish,
+    release: &Release,
+    events: &Events,
+    command: String,
+) -> Result<Lock> {
+    let target = &release.target;
+    let state = world.state(target);
+    let turn = Lock::take(&world.root.join("target/dist"), &command)?;
+    events.emit(Event::RunStarted {
+        command,
+        target: target.name.clone(),
+        steps: pipeline::steps(&release.config, target.os),
+        jobs: wish.jobs.map_or_else(processors, usize::from),
+        logs: state.join("logs"),
+    });
+    let withheld = Release::withheld(&release.config);
+    leftovers::sweep(&world.loose(&state, events, withheld), &state);
+    Ok(turn)
 }
 
 fn processors() -> usize {

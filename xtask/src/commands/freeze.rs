@@ -156,6 +156,7 @@ fn open(
         withheld,
         redactor: Redactor::default(),
         interrupted: world.interrupted.clone(),
+        program: crate::VERSION.to_owned(),
         at_commit: None,
     })?;
     let names = |it: &config::Sidecar| {

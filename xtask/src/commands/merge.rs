@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{World, print, print_json};
 use crate::{
+    ci,
     cli::Merge,
     config::Config,
     engine::{lock::Lock, secret::Redactor},
@@ -89,6 +90,12 @@ fn wanted(world: &World, config: &Config, options: &Merge) -> Result<Wanted> {
         .transpose()
         .context("plugins.updater.pubkey of the Tauri configuration")?;
     let mut trust = super::verify::trust(Some(config), &options.trust)?;
+    ensure!(
+        !options.trust.require_release || !trust.public_keys.is_empty(),
+        "--require-release wants a key that is known besides the releases: --key, `public-key` in \
+         [sign.minisign], or `plugins.updater.pubkey`\nhint: {}",
+        ci::KEY_HINT
+    );
     // The key that signs the whole is held against theirs.
     trust.self_attested = true;
     let product = &config.product;

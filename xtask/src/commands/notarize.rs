@@ -325,6 +325,7 @@ fn open(
         withheld,
         redactor: redactor.clone(),
         interrupted: world.interrupted.clone(),
+        program: crate::VERSION.to_owned(),
         at_commit: None,
     })?;
     events.emit(Event::RunStarted {

@@ -235,6 +235,7 @@ fn open(
         withheld,
         redactor: Redactor::default(),
         interrupted: world.interrupted.clone(),
+        program: crate::VERSION.to_owned(),
         at_commit: None,
     })?;
     let steps = parts.iter().map(|it| repository.name(*it)).collect();

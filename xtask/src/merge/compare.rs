@@ -325,16 +325,6 @@ fn updates(
     wanted: &Wanted,
     whole: bool,
 ) -> std::result::Result<Updates, Missing> {
-    let missing = |texts: Vec<String>| match wanted.needs_latest {
-        true => {
-            let problem = |it| Problem::new("", LATEST_NAME, it);
-            Missing::Refused(texts.into_iter().map(problem).collect())
-        }
-        false => {
-            let gap = |it| format!("{LATEST_NAME}: {it}");
-            Missing::Allowed(texts.iter().map(gap).collect())
-        }
-    };
     let Some(first) = found.first().map(|it| &it.manifest) else {
         return Err(Missing::Allowed(Vec::new()));
     };
@@ -342,6 +332,7 @@ fn updates(
         let why = format!("{LATEST_NAME}: the updater takes nothing that is unsigned");
         return Err(Missing::Allowed(vec![why]));
     }
+    let missing = |texts| Missing::of(texts, wanted);
     let Some(pattern) = &wanted.url else {
         let why =
             "`url` in `[updater]` of packaging/dist.toml does not say where the files will be";
@@ -350,28 +341,55 @@ fn updates(
     let parts = found.iter().zip(targets);
     let parts = parts.filter_map(|(it, target)| Some((target.as_ref()?, &*it.manifest.artifacts)));
     let files = updater::platforms(parts).map_err(missing)?;
+    let url = |file: &str| updater::url(pattern, &first.product.version, file);
+    let latest = Latest {
+        version: first.product.version.clone(),
+        notes: wanted.notes.clone(),
+        pub_date: first.source.committed_at.clone(),
+        platforms: signed(found, &files, whole, url).map_err(missing)?,
+    };
+    let platforms = files;
+    Ok(Updates { latest, platforms })
+}
+
+impl Missing {
+    /// What these reasons mean to those who want the release.
+    fn of(texts: Vec<String>, wanted: &Wanted) -> Self {
+        let texts = texts.into_iter();
+        match wanted.needs_latest {
+            true => Self::Refused(texts.map(|it| Problem::new("", LATEST_NAME, it)).collect()),
+            false => Self::Allowed(texts.map(|it| format!("{LATEST_NAME}: {it}")).collect()),
+        }
+    }
+}
+
+/// The file that each platform is updated with, by its URL and signature.
+///
+/// # Errors
+/// Sentences about those that have no signature.
+fn signed(
+    found: &[Found],
+    files: &BTreeMap<String, String>,
+    whole: bool,
+    url: impl Fn(&str) -> String,
+) -> std::result::Result<BTreeMap<String, Platform>, Vec<String>> {
     let mut platforms = BTreeMap::new();
     let mut unsigned = Vec::new();
-    for (key, file) in &files {
-        let url = updater::url(pattern, &first.product.version, file);
+    for (key, file) in files {
         match signature_of(found, file) {
-            Some(signature) => drop(platforms.insert(key.clone(), Platform { signature, url })),
+            Some(signature) => {
+                let url = url(file);
+                platforms.insert(key.clone(), Platform { signature, url });
+            }
             // What is damaged was named before.
             None if !whole => {}
             None => unsigned.push(format!("{file} of {key} has no signature for the updater")),
         }
     }
-    if !unsigned.is_empty() {
-        return Err(missing(unsigned));
+    match unsigned.is_empty() {
+        true => Ok(platforms),
+        false => Err(unsigned),
     }
-    let latest = Latest {
-        version: first.product.version.clone(),
-        notes: wanted.notes.clone(),
-        pub_date: first.source.committed_at.clone(),
-        platforms,
-    };
-    let platforms = files;
-    Ok(Updates { latest, platforms })
 }
 
 /// The text of the updater's signature of a file.

@@ -196,7 +196,7 @@ impl<'r> Seal<'r> {
             builder: schema::Builder {
                 os: os_name(),
                 arch: std::env::consts::ARCH.to_owned(),
-                xtask: env!("CARGO_PKG_VERSION").to_owned(),
+                xtask: crate::VERSION.to_owned(),
                 tools: self.tools(cx, &history),
             },
             signing: schema::Signing {

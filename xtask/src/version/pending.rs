@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,20 @@ pub fn write_all(root: &Path, changes: &[Change]) -> Result<()> {
         staging::remove(&note)?;
     }
     written
+}
+
+/// Refuses to go on with versions that are, perhaps, half of the old and half of the new.
+///
+/// # Errors
+/// A run was killed before it had written all files, or is writing them.
+pub fn refuse(root: &Path) -> Result<()> {
+    ensure!(
+        !note(root).is_file(),
+        "`version set` or `version bump` ended before it had written all files: some may say the new \
+         version, and some the old one\n\
+         hint: put them back as they were: `cargo xtask version`"
+    );
+    Ok(())
 }
 
 /// Puts back what a killed run has written of its files, and gives their paths, relative to the

@@ -162,7 +162,7 @@ fn a_forged_index_does_no_harm() {
             twice: it has the step `app` twice; it can be made again
             time: its step bundle: its time: timestamp format is invalid; it can be made again
             form: it is of version 2, and this program reads 1; hint: leave it out
-            program: it was written by xtask 9.9.9, and this is 0.1.0: every step runs again anyway; hint: leave it out
+            program: it was written by xtask 9.9.9, and this is 0.1.0+HASH: every step runs again anyway; hint: leave it out
             unknown: its index: unknown field `more`, expected one of `state`, `xtask`, `target`, `identifier`, `version`, `commit`, `exported`, `on`, `records`, `lists`; it can be made again
         "#]],
     );

@@ -63,10 +63,11 @@ fn every_command_in_the_workflows_is_one() {
 #[track_caller]
 fn check(world: &World, words: &[&str], code: i32, expected: Expect) {
     let (ended, stdout, stderr) = world.run(&[&["ci", "generate"], words].concat());
-    // Diffs hold most of the files, whose looks are another test's business.
+    // Diffs hold most of the files, whose looks are another test's business, as the notes are.
     let mut shown: String = stdout
         .lines()
         .filter(|it| !it.starts_with([' ', '+', '-', '@']) || it.contains("timeout"))
+        .filter(|it| !it.starts_with("note: "))
         .map(|it| format!("{it}\n"))
         .collect();
     shown += &stderr;
@@ -202,15 +203,122 @@ fn what_was_edited_is_not_overwritten() {
 
 #[test]
 fn a_program_reads_what_was_done() {
-    let world = World::new(SIDECAR);
+    let world = World::new(&format!("{SIDECAR}{PINNED}"));
     let (_, missing, _) = world.run(&["ci", "generate", "--check", "--format", "json"]);
     let (_, written, _) = world.run(&["ci", "generate", "--format", "json"]);
     let (_, matrix, _) = world.run(&["ci", "matrix"]);
     expect![[r#"
-        {"files":[{"diff":"","path":".github/workflows/ci.yml","state":"missing"},{"diff":"","path":".github/workflows/release.yml","state":"missing"}],"next":"cargo xtask ci generate","ok":false}
-        {"files":[{"diff":"","path":".github/workflows/ci.yml","state":"written"},{"diff":"","path":".github/workflows/release.yml","state":"written"}],"next":null,"ok":true}
+        {"files":[{"diff":"","path":".github/workflows/ci.yml","state":"missing"},{"diff":"","path":".github/workflows/release.yml","state":"missing"}],"next":"cargo xtask ci generate","notes":[".github/workflows/release.yml will sign and not publish: it checks the signatures against a public key that is known besides the release, and neither `public-key` in `[sign.minisign]` nor `plugins.updater.pubkey` of the Tauri configuration names one; keep the public half in a file of the repository, and name it: `public-key = \"packaging/minisign.pub\"` in `[sign.minisign]` of packaging/dist.toml"],"ok":false}
+        {"files":[{"diff":"","path":".github/workflows/ci.yml","state":"written"},{"diff":"","path":".github/workflows/release.yml","state":"written"}],"next":null,"notes":[".github/workflows/release.yml will sign and not publish: it checks the signatures against a public key that is known besides the release, and neither `public-key` in `[sign.minisign]` nor `plugins.updater.pubkey` of the Tauri configuration names one; keep the public half in a file of the repository, and name it: `public-key = \"packaging/minisign.pub\"` in `[sign.minisign]` of packaging/dist.toml"],"ok":true}
         {"include":[{"target":"x86_64-unknown-linux-gnu","os":"linux","runner":"ubuntu-24.04"},{"target":"x86_64-pc-windows-msvc","os":"windows","runner":"windows-2025"},{"target":"aarch64-apple-darwin","os":"macos","runner":"macos-15"},{"target":"x86_64-apple-darwin","os":"macos","runner":"macos-15-intel"}]}
     "#]].assert_eq(&format!("{missing}{written}{matrix}"));
+}
+
+/// All versions are named.
+const PINNED: &str = "[ci]\nrust = '1.95.0'\nnode = '22'\npython = '3.12'\n";
+
+/// What the workflows will stumble over is told at once.
+#[test]
+fn what_only_a_person_can_mend() {
+    let notes = |dist: &str, files: &[(&str, &str)], expected: Expect| {
+        let world = World::new(&format!("{SIDECAR}{dist}"));
+        let files = files.iter();
+        files.for_each(|(path, text)| world.write(path, text));
+        let (code, stdout, stderr) = world.run(&["ci", "generate"]);
+        assert_eq!((code, &*stderr), (0, ""));
+        let notes = stdout.lines().filter(|it| it.starts_with("note: "));
+        expected.assert_eq(&notes.map(|it| format!("{it}\n")).collect::<String>());
+    };
+    let key = "[sign.minisign]\npublic-key = 'minisign.pub'\n";
+    let public = (
+        "minisign.pub",
+        include_str!("../fixtures/tauri-signer.key.pub"),
+    );
+    notes(
+        PINNED,
+        &[],
+        expect![[r#"
+        note: .github/workflows/release.yml will sign and not publish: it checks the signatures against a public key that is known besides the release, and neither `public-key` in `[sign.minisign]` nor `plugins.updater.pubkey` of the Tauri configuration names one; keep the public half in a file of the repository, and name it: `public-key = "packaging/minisign.pub"` in `[sign.minisign]` of packaging/dist.toml
+    "#]],
+    );
+    notes(&format!("{PINNED}{key}"), &[public], expect![[""]]);
+    notes(
+        key,
+        &[public],
+        expect![[r#"
+        note: .github/workflows/release.yml takes what is newest on its day: Rust stable, Python 3.x; a second run of one tag may make something else; name versions: `rust`, `node`, `python` in `[ci]` of packaging/dist.toml, `packageManager` in package.json
+    "#]],
+    );
+    let others = [
+        public,
+        ("package.json", r#"{"scripts": {"build": "true"}}"#),
+        ("pnpm-lock.yaml", ""),
+        ("rust-toolchain.toml", "[toolchain]\nchannel = '1.95.0'\n"),
+    ];
+    notes(
+        &format!("[frontend]\npackage-manager = 'pnpm'\n{key}"),
+        &others,
+        expect![[r#"
+            note: .github/workflows/release.yml takes what is newest on its day: Node.js lts/*, Python 3.x, pnpm latest; a second run of one tag may make something else; name versions: `rust`, `node`, `python` in `[ci]` of packaging/dist.toml, `packageManager` in package.json
+        "#]],
+    );
+}
+
+/// What `dist` expects to find is there before it, with everything that is checked out.
+#[test]
+fn what_comes_before() {
+    let before = "[release]\ntargets = ['macos']\n[ci]\nbefore = ['cd helper', 'make TARGET=$TARGET']\n\
+                  [[ci.target]]\nname = 'macos'\nsecrets = ['NPM_TOKEN']\n";
+    let world = World::new(&format!("{before}{SIDECAR}"));
+    world.write(".gitmodules", "[submodule \"helper\"]\n");
+    let (code, _, stderr) = world.run(&["ci", "generate"]);
+    assert_eq!((code, &*stderr), (0, ""));
+    let mut shown = String::new();
+    for file in [ci::CI, ci::RELEASE] {
+        let text = world.read(file);
+        for (at, _) in text.match_indices("      - name: Make what dist expects") {
+            let step: Vec<&str> = text[at..].split("      - ").collect();
+            let next = step[2].lines().find(|it| it.contains("run: "));
+            shown += &format!("{}      -> {}\n", step[1], next.unwrap().trim());
+        }
+        let jobs = text.matches("actions/checkout").count();
+        assert_eq!(
+            text.matches("submodules: recursive").count(),
+            jobs,
+            "{text}"
+        );
+    }
+    expect![[r#"
+        name: Make what dist expects
+                shell: bash
+                run: |
+                  cd helper
+                  make TARGET=$TARGET
+                env:
+                  TARGET: x86_64-unknown-linux-gnu
+
+              -> run: cargo xtask test --setup
+        name: Make what dist expects
+                shell: bash
+                run: |
+                  cd helper
+                  make TARGET=$TARGET
+                env:
+                  TARGET: ${{ matrix.target }}
+
+              -> run: cargo xtask dist --setup --target "$TARGET" --unsigned
+        name: Make what dist expects
+                shell: bash
+                run: |
+                  cd helper
+                  make TARGET=$TARGET
+                env:
+                  TARGET: aarch64-apple-darwin
+                  NPM_TOKEN: ${{ secrets.NPM_TOKEN }}
+
+              # Packages and their scripts run here, and find no key.
+              -> run: cargo xtask dist --setup --target aarch64-apple-darwin --unsigned --until sidecar
+    "#]].assert_eq(&shown);
 }
 
 /// Which secrets the job of a target gets: lines of the form `job: secrets`.

@@ -25,7 +25,7 @@ const YOUNGER: &str = "label \"macos-15-intel\" is unknown.";
 /// Configurations whose workflows have every part that there is.
 const CONFIGURATIONS: [&str; 3] = [
     "[ci]\ntest-on = ['windows']\nbranches = ['main', 'next']\npublish-environment = 'live'\n",
-    "[ci]\nchecks = ['dist']\nrust = '1.95.0'\n[[ci.target]]\nname = 'windows'\nsecrets = ['HSM']\n\
+    "[ci]\nchecks = ['dist']\nrust = '1.95.0'\nbefore = ['go build ./helper', 'echo \"$TARGET\"']\n[[ci.target]]\nname = 'windows'\nsecrets = ['HSM']\n\
      [[sidecar]]\nname = 'py'\n[sign.windows]\ncommand = ['hsm', '%1']\n",
     "[ci]\nchecks = ['test']\n[[ci.target]]\nname = 'aarch64-unknown-linux-gnu'\n\
      [sign.gpg]\nkey = '0123456789ABCDEF0123456789ABCDEF01234567'\n",

@@ -95,6 +95,59 @@ fn versions_come_from_the_repository() {
     );
 }
 
+/// rustup would find it in the host's folder, where no command of the workflows runs.
+#[test]
+fn a_toolchain_beside_the_host() {
+    let check = |path: &str, text: &str, expected: Expect| {
+        let world = World::new("[ci]\nchecks = ['test', 'dist']\n");
+        world.write(path, text);
+        let (_, _, stderr) = world.run(&["ci", "generate"]);
+        let mut shown = stderr;
+        if shown.is_empty() {
+            let text = world.read(ci::CI);
+            let lines = text
+                .lines()
+                .filter(|it| it.to_lowercase().contains("rustup"));
+            shown = lines.map(|it| format!("{}\n", it.trim())).collect();
+        }
+        expected.assert_eq(&shown);
+    };
+    check(
+        "src-tauri/rust-toolchain.toml",
+        "[toolchain]\nchannel = '1.90'\ncomponents = ['clippy', 'rust-src']\ntargets = ['aarch64-apple-darwin']\n",
+        expect![[r#"
+            RUSTUP_TOOLCHAIN: "1.90"
+            run: rustup toolchain install 1.90 --profile minimal --component clippy,rust-src,rustfmt --target aarch64-apple-darwin --no-self-update
+            run: rustup toolchain install 1.90 --profile minimal --component clippy,rust-src --target aarch64-apple-darwin --no-self-update
+        "#]],
+    );
+    check(
+        "src-tauri/rust-toolchain",
+        "1.91.0\n",
+        expect![[r#"
+        RUSTUP_TOOLCHAIN: "1.91.0"
+        run: rustup toolchain install 1.91.0 --profile minimal --component clippy,rustfmt --no-self-update
+        run: rustup toolchain install 1.91.0 --profile minimal --no-self-update
+    "#]],
+    );
+    check(
+        "rust-toolchain",
+        "1.91.0\n",
+        expect![[r#"
+        run: rustup toolchain install --no-self-update
+        run: rustup toolchain install --no-self-update
+    "#]],
+    );
+    check(
+        "src-tauri/rust-toolchain.toml",
+        "[toolchain]\npath = '/opt/rust'\n",
+        expect![[r#"
+            error: src-tauri/rust-toolchain.toml names no toolchain that can be installed
+              hint: give it a `channel`, or name one: `rust = "1.95.0"` in `[ci]` of packaging/dist.toml
+        "#]],
+    );
+}
+
 /// Where a package manager comes from that Node.js has not.
 #[track_caller]
 fn manager(lock: &str, files: &[(&str, &str)], expected: Expect) {

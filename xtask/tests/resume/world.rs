@@ -27,6 +27,7 @@ use crate::support::{self, Repo};
 pub struct World {
     pub repo: Repo,
     pub tool: RefCell<String>,
+    pub program: RefCell<String>,
     pub parameter: RefCell<String>,
     pub variables: RefCell<Vec<String>>,
     pub selection: RefCell<Selection>,
@@ -158,6 +159,7 @@ impl World {
         Self {
             repo: Repo::new(),
             tool: RefCell::new("v20".into()),
+            program: RefCell::new("0.1.0+old".into()),
             parameter: RefCell::new("build".into()),
             variables: RefCell::default(),
             selection: RefCell::default(),
@@ -176,6 +178,7 @@ impl World {
             selection: self.selection.take(),
             plan: *self.plan.borrow(),
             jobs: 2,
+            program: self.program.borrow().clone(),
             timeout: Duration::from_secs(10),
             ..Options::new(&root, &self.repo.state(), "small")
         }

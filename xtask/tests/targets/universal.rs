@@ -184,6 +184,7 @@ fn steps(root: &Path, step: &str) -> Result<()> {
         withheld: Release::withheld(&release.config),
         redactor,
         interrupted: Default::default(),
+        program: env!("CARGO_PKG_VERSION").to_owned(),
         at_commit: None,
     })?;
     let ended = match step {

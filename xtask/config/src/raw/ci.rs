@@ -22,8 +22,13 @@ pub(crate) struct Ci {
     /// The branches whose pushes are checked, and may fill caches. Pull requests always are.
     #[cfg_attr(test, schemars(extend("uniqueItems" = true, "x-form" = "branch")))]
     pub branches: Vec<String>,
+    /// Commands that make what `dist` expects to find: an `externalBin` that is no sidecar of Python's.
+    /// `bash` runs them at the top of the repository, on every system, and stops at the first that fails.
+    /// `$TARGET` is the Rust target triple.
+    #[cfg_attr(test, schemars(extend("x-form" = "text")))]
+    pub before: Vec<String>,
     /// The Rust toolchain.
-    #[cfg_attr(test, schemars(extend("x-form" = "label", "x-default" = "that of `rust-toolchain.toml`, else `stable`")))]
+    #[cfg_attr(test, schemars(extend("x-form" = "label", "x-default" = "that of `rust-toolchain.toml` at or above the Tauri host, else `stable`")))]
     pub rust: Option<String>,
     /// The Node.js.
     #[cfg_attr(test, schemars(extend("x-form" = "tool-version", "x-default" = "what `.nvmrc`, `.node-version` or `package.json` says, else `lts/*`")))]
@@ -49,6 +54,7 @@ impl Default for Ci {
             checks: vec![Check::Test, Check::Generate, Check::Version, Check::Dist],
             test_on: Vec::new(),
             branches: vec!["main".into(), "master".into()],
+            before: Vec::new(),
             rust: None,
             node: None,
             python: None,

@@ -18,6 +18,8 @@ pub struct Ci {
     pub test_on: Vec<String>,
     /// The branches whose pushes are checked.
     pub branches: Vec<String>,
+    /// Commands that make what `dist` expects to find.
+    pub before: Vec<String>,
     /// The Rust toolchain; `None` takes what the repository says.
     pub rust: Option<String>,
     /// The Node.js; `None` takes what the repository says.

@@ -15,6 +15,8 @@ pub struct Options {
     pub root: PathBuf,
     /// `target/dist/<target>`, absolute.
     pub state: PathBuf,
+    /// The version of the program that runs the steps: what another one made is made again.
+    pub program: String,
     /// Whose journal this is.
     pub target: String,
     /// All steps of the pipeline in order, by full name.
@@ -52,6 +54,7 @@ impl Options {
         Self {
             root: root.to_owned(),
             state: state.to_owned(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
             target: target.to_owned(),
             steps: Vec::new(),
             command: String::new(),

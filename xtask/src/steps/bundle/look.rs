@@ -8,7 +8,6 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use sha2::{Digest, Sha256};
 
 use super::{super::with_hint, Bundle, FOLDERS};
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
     engine::{
         artifact::Artifact,
         event::Level,
-        files::{hash_file, hex},
+        files::{sha256_bytes, sha256_file},
         probe::Probes,
         staging,
         step::Context,
@@ -149,7 +148,7 @@ impl<'a> Bundle<'a> {
         };
         let host = match &packed.host {
             Some(given) => given.clone(),
-            None => hex(&Sha256::digest(self.host(kind)?)),
+            None => sha256_bytes(self.host(kind)?),
         };
         let mut expected = vec![program(&code.host, host, true)];
         for name in self.beside().map(|it| self.target.exe(it)) {
@@ -188,7 +187,7 @@ impl<'a> Bundle<'a> {
             || matches!(kind, BundleKind::Deb | BundleKind::App | BundleKind::Dmg);
         if !keeps_links && entry.link.take().is_some() {
             // The bundler follows it.
-            entry.sha256 = hex(&hash_file(&self.code.path(&artifact.path))?);
+            entry.sha256 = sha256_file(&self.code.path(&artifact.path))?;
         }
         Ok(entry)
     }
@@ -325,10 +324,7 @@ impl Look<'_> {
     /// Says what a program that differs is instead, if that can be said.
     fn refuse_placeholder(&self, it: &Expected, at: &str, found: &Entry, what: &str) -> Result<()> {
         ensure!(found.link.is_none(), "{what} is a symbolic link");
-        ensure!(
-            found.sha256 != hex(&Sha256::digest([])),
-            "{what} is an empty file"
-        );
+        ensure!(found.sha256 != sha256_bytes([]), "{what} is an empty file");
         let file = self.unpacked.folder()?.join(at);
         // Whether it may be executed is asked of all files, in other words.
         mark_executable(&file)?;

@@ -10,14 +10,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use self::makers::{no_iscc, no_makensis};
 use super::{Bundle, Installer, copy};
 use crate::{
     config::{BundleKind, NsisBundler, Scope, Shortcut, UserData},
     engine::{
-        files::hex,
+        files::sha256_bytes,
         fingerprint::Inputs,
         probe::Probe,
         staging::{self, Staging},
@@ -58,7 +57,7 @@ impl Parameters {
             user_data: options.user_data,
             name: product.name.clone(),
             identifier: product.identifier.clone(),
-            built_in: hex(&Sha256::digest(built_in)),
+            built_in: sha256_bytes(built_in),
         })
     }
 }

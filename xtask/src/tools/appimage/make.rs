@@ -9,10 +9,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use sha2::{Digest as _, Sha256};
 
 use super::end_of_elf;
-use crate::{binary, engine::files::hex, steps::link_to, target::Target};
+use crate::{binary, engine::files::sha256_bytes, steps::link_to, target::Target};
 
 /// Where AppImage's project publishes its runtimes.
 pub const RUNTIMES: &str = "https://github.com/AppImage/type2-runtime/releases";
@@ -32,7 +31,7 @@ pub fn runtime(file: &Path, target: &Target, pinned: &[String]) -> Result<Vec<u8
     let shown = file.display();
     ensure!(file.is_file(), "there is no {shown}\nhint: {}", hint(file));
     let data = fs_err::read(file)?;
-    let hash = hex(&Sha256::digest(&data));
+    let hash = sha256_bytes(&data);
     ensure!(
         pinned.is_empty() || pinned.contains(&hash),
         "{shown} has the SHA-256 {hash}, which `bundle.appimage.runtime-sha256` does not name\n\

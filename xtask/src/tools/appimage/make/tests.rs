@@ -32,7 +32,7 @@ fn a_file_that_is_no_runtime_is_refused() {
         let shown = shown.replace(folder.path().to_str().unwrap(), "[FOLDER]");
         expected.assert_eq(&shown);
     };
-    let hash = hex(&Sha256::digest(&good));
+    let hash = sha256_bytes(&good);
     check(
         None,
         "",
