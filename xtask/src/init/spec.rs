@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{
     command::data,
-    freeze::{Freeze, bare},
-    literal::{self, Value},
+    freeze::{COMPUTED, Freeze, bare},
+    literal::{self, Value, source},
     tree::{self, Tree},
 };
 use crate::config::{Freezer, Layout};
@@ -248,21 +248,7 @@ impl Reader<'_> {
     }
 
     fn computed(&mut self, name: &str, source: &str) {
-        self.freeze
-            .leave(format!("{name}: {source}"), "it would have to be computed");
-    }
-}
-
-/// A value as Python writes it, roughly.
-fn source(value: &Value) -> String {
-    let list = |all: &[Value]| all.iter().map(source).collect::<Vec<_>>().join(", ");
-    match value {
-        Value::Text(text) => format!("'{text}'"),
-        Value::List(items) => format!("({})", list(items)),
-        Value::Sum(parts) => parts.iter().map(source).collect::<Vec<_>>().join(" + "),
-        Value::Name(name) => name.clone(),
-        Value::Call(name, positional, _) => format!("{name}({})", list(positional)),
-        Value::Other(source) => source.clone(),
+        self.freeze.leave(format!("{name}: {source}"), COMPUTED);
     }
 }
 
