@@ -6,6 +6,7 @@ mod options;
 use std::{collections::BTreeSet, iter::Peekable};
 
 use self::options::Action;
+pub(super) use self::options::{CONSOLE, UNSEEN};
 use super::{
     freeze::{COMPUTED, Freeze, bare},
     tree, words,

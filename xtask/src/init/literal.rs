@@ -318,26 +318,7 @@ fn tokens(source: &str) -> Vec<(Token, usize, usize)> {
             '\n' | ';' if depth == 0 => Token::End,
             _ if c.is_whitespace() => continue,
             '\'' | '"' => string(source, start, c, false, &mut chars),
-            _ if c.is_alphabetic() || c == '_' => {
-                let part = |it: &(usize, char)| it.1.is_alphanumeric() || "_.".contains(it.1);
-                while chars.next_if(part).is_some() {}
-                let end = chars.peek().map_or(source.len(), |it| it.0);
-                let word = &source[start..end];
-                let quote = chars.peek().map(|it| it.1).filter(|it| "'\"".contains(*it));
-                let prefix = word.len() <= 2 && word.chars().all(|it| "rRbBuUfF".contains(it));
-                match quote.filter(|_| prefix) {
-                    Some(quote) => {
-                        chars.next();
-                        let raw = word.contains(['r', 'R']);
-                        let text = string(source, end, quote, raw, &mut chars);
-                        match word.contains(['f', 'F']) {
-                            true => Token::Other,
-                            false => text,
-                        }
-                    }
-                    None => Token::Name(word.to_owned()),
-                }
-            }
+            _ if c.is_alphabetic() || c == '_' => named(source, start, &mut chars),
             _ if c.is_ascii_digit() => {
                 while chars
                     .next_if(|it| it.1.is_alphanumeric() || it.1 == '.')
@@ -358,6 +339,25 @@ fn tokens(source: &str) -> Vec<(Token, usize, usize)> {
         tokens.push((token, start, end));
     }
     tokens
+}
+
+/// The name whose first letter was read, or the string that has it before its quote.
+fn named(source: &str, start: usize, chars: &mut Peekable<CharIndices<'_>>) -> Token {
+    let part = |it: &(usize, char)| it.1.is_alphanumeric() || "_.".contains(it.1);
+    while chars.next_if(part).is_some() {}
+    let end = chars.peek().map_or(source.len(), |it| it.0);
+    let word = &source[start..end];
+    let quote = chars.peek().map(|it| it.1).filter(|it| "'\"".contains(*it));
+    let is_prefix = word.len() <= 2 && word.chars().all(|it| "rRbBuUfF".contains(it));
+    let Some(quote) = quote.filter(|_| is_prefix) else {
+        return Token::Name(word.to_owned());
+    };
+    chars.next();
+    let text = string(source, end, quote, word.contains(['r', 'R']), chars);
+    match word.contains(['f', 'F']) {
+        true => Token::Other,
+        false => text,
+    }
 }
 
 /// The string whose first quote was read.

@@ -44,12 +44,13 @@ use Action::{
 };
 
 /// Why a window is no business of a sidecar.
-const CONSOLE: &str = "a sidecar needs its stdin and stdout; the host starts it without a window";
+pub(in crate::init) const CONSOLE: &str =
+    "a sidecar needs its stdin and stdout; the host starts it without a window";
 const PATHS: &str = "modules are looked for beside the entry and among the locked packages; make it a package \
      with `__main__.py`, or install it by the lock";
 const PATH_IN_ARGS: &str = "`[sidecar.pyinstaller] args` takes it, with a path from the top";
 const IN_ARGS: &str = "`[sidecar.pyinstaller] args` takes it all the same";
-const UNSEEN: &str =
+pub(in crate::init) const UNSEEN: &str =
     "nobody sees it of a sidecar; `[sidecar.pyinstaller] args` takes it all the same";
 const UNSEEN_NUITKA: &str =
     "nobody sees it of a sidecar; `[sidecar.nuitka] args` takes it all the same";
