@@ -448,6 +448,10 @@ mod tests {
                 left ${EXTRA}: it would have to be computed
             "#]],
         );
+    }
+
+    #[test]
+    fn stray_words_of_others() {
         check(
             "nuitka -j 8 -o tool --onefile --report=r.xml tool.py",
             expect![[r#"

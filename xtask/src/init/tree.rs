@@ -274,7 +274,8 @@ mod tests {
             build/freeze.sh
             .github/workflows/ci.yml
             release/helper/Cargo.toml
-            scripts/release/pack.ps1"#]].assert_eq(&tree.files.join("\n"));
+            scripts/release/pack.ps1"#]]
+        .assert_eq(&tree.files.join("\n"));
         assert_eq!(tree.foreign, ["modules/sub", "vendor"]);
     }
 }
