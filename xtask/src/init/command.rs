@@ -1,24 +1,51 @@
 //! A command line of PyInstaller or Nuitka, translated. The options are those of PyInstaller 6
 //! (<https://pyinstaller.org/en/stable/usage.html>) and Nuitka 4 (`nuitka --help`).
 
+mod options;
+
+use std::{collections::BTreeSet, iter::Peekable};
+
+use self::options::Action;
+pub(super) use self::options::{CONSOLE, UNSEEN};
 use super::{
-    freeze::{Freeze, bare},
-    tree,
+    freeze::{COMPUTED, Freeze, bare},
+    tree, words,
 };
 use crate::config::{Freezer, Layout};
 
 /// Words before the freezer's name that show that it is not called.
-const TALK: [&str; 10] = [
+const TALK: &[&str] = &[
     "install",
     "add",
     "which",
     "command",
     "type",
-    "echo",
     "where",
     "uninstall",
     "list",
     "show",
+    "echo",
+    "printf",
+    "Write-Host",
+    "Write-Output",
+    "name:",
+    "desc:",
+    "description:",
+    "rm",
+    "cp",
+    "mv",
+    "mkdir",
+    "ls",
+    "cat",
+    "grep",
+    "find",
+    "git",
+    "test",
+    "[",
+    "[[",
+    "del",
+    "rmdir",
+    "Remove-Item",
 ];
 
 /// The freezer that these words call, and what follows its name.
@@ -59,127 +86,181 @@ pub(super) fn translate(
     at: &str,
     bases: &[String],
 ) -> Option<Call> {
-    let mut freeze = Freeze::new(freezer, at.to_owned(), bases.to_owned());
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        let Some(option) = word.strip_prefix('-') else {
-            if word.ends_with(".spec") {
-                return Some(Call::Spec(word.clone()));
+    let mut line = Line {
+        freeze: Freeze::new(freezer, at.to_owned(), bases.to_owned()),
+        words: words.iter().peekable(),
+        scripts: Vec::new(),
+        computed: Vec::new(),
+    };
+    while let Some(word) = line.words.next() {
+        if let Some(long) = word.strip_prefix("--") {
+            line.long(long, word);
+        } else if let Some(short) = word.strip_prefix('-').filter(|it| !it.is_empty()) {
+            line.short(short, word);
+        } else if let Some(target) = redirected(word) {
+            // What stands behind `>` is a file, too.
+            line.words.next_if(|_| target.is_empty());
+        } else {
+            let plain = words::behind_own_folder(word).unwrap_or(word);
+            match is_computed(plain) {
+                true => line.computed.push(word.clone()),
+                false => line.scripts.push(plain.to_owned()),
             }
-            if freeze.entry.is_none() && !word.starts_with(['>', '<', '2']) {
-                freeze.entry = Some(word.clone());
-            }
-            continue;
-        };
-        let option = option.trim_start_matches('-');
+        }
+    }
+    line.finished()
+}
+
+/// What stands behind the arrow of a redirection: `2>`, `>out.txt`.
+fn redirected(word: &str) -> Option<&str> {
+    let rest = word.trim_start_matches(|it: char| it.is_ascii_digit());
+    let target = rest.trim_start_matches(['>', '<']);
+    (target.len() < rest.len()).then_some(target)
+}
+
+/// Whether a shell, a workflow or Python puts something into it that nobody knows here.
+fn is_computed(word: &str) -> bool {
+    let percent = word.split('%').skip(1);
+    let mut percent = percent.filter_map(|it| it.chars().next());
+    word.contains(['$', '{', '`']) || percent.any(|it| it.is_alphanumeric() || "_~".contains(it))
+}
+
+/// A command line while it is read.
+struct Line<'w> {
+    freeze: Freeze,
+    /// What was not read yet.
+    words: Peekable<std::slice::Iter<'w, String>>,
+    /// Words that are no options.
+    scripts: Vec<String>,
+    /// Those of them that would have to be computed.
+    computed: Vec<String>,
+}
+
+impl Line<'_> {
+    /// `--name`, `--name=value`, `--name value`.
+    fn long(&mut self, option: &str, word: &str) {
         let (name, given) = match option.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (option, None),
         };
-        match freezer {
-            Freezer::Pyinstaller => {
-                let value = || given.clone().or_else(|| words.next().cloned());
-                pyinstaller(&mut freeze, name, value, word);
-            }
-            Freezer::Nuitka => nuitka(&mut freeze, name, given.unwrap_or_default(), word),
-        }
+        let Some((_, takes, action)) = options::known(self.freeze.freezer, name) else {
+            self.unknown(word);
+            return;
+        };
+        // Of a long option Nuitka takes the value behind `=` only.
+        let follows = *takes && self.freeze.freezer == Freezer::Pyinstaller;
+        let value = given.or_else(|| follows.then(|| self.words.next().cloned())?);
+        self.option(name, value, *action);
     }
-    freeze.entry.as_ref()?;
-    for list in [
-        &mut freeze.modules,
-        &mut freeze.packages,
-        &mut freeze.exclude,
-    ] {
-        let mut seen = Vec::new();
-        list.retain(|it| {
-            !seen.contains(it) && {
-                seen.push(it.clone());
-                true
-            }
-        });
-    }
-    Some(Call::Freeze(Box::new(freeze)))
-}
 
-fn pyinstaller(
-    freeze: &mut Freeze,
-    name: &str,
-    mut value: impl FnMut() -> Option<String>,
-    word: &str,
-) {
-    match name {
-        "F" | "onefile" => freeze.layout = Layout::Onefile,
-        "D" | "onedir" => freeze.layout = Layout::Folder,
-        "n" | "name" => freeze.name = value().map(|it| bare(&it)).filter(|it| !it.is_empty()),
-        "hidden-import" | "hiddenimport" => freeze.modules.extend(value()),
-        "collect-all" | "collect-submodules" => freeze.packages.extend(value()),
-        "exclude-module" => freeze.exclude.extend(value()),
-        "add-data" => add_data(freeze, &value().unwrap_or_default()),
-        "collect-data"
-        | "collect-datas"
-        | "collect-binaries"
-        | "copy-metadata"
-        | "recursive-copy-metadata" => {
-            let value = value().unwrap_or_default();
-            freeze.args.push(format!("--{name}={value}"));
-        }
-        "s" | "strip" => freeze.args.push("--strip".to_owned()),
-        "noupx" | "disable-windowed-traceback" => freeze.args.push(format!("--{name}")),
-        "p" | "paths" => {
-            let value = value().unwrap_or_default();
-            let why = "modules are looked for beside the entry and among the locked packages; make it a package \
-                       with `__main__.py`, or install it by the lock";
-            freeze.leave(format!("--paths {value}"), why);
-        }
-        "add-binary"
-        | "runtime-hook"
-        | "additional-hooks-dir"
-        | "upx-dir"
-        | "splash"
-        | "contents-directory"
-        | "upx-exclude"
-        | "resource"
-        | "r"
-        | "manifest"
-        | "m" => {
-            let value = value().unwrap_or_default();
-            freeze.leave(
-                format!("--{name} {value}"),
-                "`[sidecar.pyinstaller] args` takes it, with a path from the top",
-            );
-        }
-        // The release's own business.
-        "distpath"
-        | "workpath"
-        | "specpath"
-        | "log-level"
-        | "i"
-        | "icon"
-        | "version-file"
-        | "target-arch"
-        | "target-architecture"
-        | "codesign-identity"
-        | "osx-bundle-identifier"
-        | "osx-entitlements-file"
-        | "runtime-tmpdir"
-        | "debug"
-        | "d" => {
-            let value = value().unwrap_or_default();
-            if matches!(name, "i" | "icon" | "runtime-tmpdir") {
-                freeze.leave(format!("--{name} {value}"), NOT_KEPT);
+    /// `-n tool`, `-ntool`, and several in one word: `-yF`.
+    fn short(&mut self, letters: &str, word: &str) {
+        for (at, letter) in letters.char_indices() {
+            let name = letter.to_string();
+            let Some((names, takes, action)) = options::known(self.freeze.freezer, &name) else {
+                self.unknown(word);
+                return;
+            };
+            let name = names.split(' ').nth(1).unwrap_or(names);
+            if !takes {
+                self.option(name, None, *action);
+                continue;
             }
+            let rest = &letters[at + letter.len_utf8()..];
+            let given = Some(rest.strip_prefix('=').unwrap_or(rest)).filter(|it| !it.is_empty());
+            let value = given.map(str::to_owned);
+            let value = value.or_else(|| self.words.next().cloned());
+            self.option(name, value, *action);
+            return;
         }
-        "y" | "noconfirm" | "clean" | "c" | "console" | "nowindowed" => {}
-        "w" | "windowed" | "noconsole" => freeze.leave(word, CONSOLE),
-        _ => freeze.leave(word, UNKNOWN),
+    }
+
+    /// An option that stands in no table: it may have a value, which is not what is started.
+    fn unknown(&mut self, word: &str) {
+        let is_value = |it: &&String| {
+            !it.starts_with('-')
+                && redirected(it).is_none()
+                && ![".py", ".pyw", ".spec"].iter().any(|end| it.ends_with(end))
+        };
+        let value = match word.contains('=') {
+            true => None,
+            false => self.words.next_if(is_value),
+        };
+        let value = value.map(|it| format!(" {it}")).unwrap_or_default();
+        self.freeze
+            .leave(format!("{word}{value}"), options::UNKNOWN);
+    }
+
+    fn option(&mut self, name: &str, value: Option<String>, action: Action) {
+        let freeze = &mut self.freeze;
+        let word = match (&value, freeze.freezer) {
+            (None, _) => format!("--{name}"),
+            (Some(value), Freezer::Pyinstaller) => format!("--{name} {value}"),
+            (Some(value), Freezer::Nuitka) => format!("--{name}={value}"),
+        };
+        let written = value.as_ref().map(|it| format!("--{name}={it}"));
+        let value = value.unwrap_or_default();
+        let several: Vec<String> = match freeze.freezer {
+            Freezer::Pyinstaller => vec![value.clone()],
+            Freezer::Nuitka => value.split(',').map(str::to_owned).collect(),
+        };
+        match action {
+            Action::Own => {}
+            Action::Leave(why) => freeze.leave(word, why),
+            Action::Layout(layout) => freeze.layout = layout,
+            // Of what is computed the beginning is the name.
+            Action::Name => freeze.name = Some(bare(&value)).filter(|it| !it.is_empty()),
+            // It looks for the parts that are computed itself.
+            Action::Data => add_data(freeze, &value),
+            Action::Entry if is_computed(&value) => self.computed.push(word),
+            Action::Entry => self.scripts.insert(0, value),
+            _ if is_computed(&value) => freeze.leave(word, COMPUTED),
+            Action::Mode => match value.as_str() {
+                "onefile" => freeze.layout = Layout::Onefile,
+                "standalone" | "app" | "app-dist" => freeze.layout = Layout::Folder,
+                _ => freeze.leave(word, options::UNKNOWN),
+            },
+            Action::Modules => freeze.modules.extend(several),
+            Action::Packages => freeze.packages.extend(several),
+            Action::Exclude => freeze.exclude.extend(several),
+            Action::Files => match value.split_once('=') {
+                Some((from, to)) => data(freeze, from, to, true),
+                None => freeze.leave(word, "it names no destination"),
+            },
+            Action::Metadata(key) => freeze.metadata.push((key, value)),
+            Action::Args => freeze.args.push(written.unwrap_or(word)),
+        }
+    }
+
+    /// What all of it says.
+    fn finished(self) -> Option<Call> {
+        let mut freeze = self.freeze;
+        let is_spec = |it: &&String| it.ends_with(".spec");
+        if let Some(spec) = self.scripts.iter().find(is_spec) {
+            return Some(Call::Spec(spec.clone()));
+        }
+        let mut scripts = self.scripts.into_iter();
+        freeze.entry = scripts.next();
+        if freeze.entry.is_none() && self.computed.is_empty() {
+            return None;
+        }
+        for more in scripts {
+            freeze.leave(more, "a sidecar starts one file");
+        }
+        for word in self.computed {
+            freeze.leave(word, COMPUTED);
+        }
+        for list in [
+            &mut freeze.modules,
+            &mut freeze.packages,
+            &mut freeze.exclude,
+        ] {
+            let mut seen = BTreeSet::new();
+            list.retain(|it| !it.is_empty() && seen.insert(it.clone()));
+        }
+        Some(Call::Freeze(Box::new(freeze)))
     }
 }
-
-/// Why a window is no business of a sidecar.
-const CONSOLE: &str = "a sidecar needs its stdin and stdout; the host starts it without a window";
-const NOT_KEPT: &str =
-    "nobody sees it of a sidecar; `[sidecar.pyinstaller] args` takes it all the same";
-const UNKNOWN: &str = "not known to `init`; if it is needed, put it into `args` of the freezer";
 
 /// `from:to` and, on Windows, `from;to`; `to` is the folder in which the file lies, `from` may have
 /// wildcards.
@@ -212,104 +293,6 @@ pub(super) fn data(freeze: &mut Freeze, from: &str, to: &str, whole: bool) {
     freeze.data.push((from, format!("{inner}{mark}")));
 }
 
-fn nuitka(freeze: &mut Freeze, name: &str, value: String, word: &str) {
-    let list = |value: &str| -> Vec<String> { value.split(',').map(str::to_owned).collect() };
-    match name {
-        "onefile" => freeze.layout = Layout::Onefile,
-        "mode" => match value.as_str() {
-            "onefile" => freeze.layout = Layout::Onefile,
-            "standalone" | "app" | "app-dist" => freeze.layout = Layout::Folder,
-            _ => freeze.leave(word, UNKNOWN),
-        },
-        "output-filename" | "o" => {
-            freeze.name = Some(bare(&value)).filter(|it| !it.is_empty());
-        }
-        "main" => freeze.entry = Some(value),
-        "include-module" => freeze.modules.extend(list(&value)),
-        "include-package" => freeze.packages.extend(list(&value)),
-        "nofollow-import-to" => freeze.exclude.extend(list(&value)),
-        "include-data-files" | "include-data-file" | "include-data-dir" | "include-raw-dir" => {
-            match value.split_once('=') {
-                Some((from, to)) => data(freeze, from, to, true),
-                None => freeze.leave(word, "it names no destination"),
-            }
-        }
-        "company-name" => freeze.metadata.push(("company", value)),
-        "file-description" => freeze.metadata.push(("description", value)),
-        "copyright" => freeze.metadata.push(("copyright", value)),
-        // The release's own business.
-        "standalone"
-        | "output-dir"
-        | "remove-output"
-        | "product-name"
-        | "product-version"
-        | "file-version"
-        | "show-progress"
-        | "show-memory"
-        | "quiet"
-        | "jobs"
-        | "j"
-        | "report"
-        | "lto"
-        | "follow-imports"
-        | "macos-target-arch"
-        | "windows-console-mode"
-        | "disable-console"
-        | "enable-console"
-        | "deployment"
-        | "no-pyi-file"
-        | "low-memory"
-        | "windows-disable-console"
-        | "update-check"
-        | "verbose"
-        | "macos-app-version"
-        | "macos-app-name"
-        | "macos-signed-app-name"
-        | "no-progressbar" => {}
-        "assume-yes-for-downloads" | "assume-yes-for-download" => freeze.leave(
-            word,
-            "nothing unpinned is fetched; what Nuitka needs, `cargo xtask doctor` names",
-        ),
-        "macos-sign-identity" | "macos-sign-notarization" => {
-            freeze.leave(word, "signing is a step of its own: `[sign.macos]`");
-        }
-        "enable-plugin"
-        | "enable-plugins"
-        | "plugin-enable"
-        | "disable-plugin"
-        | "include-package-data"
-        | "noinclude-pytest-mode"
-        | "noinclude-setuptools-mode"
-        | "noinclude-unittest-mode"
-        | "noinclude-default-mode"
-        | "noinclude-data-files"
-        | "nofollow-imports"
-        | "python-flag"
-        | "static-libpython"
-        | "clang"
-        | "mingw64"
-        | "msvc"
-        | "onefile-tempdir-spec"
-        | "onefile-no-compression"
-        | "include-distribution-metadata"
-        | "include-windows-runtime-dlls"
-        | "no-deployment-flag"
-        | "disable-ccache"
-        | "noinclude-custom-mode"
-        | "anti-bloat"
-        | "include-onefile-external-data" => {
-            freeze.args.push(word.to_owned());
-        }
-        "windows-icon-from-ico" | "windows-icon-from-exe" | "linux-icon" | "macos-app-icon" => {
-            freeze.leave(
-                word,
-                "nobody sees it of a sidecar; `[sidecar.nuitka] args` takes it all the same",
-            );
-        }
-        _ => freeze.leave(word, UNKNOWN),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
@@ -325,7 +308,8 @@ mod tests {
         let shown = match call {
             Some(Call::Freeze(it)) => {
                 let layout = it.layout.name();
-                let mut shown = format!("{:?} {:?} as {layout}\n", it.entry.unwrap(), it.name);
+                let entry = it.entry.unwrap_or_else(|| "?".to_owned());
+                let mut shown = format!("{entry:?} {:?} as {layout}\n", it.name);
                 for (key, values) in [
                     ("packages", it.packages),
                     ("modules", it.modules),
@@ -374,7 +358,7 @@ mod tests {
                 args --copy-metadata=e
                 left data m/*.bin to m: `data` wants a path of its own for each file or folder
                 left --icon app.ico: nobody sees it of a sidecar; `[sidecar.pyinstaller] args` takes it all the same
-                left -w: a sidecar needs its stdin and stdout; the host starts it without a window
+                left --windowed: a sidecar needs its stdin and stdout; the host starts it without a window
                 left --paths src: modules are looked for beside the entry and among the locked packages; make it a package with `__main__.py`, or install it by the lock
                 left --fancy: not known to `init`; if it is needed, put it into `args` of the freezer
             "#]],
@@ -434,6 +418,69 @@ mod tests {
         );
         check(
             "python -m pip wheel nuitka-tools x",
+            expect![[r#"
+            nothing
+        "#]],
+        );
+    }
+
+    /// A value is not what is started, nor is a word that only a run would show.
+    #[test]
+    fn stray_words() {
+        check(
+            "pyinstaller --hide-console hide-early --optimize 1 -yFn tool -pthere --exclude torch --fresh yes main.py",
+            expect![[r#"
+                "main.py" Some("tool") as onefile
+                exclude torch
+                args --optimize=1
+                left --hide-console hide-early: a sidecar needs its stdin and stdout; the host starts it without a window
+                left --paths there: modules are looked for beside the entry and among the locked packages; make it a package with `__main__.py`, or install it by the lock
+                left --fresh yes: not known to `init`; if it is needed, put it into `args` of the freezer
+            "#]],
+        );
+        check(
+            "pyinstaller $OPTS --copy-metadata $PACKAGE -n tool ${EXTRA} src/2048.py more.py 2> log.txt >out.txt",
+            expect![[r#"
+                "src/2048.py" Some("tool") as folder
+                left --copy-metadata $PACKAGE: it would have to be computed
+                left more.py: a sidecar starts one file
+                left $OPTS: it would have to be computed
+                left ${EXTRA}: it would have to be computed
+            "#]],
+        );
+    }
+
+    #[test]
+    fn stray_words_of_others() {
+        check(
+            "nuitka -j 8 -o tool --onefile --report=r.xml tool.py",
+            expect![[r#"
+                "tool.py" Some("tool") as onefile
+            "#]],
+        );
+        check(
+            "nuitka --jobs=8 --windows-company=A --fancy=1 main.py",
+            expect![[r#"
+                "main.py" None as folder
+                metadata company: A
+                left --fancy=1: not known to `init`; if it is needed, put it into `args` of the freezer
+            "#]],
+        );
+        check(
+            "pyinstaller \"$(dirname \"$0\")/../main.py\" -F",
+            expect![[r#"
+                "../main.py" None as onefile
+            "#]],
+        );
+        check(
+            "pyinstaller -F %1 --name tool",
+            expect![[r#"
+            "?" Some("tool") as onefile
+            left %1: it would have to be computed
+        "#]],
+        );
+        check(
+            "pyinstaller --clean > log.txt",
             expect![[r#"
             nothing
         "#]],

@@ -3,6 +3,9 @@
 use super::tree::{self, Tree};
 use crate::config::{Freezer, Layout};
 
+/// Why something stays behind whose value only a run would show.
+pub(super) const COMPUTED: &str = "it would have to be computed";
+
 /// What was found in one place.
 #[derive(Clone, Debug)]
 pub(super) struct Freeze {
@@ -58,6 +61,25 @@ impl Freeze {
         let bases = self.bases.iter();
         let mut places = bases.filter_map(|it| tree::join(it, path));
         places.find(|it| tree.exists(it))
+    }
+
+    /// What is started, from the top, if it is there.
+    pub(super) fn started(&self, tree: &Tree) -> Option<String> {
+        self.resolve(tree, self.entry.as_deref()?)
+    }
+
+    /// Why it cannot be taken over as it stands: what is started is not there.
+    pub(super) fn lost(&self) -> String {
+        let (at, freezer) = (&self.at, self.freezer.name());
+        match &self.entry {
+            Some(entry) => format!(
+                "{at} freezes {entry} with {freezer}, but there is no such file in the repository"
+            ),
+            None => format!(
+                "{at} freezes something with {freezer}, but what it starts is not known: {}",
+                self.left.join("; ")
+            ),
+        }
     }
 
     /// Notes something that has no place.

@@ -1,7 +1,7 @@
 //! The values that a Python source writes down: texts, lists, calls. Whatever would have to be computed
 //! stays as its source.
 
-use std::{iter::Peekable, str::CharIndices};
+use std::{collections::BTreeMap, iter::Peekable, str::CharIndices};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,72 @@ pub(super) fn statements(source: &str) -> Vec<Statement> {
         parser.at += 1;
     }
     all
+}
+
+/// The names that a source sets to one plain text and to nothing else.
+pub(super) fn texts(statements: &[Statement]) -> BTreeMap<String, String> {
+    let mut all: BTreeMap<&String, Option<&String>> = BTreeMap::new();
+    for statement in statements {
+        let Some(name) = &statement.name else {
+            continue;
+        };
+        let text = match &statement.value {
+            Value::Text(text) if !statement.adds => Some(text),
+            _ => None,
+        };
+        let known = all.entry(name).or_insert(text);
+        *known = known.filter(|it| text == Some(*it));
+    }
+    let known = all
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.clone(), text?.clone())));
+    known.collect()
+}
+
+/// A value as a word of a command line. What would have to be computed stands in braces, as in an f-string.
+pub(super) fn word(value: &Value, names: &BTreeMap<String, String>) -> String {
+    let words = |all: &[Value]| all.iter().map(|it| word(it, names)).collect::<Vec<_>>();
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Name(name) if names.contains_key(name) => names[name].clone(),
+        Value::Sum(parts) => words(parts).concat(),
+        Value::Call(name, parts, _) if name == "os.path.join" => words(parts).join("/"),
+        Value::Call(name, parts, _) if name == "str" && parts.len() == 1 => word(&parts[0], names),
+        Value::Other(source) => match formatted(source) {
+            Some(text) => names.iter().fold(text.to_owned(), |it, (name, value)| {
+                it.replace(&format!("{{{name}}}"), value)
+            }),
+            None => format!("{{{source}}}"),
+        },
+        other => format!("{{{}}}", source(other)),
+    }
+}
+
+/// What stands in an f-string.
+fn formatted(source: &str) -> Option<&str> {
+    let rest = source.strip_prefix(['f', 'F'])?;
+    let quote = rest.chars().next().filter(|it| "'\"".contains(*it))?;
+    let inner = rest.trim_start_matches(quote).trim_end_matches(quote);
+    (!inner.contains(['\'', '"', '\\'])).then_some(inner)
+}
+
+/// A value as Python writes it, roughly.
+pub(super) fn source(value: &Value) -> String {
+    let list = |all: &[Value]| all.iter().map(source).collect::<Vec<_>>().join(", ");
+    match value {
+        Value::Text(text) => format!("'{text}'"),
+        Value::List(items) => format!("({})", list(items)),
+        Value::Sum(parts) => parts.iter().map(source).collect::<Vec<_>>().join(" + "),
+        Value::Name(name) => name.clone(),
+        Value::Call(name, positional, named) => {
+            let named = named
+                .iter()
+                .map(|(key, it)| format!("{key}={}", source(it)));
+            let all: Vec<String> = positional.iter().map(source).chain(named).collect();
+            format!("{name}({})", all.join(", "))
+        }
+        Value::Other(source) => source.clone(),
+    }
 }
 
 impl Parser<'_> {
@@ -252,26 +318,7 @@ fn tokens(source: &str) -> Vec<(Token, usize, usize)> {
             '\n' | ';' if depth == 0 => Token::End,
             _ if c.is_whitespace() => continue,
             '\'' | '"' => string(source, start, c, false, &mut chars),
-            _ if c.is_alphabetic() || c == '_' => {
-                let part = |it: &(usize, char)| it.1.is_alphanumeric() || "_.".contains(it.1);
-                while chars.next_if(part).is_some() {}
-                let end = chars.peek().map_or(source.len(), |it| it.0);
-                let word = &source[start..end];
-                let quote = chars.peek().map(|it| it.1).filter(|it| "'\"".contains(*it));
-                let prefix = word.len() <= 2 && word.chars().all(|it| "rRbBuUfF".contains(it));
-                match quote.filter(|_| prefix) {
-                    Some(quote) => {
-                        chars.next();
-                        let raw = word.contains(['r', 'R']);
-                        let text = string(source, end, quote, raw, &mut chars);
-                        match word.contains(['f', 'F']) {
-                            true => Token::Other,
-                            false => text,
-                        }
-                    }
-                    None => Token::Name(word.to_owned()),
-                }
-            }
+            _ if c.is_alphabetic() || c == '_' => named(source, start, &mut chars),
             _ if c.is_ascii_digit() => {
                 while chars
                     .next_if(|it| it.1.is_alphanumeric() || it.1 == '.')
@@ -292,6 +339,25 @@ fn tokens(source: &str) -> Vec<(Token, usize, usize)> {
         tokens.push((token, start, end));
     }
     tokens
+}
+
+/// The name whose first letter was read, or the string that has it before its quote.
+fn named(source: &str, start: usize, chars: &mut Peekable<CharIndices<'_>>) -> Token {
+    let part = |it: &(usize, char)| it.1.is_alphanumeric() || "_.".contains(it.1);
+    while chars.next_if(part).is_some() {}
+    let end = chars.peek().map_or(source.len(), |it| it.0);
+    let word = &source[start..end];
+    let quote = chars.peek().map(|it| it.1).filter(|it| "'\"".contains(*it));
+    let is_prefix = word.len() <= 2 && word.chars().all(|it| "rRbBuUfF".contains(it));
+    let Some(quote) = quote.filter(|_| is_prefix) else {
+        return Token::Name(word.to_owned());
+    };
+    chars.next();
+    let text = string(source, end, quote, word.contains(['r', 'R']), chars);
+    match word.contains(['f', 'F']) {
+        true => Token::Other,
+        false => text,
+    }
 }
 
 /// The string whose first quote was read.

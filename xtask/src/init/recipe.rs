@@ -350,7 +350,7 @@ fn exclude(others: &[String]) -> String {
 
 /// The folders of packages that were in no workspace at the top, and shall not come into one.
 fn apart(tree: &Tree, dir: &str, source: &Source) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
+    let mut all: Vec<String> = tree.foreign.clone();
     let inner = source.inner().map(|it| format!("{it}/Cargo.toml"));
     let manifests = tree.named("Cargo.toml").map(str::to_owned).chain(inner);
     for file in manifests {

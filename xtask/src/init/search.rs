@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{
     command::{self, Call},
     freeze::Freeze,
-    literal, spec,
+    literal::{self, Value},
+    spec,
     tree::{self, Tree},
     words,
 };
@@ -68,10 +67,12 @@ pub(super) fn freezes(tree: &Tree) -> Vec<Freeze> {
 
 /// The scripts of a `package.json`.
 pub(super) fn scripts(tree: &Tree, file: &str) -> BTreeMap<String, String> {
-    let json: Value =
+    let json: serde_json::Value =
         serde_json::from_str(&tree.text(file).unwrap_or_default()).unwrap_or_default();
     let scripts = json["scripts"].as_object().into_iter().flatten();
-    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    let text = |(name, value): (&String, &serde_json::Value)| {
+        Some((name.clone(), value.as_str()?.to_owned()))
+    };
     scripts.filter_map(text).collect()
 }
 
@@ -120,36 +121,28 @@ fn in_python(tree: &Tree, file: &str, all: &mut Vec<Freeze>) {
     let Some(text) = tree.text(file).filter(|it| names_one(it)) else {
         return;
     };
-    for statement in literal::statements(&text) {
+    let statements = literal::statements(&text);
+    let names = literal::texts(&statements);
+    let mut bases = bases(file);
+    bases.reverse();
+    for statement in &statements {
         let (called, list) = match &statement.value {
-            literal::Value::List(items) => (String::new(), items),
-            literal::Value::Call(name, positional, _) => match positional.first() {
-                Some(literal::Value::List(items)) => (name.clone(), items),
+            Value::List(items) => ("", items),
+            Value::Call(name, positional, _) => match positional.first() {
+                Some(Value::List(items)) => (name.as_str(), items),
                 _ => continue,
             },
             _ => continue,
         };
-        let word = |it: &literal::Value| match it {
-            literal::Value::Text(text) => text.clone(),
-            // Nobody knows what it is.
-            _ => "$".to_owned(),
-        };
-        let words: Vec<String> = list.iter().map(word).collect();
+        let words: Vec<String> = list.iter().map(|it| literal::word(it, &names)).collect();
         let call = match called.starts_with("PyInstaller") {
             true => Some((Freezer::Pyinstaller, words.as_slice())),
             false => command::freezer(&words),
         };
-        let mut bases = bases(file);
-        bases.reverse();
         if let Some((freezer, rest)) = call {
             let at = format!("{file}:{}", statement.line);
-            found(
-                tree,
-                command::translate(freezer, rest, &at, &bases),
-                &at,
-                &bases,
-                all,
-            );
+            let call = command::translate(freezer, rest, &at, &bases);
+            found(tree, call, &at, &bases, all);
         }
     }
 }
@@ -183,8 +176,14 @@ fn found(tree: &Tree, call: Option<Call>, at: &str, bases: &[String], all: &mut 
         Some(Call::Freeze(freeze)) => all.push(*freeze),
         Some(Call::Spec(file)) => {
             let mut places = bases.iter().filter_map(|it| tree::join(it, &file));
-            let found = places.find(|it| tree.has(it));
-            all.extend(found.and_then(|it| spec::read(tree, &it)).map(|mut it| {
+            let Some(place) = places.find(|it| tree.has(it)) else {
+                // Somebody has to know that it was not found.
+                let mut lost = Freeze::new(Freezer::Pyinstaller, at.to_owned(), bases.to_owned());
+                lost.entry = Some(file);
+                all.push(lost);
+                return;
+            };
+            all.extend(spec::read(tree, &place).map(|mut it| {
                 it.at = format!("{}, called by {at}", it.at);
                 it
             }));

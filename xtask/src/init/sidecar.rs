@@ -40,66 +40,105 @@ pub(super) struct Sidecars {
     pub notes: Vec<String>,
 }
 
+/// What freezes something in the repository.
+struct Calls<'f> {
+    /// Those that start a file that is there.
+    known: Vec<&'f Freeze>,
+    /// Those that do not, as far as it can be said.
+    lost: Vec<&'f Freeze>,
+    /// The executables that the app names.
+    names: Vec<String>,
+}
+
 /// Looks for the source of each.
 pub(super) fn sidecars(tree: &Tree, host: &Host, apart: &[&str]) -> Sidecars {
     let mut found = Sidecars::default();
     let freezes = search::freezes(tree);
     let external = host.external();
-    let names: Vec<String> = external.iter().map(|it| bare(it)).collect();
-    let free: Vec<&Freeze> = freezes
-        .iter()
-        .filter(|it| {
-            it.entry
-                .as_deref()
-                .is_some_and(|entry| it.resolve(tree, entry).is_some())
-        })
-        .collect();
-    let unclaimed: Vec<&&Freeze> = free
-        .iter()
-        .filter(|it| !names.iter().any(|name| is_for(it, name)))
-        .collect();
-    let unknown: Vec<&String> = names
-        .iter()
-        .filter(|name| !free.iter().any(|it| is_for(it, name)))
-        .collect();
-    for (path, name) in external.iter().zip(&names) {
-        let by_name = free.iter().copied().find(|it| is_for(it, name));
-        let python = by_name.or_else(|| {
-            // The one that is left over belongs to the one that is.
-            let alone =
-                unknown.len() == 1 && unknown[0] == name && of_other_language(tree, name).is_none();
-            let same = unclaimed
-                .first()
-                .filter(|first| unclaimed.iter().all(|it| it.entry == first.entry));
-            same.filter(|_| alone).map(|it| **it)
-        });
+    let is_known = |it: &&Freeze| it.started(tree).is_some();
+    let (known, lost) = freezes.iter().partition(is_known);
+    let mut calls = Calls {
+        known,
+        lost,
+        names: external.iter().map(|it| bare(it)).collect(),
+    };
+    for (path, name) in external.iter().zip(calls.names.clone()) {
         let named = format!("`externalBin` of {}", host.file);
-        match python {
-            Some(freeze) => {
-                let others = free
-                    .iter()
-                    .filter(|it| is_for(it, name) && it.at != freeze.at);
-                let others: Vec<&str> = others.map(|it| it.at.as_str()).collect();
-                let sidecar = frozen(tree, name, named, freeze, apart, &others);
-                found.python.push(sidecar);
+        let python = match calls.of(tree, &name) {
+            Some(freeze) => Some(frozen(tree, &name, named, freeze, apart, &calls)),
+            None => {
+                let project = project(tree, &name, named, apart);
+                project.map(|it| calls.told(tree, it))
             }
-            None => match project(tree, name, &named, apart) {
-                Some(sidecar) => found.python.push(sidecar),
-                None => found.others.push(other(tree, path, name)),
-            },
+        };
+        match python {
+            Some(sidecar) => found.python.push(sidecar),
+            None => found.others.push(other(tree, path, &name)),
         }
     }
-    for it in unclaimed {
-        if names.is_empty() {
+    found.notes = calls.notes(host);
+    found
+}
+
+impl<'f> Calls<'f> {
+    /// Those that make none of the executables, by their names.
+    fn unclaimed(&self) -> impl Iterator<Item = &'f Freeze> {
+        let all = self.known.iter().copied();
+        all.filter(|it| !self.names.iter().any(|name| is_for(it, name)))
+    }
+
+    /// The one that makes this executable.
+    fn of(&self, tree: &Tree, name: &str) -> Option<&'f Freeze> {
+        let made = |name: &str| self.known.iter().copied().find(|it| is_for(it, name));
+        made(name).or_else(|| {
+            // The one that is left over belongs to the one that is.
+            let mut unknown = self.names.iter().filter(|it| made(it).is_none());
+            let alone = unknown.next().is_some_and(|it| it == name) && unknown.next().is_none();
+            let first = self.unclaimed().next()?;
+            let same = self.unclaimed().all(|it| it.entry == first.entry);
+            (alone && same && of_other_language(tree, name).is_none()).then_some(first)
+        })
+    }
+
+    /// Besides what the project says, what a call says that starts a file that is not there.
+    fn told(&mut self, tree: &Tree, mut sidecar: Sidecar) -> Sidecar {
+        let Some(at) = self.lost.iter().position(|it| is_for(it, &sidecar.name)) else {
+            return sidecar;
+        };
+        let mut freeze = self.lost.remove(at).clone();
+        let mut left = match &freeze.entry {
+            Some(_) => vec![freeze.lost()],
+            None => Vec::new(),
+        };
+        left.append(&mut freeze.left);
+        sidecar.data = data(tree, &freeze, &mut left);
+        sidecar.left.append(&mut left);
+        sidecar.freeze = Some(freeze);
+        sidecar
+    }
+
+    /// What somebody has to look at.
+    fn notes(&self, host: &Host) -> Vec<String> {
+        let mut notes: Vec<String> = Vec::new();
+        for it in self.unclaimed().filter(|_| self.names.is_empty()) {
             let name = it.name.clone().unwrap_or_default();
-            found.notes.push(format!(
+            notes.push(format!(
                 "{} freezes `{name}`, but `externalBin` of {} names no executable: if the app starts it, it is a \
                  `[[sidecar]]`",
                 it.at, host.file
             ));
         }
+        for it in &self.lost {
+            let note = format!(
+                "{}. Nothing of it was taken over; what it says belongs into a `[[sidecar]]`",
+                it.lost()
+            );
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        notes
     }
-    found
 }
 
 /// Whether a call makes this executable.
@@ -123,11 +162,10 @@ fn frozen(
     named: String,
     freeze: &Freeze,
     apart: &[&str],
-    others: &[&str],
+    calls: &Calls<'_>,
 ) -> Sidecar {
     let mut freeze = freeze.clone();
-    let entry = freeze.entry.clone().unwrap_or_default();
-    let mut entry = freeze.resolve(tree, &entry).unwrap_or_default();
+    let mut entry = freeze.started(tree).unwrap_or_default();
     // Nuitka takes a package for its `__main__.py`.
     if tree.path(&entry).is_dir() {
         entry += "/__main__.py";
@@ -142,9 +180,11 @@ fn frozen(
             tree::shown(&dir)
         ));
     }
-    if let [first, ..] = others {
+    let is_other = |it: &&&Freeze| is_for(it, name) && it.at != freeze.at;
+    if let Some(first) = calls.known.iter().find(is_other) {
         left.push(format!(
-            "{first} freezes it, too: see that it says nothing else, and leave one of them"
+            "{} freezes it, too: see that it says nothing else, and leave one of them",
+            first.at
         ));
     }
     left.sort();
@@ -225,41 +265,8 @@ fn data(tree: &Tree, freeze: &Freeze, left: &mut Vec<String>) -> Vec<(String, St
 }
 
 /// A Python project of that name that nothing freezes yet.
-fn project(tree: &Tree, name: &str, named: &str, apart: &[&str]) -> Option<Sidecar> {
-    let same = |it: &str| {
-        it.replace('_', "-")
-            .eq_ignore_ascii_case(&name.replace('_', "-"))
-    };
-    let described = tree.named("pyproject.toml").find_map(|file| {
-        let text = tree.text(file)?;
-        let project: toml::Table = toml::from_str(&text).ok()?;
-        let project = project.get("project")?;
-        let scripts = project.get("scripts").and_then(|it| it.as_table());
-        let script = scripts.and_then(|it| it.iter().find(|it| same(it.0)));
-        let own = project.get("name").and_then(|it| it.as_str());
-        let script = script.and_then(|it| it.1.as_str()).map(str::to_owned);
-        (script.is_some() || own.is_some_and(same)).then(|| (file.to_owned(), script))
-    });
-    let (dir, why, entry) = match described {
-        Some((file, script)) => {
-            let dir = tree::parent(&file).to_owned();
-            let entry = script.and_then(|it| module(tree, &dir, &it));
-            let entry = entry.map(|it| (it, format!("`[project.scripts]` of {file}")));
-            (dir, format!("{file} is there"), entry)
-        }
-        None => {
-            let usual = [
-                format!("sidecars/{name}"),
-                name.to_owned(),
-                "sidecar".to_owned(),
-            ];
-            let dir = usual.into_iter().find(|dir| {
-                let python = |it: &String| tree::within(it, dir) && it.ends_with(".py");
-                tree.files.iter().any(python)
-            })?;
-            (dir, "The folder with its name".to_owned(), None)
-        }
-    };
+fn project(tree: &Tree, name: &str, named: String, apart: &[&str]) -> Option<Sidecar> {
+    let (dir, why, entry) = described(tree, name).or_else(|| usual(tree, name))?;
     if apart.iter().any(|it| tree::within(it, &dir)) {
         return None;
     }
@@ -274,7 +281,7 @@ fn project(tree: &Tree, name: &str, named: &str, apart: &[&str]) -> Option<Sidec
     }
     Some(Sidecar {
         name: name.to_owned(),
-        named: named.to_owned(),
+        named,
         freeze: None,
         lock: lock(tree, &dir),
         dir: (dir, why),
@@ -282,6 +289,42 @@ fn project(tree: &Tree, name: &str, named: &str, apart: &[&str]) -> Option<Sidec
         data: Vec::new(),
         left,
     })
+}
+
+/// A project: its folder, why that one, and the file that is started with where it is named.
+type Project = (String, String, Option<(String, String)>);
+
+/// The one that a `pyproject.toml` gives this name, or a script of this name.
+fn described(tree: &Tree, name: &str) -> Option<Project> {
+    let same = |it: &str| {
+        it.replace('_', "-")
+            .eq_ignore_ascii_case(&name.replace('_', "-"))
+    };
+    let (file, script) = tree.named("pyproject.toml").find_map(|file| {
+        let text = tree.text(file)?;
+        let project: toml::Table = toml::from_str(&text).ok()?;
+        let project = project.get("project")?;
+        let scripts = project.get("scripts").and_then(|it| it.as_table());
+        let script = scripts.and_then(|it| it.iter().find(|it| same(it.0)));
+        let own = project.get("name").and_then(|it| it.as_str());
+        let script = script.and_then(|it| it.1.as_str()).map(str::to_owned);
+        (script.is_some() || own.is_some_and(same)).then_some((file, script))
+    })?;
+    let dir = tree::parent(file).to_owned();
+    let entry = script.and_then(|it| module(tree, &dir, &it));
+    let entry = entry.map(|it| (it, format!("`[project.scripts]` of {file}")));
+    Some((dir, format!("{file} is there"), entry))
+}
+
+/// The one in a folder of this name.
+fn usual(tree: &Tree, name: &str) -> Option<Project> {
+    let named = format!("sidecars/{name}");
+    let usual = [named.as_str(), name, "sidecar"];
+    let dir = usual.into_iter().find(|dir| {
+        let python = |it: &String| tree::within(it, dir) && it.ends_with(".py");
+        tree.files.iter().any(python)
+    })?;
+    Some((dir.to_owned(), "The folder with its name".to_owned(), None))
 }
 
 /// The file of `package.module:function`, and of its package's `__main__.py` if there is one.
@@ -347,3 +390,6 @@ fn of_other_language(tree: &Tree, name: &str) -> Option<String> {
     };
     rust.or_else(go).or_else(node)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,23 @@
 //! A `.spec` file of PyInstaller: Python that describes what is frozen
 //! (<https://pyinstaller.org/en/stable/spec-files.html>). It is read, never run.
 
-use std::collections::BTreeMap;
+mod source;
 
+use std::collections::BTreeSet;
+
+use self::source::{Change, Made, Names, Source};
 use super::{
-    command::data,
-    freeze::{Freeze, bare},
-    literal::{self, Value},
+    command::{CONSOLE, UNSEEN, data},
+    freeze::{COMPUTED, Freeze, bare},
+    literal::{self, Value, source},
     tree::{self, Tree},
 };
 use crate::config::{Freezer, Layout};
 
-/// What the names of a file stand for: all that was assigned and added to them.
-type Names = BTreeMap<String, Vec<Value>>;
+/// Why something stays behind that PyInstaller's command line may know.
+const ELSEWHERE: &str =
+    "it has no place in `dist.toml`; see whether `[sidecar.pyinstaller] args` can say it";
+const CONDITION: &str = "it depends on a condition or stands in a loop";
 
 /// What is frozen by a file; none if it does not look like one.
 pub(super) fn read(tree: &Tree, file: &str) -> Option<Freeze> {
@@ -20,59 +25,41 @@ pub(super) fn read(tree: &Tree, file: &str) -> Option<Freeze> {
 }
 
 fn parse(text: &str, file: &str) -> Option<Freeze> {
-    let mut names = Names::new();
-    let mut calls = Vec::new();
-    let mut conditional = Vec::new();
+    let mut source = Source::default();
     for statement in literal::statements(text) {
-        if let Value::Call(name, ..) = &statement.value {
-            calls.push((name.clone(), statement.line, statement.value.clone()));
-        }
-        let Some(name) = statement.name else {
-            continue;
-        };
-        if statement.nested && names.contains_key(&name) {
-            conditional.push(format!("{name} in line {}", statement.line));
-            continue;
-        }
-        let values = names.entry(name.clone()).or_default();
-        let own = |it: &Value| *it == Value::Name(name.clone());
-        let mut value = vec![statement.value];
-        if let [Value::Sum(parts)] = value.as_mut_slice() {
-            value = std::mem::take(parts);
-        }
-        if !statement.adds && !value.iter().any(own) {
-            values.clear();
-        }
-        value.retain(|it| !own(it));
-        values.extend(value);
+        source.take(statement);
     }
-    let find = |wanted: &str| calls.iter().find(|it| it.0 == wanted);
-    let (_, line, analysis) = find("Analysis")?;
+    let mut analyses = source.made("Analysis");
+    let analysis = analyses.next()?;
     // Paths of a file are meant from its own folder.
     let bases = vec![tree::parent(file).to_owned()];
-    let mut freeze = Freeze::new(Freezer::Pyinstaller, format!("{file}:{line}"), bases);
-    freeze.layout = match find("COLLECT") {
+    let at = format!("{file}:{}", analysis.line);
+    let mut freeze = Freeze::new(Freezer::Pyinstaller, at, bases);
+    freeze.layout = match source.made("COLLECT").next() {
         Some(_) => Layout::Folder,
         None => Layout::Onefile,
     };
-    let whole = ["COLLECT", "EXE"];
-    let name = whole.iter().filter_map(|it| find(it)).find_map(|it| {
-        let named = argument(&it.2, "name", None)?;
-        texts(named, &names).into_iter().next()
+    let whole = ["COLLECT", "EXE"].into_iter();
+    let name = whole.flat_map(|it| source.made(it)).find_map(|it| {
+        let named = argument(&it.call, "name", None)?;
+        texts(named, &source.names).into_iter().next()
     });
-    freeze.name = Some(match name {
-        Some(name) => bare(&name),
-        None => bare(tree::name(file).trim_end_matches(".spec")),
-    });
-    Reader {
-        names: &names,
+    let name = name.unwrap_or_else(|| tree::name(file).trim_end_matches(".spec").to_owned());
+    freeze.name = Some(bare(&name));
+    for more in analyses {
+        freeze.leave(
+            format!("Analysis in line {}", more.line),
+            "a sidecar starts one file",
+        );
+    }
+    let reader = Reader {
+        own: analysis.variable.as_deref().unwrap_or_default(),
+        source: &source,
+        names: &source.names,
         freeze: &mut freeze,
-    }
-    .analysis(analysis);
-    for it in conditional {
-        freeze.leave(it, "it depends on a condition");
-    }
-    freeze.entry.is_some().then_some(freeze)
+    };
+    reader.all(analysis);
+    Some(freeze)
 }
 
 fn argument<'v>(call: &'v Value, name: &str, position: Option<usize>) -> Option<&'v Value> {
@@ -138,51 +125,185 @@ fn texts(value: &Value, names: &Names) -> Vec<String> {
     all.into_iter().filter_map(text).collect()
 }
 
+/// Whether an argument says what is so without it.
+fn is_nothing(value: &Value, names: &Names) -> bool {
+    let mut all = Vec::new();
+    flat(value, names, 0, &mut all);
+    all.iter().all(|it| match it {
+        Value::Name(name) => matches!(name.as_str(), "None" | "False"),
+        Value::Other(text) => matches!(text.as_str(), "{}" | "0" | "-1"),
+        Value::Text(text) => text.is_empty(),
+        _ => false,
+    })
+}
+
 struct Reader<'r> {
+    /// What the file calls its `Analysis`.
+    own: &'r str,
+    source: &'r Source,
     names: &'r Names,
     freeze: &'r mut Freeze,
 }
 
 impl Reader<'_> {
-    /// The arguments in the order of PyInstaller's own `Analysis`.
-    fn analysis(mut self, call: &Value) {
-        let scripts = argument(call, "scripts", Some(0)).map(|it| texts(it, self.names));
-        let mut scripts = scripts.unwrap_or_default().into_iter();
-        self.freeze.entry = scripts.next();
-        for more in scripts {
-            self.freeze
-                .leave(format!("scripts: {more}"), "a sidecar starts one file");
+    fn all(mut self, analysis: &Made) {
+        let source = self.source;
+        self.analysis(&analysis.call);
+        let mut used = BTreeSet::new();
+        source.used(&analysis.call, &mut used);
+        for made in source.made("EXE").chain(source.made("COLLECT")) {
+            source.used(&made.call, &mut used);
+            self.target(&made.class, &made.call);
         }
-        for (name, position) in [
-            ("hiddenimports", 4),
-            ("datas", 3),
-            ("binaries", 2),
-            ("excludes", 8),
-        ] {
-            if let Some(value) = argument(call, name, Some(position)) {
-                self.list(name, value);
-            }
+        if source.made("Splash").next().is_some() {
+            self.freeze.leave("Splash(…)", UNSEEN);
         }
-        if let Some(value) = argument(call, "pathex", Some(1)) {
-            // `.` and the spec's own folder are where the entry lies, mostly.
-            for it in texts(value, self.names) {
-                if !matches!(it.as_str(), "." | "") {
-                    let why =
-                        "modules are looked for beside the entry and among the locked packages";
-                    self.freeze.leave(format!("pathex: {it}"), why);
-                }
-            }
-        }
-        for name in ["hookspath", "runtime_hooks"] {
-            let value = argument(call, name, None);
-            for it in value.map(|it| texts(it, self.names)).unwrap_or_default() {
-                let why = "`[sidecar.pyinstaller] args` takes it, with a path from the top";
-                self.freeze.leave(format!("{name}: {it}"), why);
+        for change in &source.changes {
+            let is_attribute = change.target.contains('.') && source.is_made(&change.target);
+            if is_attribute || used.contains(&change.target) {
+                self.change(change);
             }
         }
         self.freeze.modules.dedup();
         self.freeze.packages.sort();
         self.freeze.packages.dedup();
+        let mut seen = BTreeSet::new();
+        self.freeze.args.retain(|it| seen.insert(it.clone()));
+    }
+
+    /// The arguments in the order of PyInstaller's own `Analysis`.
+    fn analysis(&mut self, call: &Value) {
+        const ORDER: [&str; 15] = [
+            "scripts",
+            "pathex",
+            "binaries",
+            "datas",
+            "hiddenimports",
+            "hookspath",
+            "hooksconfig",
+            "excludes",
+            "runtime_hooks",
+            "cipher",
+            "win_no_prefer_redirects",
+            "win_private_assemblies",
+            "noarchive",
+            "module_collection_mode",
+            "optimize",
+        ];
+        let Value::Call(_, positional, named) = call else {
+            return;
+        };
+        let positional = ORDER.into_iter().zip(positional);
+        let named = named.iter().map(|(key, value)| (key.as_str(), value));
+        for (key, value) in positional.chain(named) {
+            self.argument(key, value);
+        }
+    }
+
+    fn argument(&mut self, key: &str, value: &Value) {
+        match key {
+            "scripts" | "hiddenimports" | "datas" | "binaries" | "excludes" | "pathex"
+            | "hookspath" | "runtime_hooks" => self.list(key, value),
+            // PyInstaller 6 does not know them any more.
+            "cipher" | "win_no_prefer_redirects" | "win_private_assemblies" => {}
+            _ if is_nothing(value, self.names) => {}
+            "optimize" => self
+                .freeze
+                .args
+                .push(format!("--optimize={}", source(value))),
+            _ => self
+                .freeze
+                .leave(format!("{key}: {}", source(value)), ELSEWHERE),
+        }
+    }
+
+    /// `EXE(…)` and `COLLECT(…)`: what of the `Analysis` goes in, and what else.
+    fn target(&mut self, class: &str, call: &Value) {
+        let Value::Call(_, positional, named) = call else {
+            return;
+        };
+        for value in positional {
+            self.contents(class, value);
+        }
+        for (key, value) in named {
+            let is_true = *value == Value::Name("True".to_owned());
+            match key.as_str() {
+                "name" | "debug" | "upx" | "upx_exclude" | "exclude_binaries" | "target_arch"
+                | "codesign_identity" | "entitlements_file" | "version" => {}
+                "console" if is_true => {}
+                "console" => self
+                    .freeze
+                    .leave(format!("{class}: console={}", source(value)), CONSOLE),
+                _ if is_nothing(value, self.names) => {}
+                "strip" | "disable_windowed_traceback" | "bootloader_ignore_signals" if is_true => {
+                    self.freeze
+                        .args
+                        .push(format!("--{}", key.replace('_', "-")));
+                }
+                "icon" => self
+                    .freeze
+                    .leave(format!("{class}: icon={}", source(value)), UNSEEN),
+                _ => self
+                    .freeze
+                    .leave(format!("{class}: {key}={}", source(value)), ELSEWHERE),
+            }
+        }
+    }
+
+    /// What is added to the files of an `Analysis`, or stands beside them: `Tree(…)`, and lists of target,
+    /// source and kind (<https://pyinstaller.org/en/stable/advanced-topics.html#the-toc-and-tree-classes>).
+    fn contents(&mut self, place: &str, value: &Value) {
+        let mut all = Vec::new();
+        flat(value, self.names, 0, &mut all);
+        for it in all {
+            match &it {
+                Value::Name(name) if self.source.is_made(name) => {}
+                Value::Call(class, ..) if matches!(class.as_str(), "PYZ" | "EXE" | "Analysis") => {}
+                Value::Other(text) if self.is_collected(text) => {}
+                Value::Call(class, positional, named) if class == "Tree" => {
+                    let of = |key, at| argument(&it, key, Some(at)).map(|it| texts(it, self.names));
+                    let root = of("root", 0).and_then(|it| it.into_iter().next());
+                    let prefix =
+                        of("prefix", 1).map_or(Some(".".to_owned()), |it| it.into_iter().next());
+                    let others = named
+                        .iter()
+                        .any(|it| !matches!(it.0.as_str(), "root" | "prefix"));
+                    match (root, prefix) {
+                        (Some(root), Some(prefix)) if positional.len() <= 2 && !others => {
+                            data(self.freeze, &root, &prefix, false);
+                        }
+                        _ => self
+                            .freeze
+                            .leave(format!("{place}: {}", source(&it)), COMPUTED),
+                    }
+                }
+                Value::List(parts) => match parts.as_slice() {
+                    [Value::Text(to), from, Value::Text(kind)] if kind == "DATA" => {
+                        match texts(from, self.names).into_iter().next() {
+                            Some(from) => data(self.freeze, &from, to, true),
+                            None => self.computed(place, &source(&it)),
+                        }
+                    }
+                    _ => self
+                        .freeze
+                        .leave(format!("{place}: {}", source(&it)), ELSEWHERE),
+                },
+                other => self.computed(place, &source(other)),
+            }
+        }
+    }
+
+    /// A statement behind the lists that are handed over, or one that is not always run.
+    fn change(&mut self, change: &Change) {
+        let Change {
+            line, target, text, ..
+        } = change;
+        let own = target.split_once('.').is_some_and(|it| it.0 == self.own);
+        match &change.added {
+            _ if change.nested => self.freeze.leave(format!("line {line}: {text}"), CONDITION),
+            Some(added) if own => self.contents(&format!("line {line}: {target}"), added),
+            _ => self.freeze.leave(format!("line {line}: {text}"), COMPUTED),
+        }
     }
 
     fn list(&mut self, name: &str, value: &Value) {
@@ -190,6 +311,26 @@ impl Reader<'_> {
         flat(value, self.names, 0, &mut all);
         for it in all {
             match (name, it) {
+                ("scripts", Value::Text(text)) if self.freeze.entry.is_none() => {
+                    self.freeze.entry = Some(text);
+                }
+                ("scripts", Value::Text(text)) => {
+                    let why = "a sidecar starts one file";
+                    self.freeze.leave(format!("scripts: {text}"), why);
+                }
+                // The file's own folder is where the entry lies, mostly.
+                ("pathex", Value::Text(text)) if matches!(text.as_str(), "." | "") => {}
+                ("pathex", Value::Name(name)) if name == "SPECPATH" => {}
+                ("pathex", Value::Text(text)) => {
+                    let why =
+                        "modules are looked for beside the entry and among the locked packages";
+                    self.freeze.leave(format!("pathex: {text}"), why);
+                }
+                ("hookspath" | "runtime_hooks", Value::Text(text)) => {
+                    let why = "`[sidecar.pyinstaller] args` takes it, with a path from the top";
+                    self.freeze.leave(format!("{name}: {text}"), why);
+                }
+                (_, Value::Name(text)) if text == "None" => {}
                 ("hiddenimports", Value::Text(text)) => self.freeze.modules.push(text),
                 ("excludes", Value::Text(text)) => self.freeze.exclude.push(text),
                 ("datas", Value::List(pair)) => self.pair(&pair),
@@ -248,97 +389,9 @@ impl Reader<'_> {
     }
 
     fn computed(&mut self, name: &str, source: &str) {
-        self.freeze
-            .leave(format!("{name}: {source}"), "it would have to be computed");
-    }
-}
-
-/// A value as Python writes it, roughly.
-fn source(value: &Value) -> String {
-    let list = |all: &[Value]| all.iter().map(source).collect::<Vec<_>>().join(", ");
-    match value {
-        Value::Text(text) => format!("'{text}'"),
-        Value::List(items) => format!("({})", list(items)),
-        Value::Sum(parts) => parts.iter().map(source).collect::<Vec<_>>().join(" + "),
-        Value::Name(name) => name.clone(),
-        Value::Call(name, positional, _) => format!("{name}({})", list(positional)),
-        Value::Other(source) => source.clone(),
+        self.freeze.leave(format!("{name}: {source}"), COMPUTED);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, expected: Expect) {
-        let shown = match parse(text, "py/tool.spec") {
-            Some(it) => format!(
-                "{} {:?} {:?} at {}\nmodules {:?}\npackages {:?}\nexclude {:?}\ndata {:?}\nargs {:?}\nleft {:#?}\n",
-                it.name.unwrap(),
-                it.entry.unwrap(),
-                it.layout,
-                it.at,
-                it.modules,
-                it.packages,
-                it.exclude,
-                it.data,
-                it.args,
-                it.left
-            ),
-            None => "none".to_owned(),
-        };
-        expected.assert_eq(&shown);
-    }
-
-    /// As `pyi-makespec --onefile --collect-all uvicorn --name tool-$TRIPLE main.py` leaves it.
-    #[test]
-    fn made_by_pyinstaller() {
-        check(
-            "# -*- mode: python ; coding: utf-8 -*-\nfrom PyInstaller.utils.hooks import collect_all\n\n\
-             datas = [('models/small.bin', 'models')]\nbinaries = []\nhiddenimports = ['a.b']\n\
-             tmp_ret = collect_all('uvicorn')\n\
-             datas += tmp_ret[0]; binaries += tmp_ret[1]; hiddenimports += tmp_ret[2]\n\n\n\
-             a = Analysis(\n    ['main.py'],\n    pathex=[],\n    binaries=binaries,\n    datas=datas,\n    \
-             hiddenimports=hiddenimports,\n    hookspath=[],\n    excludes=['torch', \"tkinter\"],\n    noarchive=False,\n)\n\
-             pyz = PYZ(a.pure)\n\nexe = EXE(\n    pyz,\n    a.scripts,\n    [],\n    name='tool-x86_64-pc-windows-msvc',\n    console=True,\n)\n",
-            expect![[r#"
-                tool "main.py" Onefile at py/tool.spec:11
-                modules ["a.b"]
-                packages ["uvicorn"]
-                exclude ["torch", "tkinter"]
-                data [("models/small.bin", "models/")]
-                args []
-                left []
-            "#]],
-        );
-    }
-
-    #[test]
-    fn written_by_hand() {
-        check(
-            "import os, sys\nROOT = os.path.abspath(SPECPATH)\nhidden = collect_submodules('engine') + ['x']\n\
-             if sys.platform == 'win32':\n    hidden += ['winreg_helper']\n\
-             a = Analysis([os.path.join('src', 'app.py')], pathex=['src'], datas=[(os.path.join(SPECPATH, 'data'), 'data'),\n  \
-             (find(), '.')] + collect_data_files('certifi'), hiddenimports=hidden, excludes=EXCLUDED)\n\
-             exe = EXE(PYZ(a.pure), a.scripts, exclude_binaries=True, name='inner')\ncoll = COLLECT(exe, a.datas, name='tool')\n",
-            expect![[r#"
-                tool "src/app.py" Folder at py/tool.spec:6
-                modules ["x"]
-                packages ["engine"]
-                exclude []
-                data [("./data", "data/")]
-                args ["--collect-data=certifi"]
-                left [
-                    "datas: (find(), '.'): it would have to be computed",
-                    "excludes: EXCLUDED: it would have to be computed",
-                    "pathex: src: modules are looked for beside the entry and among the locked packages",
-                    "hidden in line 5: it depends on a condition",
-                ]
-            "#]],
-        );
-        check("print('hello')\n", expect![[r#"none"#]]);
-    }
-}
+mod tests;

@@ -5,25 +5,34 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-/// Folders in which nothing of the app stands: what was installed or built, what belongs to others, and
-/// what tests take for a repository.
-const SKIPPED: [&str; 16] = [
+/// Folders in which nobody writes: what was installed or built.
+const BUILT: [&str; 9] = [
     "node_modules",
     "target",
     "dist",
-    "build",
     "out",
-    "release",
-    "vendor",
-    "third_party",
-    "fixtures",
-    "testdata",
     "venv",
     "env",
     "site-packages",
     "__pycache__",
     "coverage",
-    "bin",
+];
+/// Folders of others, and of what tests take for a repository.
+const FOREIGN: [&str; 4] = ["vendor", "third_party", "fixtures", "testdata"];
+/// Folders of what was built, or of what builds it: only the latter counts.
+const EITHER: [&str; 3] = ["build", "bin", "release"];
+/// What builds something, by its name or the end of it.
+const BUILDS: [&str; 10] = [
+    ".spec",
+    ".sh",
+    ".bash",
+    ".ps1",
+    ".bat",
+    ".cmd",
+    ".py",
+    "Makefile",
+    "justfile",
+    "Cargo.toml",
 ];
 
 /// How deep an app lies at most.
@@ -37,16 +46,52 @@ pub(super) struct Tree {
     pub root: PathBuf,
     /// Its files, sorted: those above before those below.
     pub files: Vec<String>,
+    /// Folders of others with packages of Cargo in them, sorted.
+    pub foreign: Vec<String>,
+}
+
+/// Whose a folder is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Own,
+    Either,
+    Foreign,
+    Built,
 }
 
 impl Tree {
     /// Looks through a folder. What cannot be read counts as absent.
     pub(super) fn of(root: &Path) -> Self {
-        let mut files = Vec::new();
-        collect(root, root, 0, &mut files);
-        files.sort_by_key(|it| (it.matches('/').count(), it.clone()));
-        let root = root.to_owned();
-        Self { root, files }
+        let mut tree = Self {
+            root: root.to_owned(),
+            files: Vec::new(),
+            foreign: Vec::new(),
+        };
+        tree.collect(root, 0, Kind::Own);
+        tree.files
+            .sort_by_key(|it| (it.matches('/').count(), it.clone()));
+        tree.foreign.sort();
+        tree
+    }
+
+    fn collect(&mut self, dir: &Path, depth: usize, kind: Kind) {
+        for (path, name, is_folder) in entries(dir) {
+            let inner = path.strip_prefix(&self.root).unwrap_or(&path);
+            let inner = inner.to_string_lossy().replace('\\', "/");
+            if !is_folder {
+                let builds = BUILDS.iter().any(|end| name.ends_with(end));
+                if kind == Kind::Own || builds {
+                    self.files.push(inner);
+                }
+            } else if depth < DEPTH && self.files.len() < FILES {
+                match (kind_of(&path, &name), kind) {
+                    (Kind::Built, _) => {}
+                    (Kind::Foreign, _) if has_package(&path, depth + 1) => self.foreign.push(inner),
+                    (Kind::Foreign, _) => {}
+                    (Kind::Own, kind) | (kind, _) => self.collect(&path, depth + 1, kind),
+                }
+            }
+        }
     }
 
     /// The absolute path.
@@ -78,34 +123,37 @@ impl Tree {
     }
 }
 
-fn collect(root: &Path, dir: &Path, depth: usize, files: &mut Vec<String>) {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let (path, Ok(kind)) = (entry.path(), entry.file_type()) else {
-            continue;
-        };
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            continue;
-        };
-        if kind.is_dir() && depth < DEPTH && files.len() < FILES && is_own(&path, name) {
-            collect(root, &path, depth + 1, files);
-        } else if kind.is_file()
-            && let Ok(inner) = path.strip_prefix(root)
-        {
-            files.push(inner.to_string_lossy().replace('\\', "/"));
-        }
+/// The files and folders in a folder, with their names. What cannot be read counts as absent.
+fn entries(dir: &Path) -> impl Iterator<Item = (PathBuf, String, bool)> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|it| {
+        let kind = it.file_type().ok()?;
+        let name = it.file_name().to_str()?.to_owned();
+        (kind.is_dir() || kind.is_file()).then(|| (it.path(), name, kind.is_dir()))
+    })
+}
+
+fn kind_of(dir: &Path, name: &str) -> Kind {
+    let hidden = name.starts_with('.') && name != ".github";
+    if hidden || BUILT.contains(&name) || dir.join("pyvenv.cfg").exists() {
+        Kind::Built
+    } else if FOREIGN.contains(&name) || dir.join(".git").exists() {
+        // A submodule has a file of this name.
+        Kind::Foreign
+    } else if EITHER.contains(&name) {
+        Kind::Either
+    } else {
+        Kind::Own
     }
 }
 
-/// Whether what lies in a folder belongs to the repository.
-fn is_own(dir: &Path, name: &str) -> bool {
-    let hidden = name.starts_with('.') && name != ".github";
-    // Another repository, or a Python environment.
-    let foreign = dir.join(".git").exists() || dir.join("pyvenv.cfg").exists();
-    !hidden && !SKIPPED.contains(&name) && !foreign
+/// Whether a package of Cargo lies in a folder, as deep as an app may lie.
+fn has_package(dir: &Path, depth: usize) -> bool {
+    dir.join("Cargo.toml").is_file()
+        || depth < DEPTH
+            && entries(dir).any(|(path, name, is_folder)| {
+                is_folder && kind_of(&path, &name) != Kind::Built && has_package(&path, depth + 1)
+            })
 }
 
 /// The folder of a path.
@@ -177,6 +225,8 @@ pub(super) fn shown(dir: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
 
     #[test]
@@ -191,5 +241,41 @@ mod tests {
         assert_eq!(from("a", "a"), ".");
         assert_eq!(upward("a/b").collect::<Vec<_>>(), ["a/b", "a", ""]);
         assert!(within("a/b", "a") && within("a", "a") && !within("ab", "a"));
+    }
+
+    /// What is looked through, and which folders of others hold a package of Cargo.
+    #[test]
+    fn folders() {
+        let root = tempfile::tempdir().unwrap();
+        for path in [
+            "build/freeze.sh",
+            "build/lib/app.js",
+            "bin/tool.spec",
+            "bin/tool",
+            "scripts/release/pack.ps1",
+            "release/helper/Cargo.toml",
+            "vendor/deep/crate/Cargo.toml",
+            "vendor/build.sh",
+            "tests/fixtures/one/app.py",
+            "modules/sub/.git",
+            "modules/sub/crates/a/Cargo.toml",
+            "target/package/x/Cargo.toml",
+            "node_modules/y/build.sh",
+            ".github/workflows/ci.yml",
+            ".venv/z.py",
+        ] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let tree = Tree::of(root.path());
+        expect![[r#"
+            bin/tool.spec
+            build/freeze.sh
+            .github/workflows/ci.yml
+            release/helper/Cargo.toml
+            scripts/release/pack.ps1"#]]
+        .assert_eq(&tree.files.join("\n"));
+        assert_eq!(tree.foreign, ["modules/sub", "vendor"]);
     }
 }

@@ -5,7 +5,7 @@
 pub(super) fn commands(text: &str) -> Vec<Vec<String>> {
     let mut all = vec![Vec::new()];
     for line in joined(text).lines() {
-        line_commands(line, &mut all);
+        line_commands(&closed_up(line), &mut all);
         all.push(Vec::new());
     }
     all.retain(|it| !it.is_empty());
@@ -32,6 +32,24 @@ fn joined(text: &str) -> String {
         }
     }
     joined
+}
+
+/// `${{ matrix.name }}` of a workflow, and `{{ name }}` of others, without spaces: it is a part of a word.
+fn closed_up(line: &str) -> String {
+    let mut parts = line.split("{{");
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        all += "{{";
+        match part.split_once("}}") {
+            Some((inner, rest)) => {
+                all.extend(inner.split_whitespace());
+                all += "}}";
+                all += rest;
+            }
+            None => all += part,
+        }
+    }
+    all
 }
 
 fn line_commands(line: &str, all: &mut Vec<Vec<String>>) {
@@ -196,6 +214,12 @@ mod tests {
             expect![[r#"
                 $name | = | tool
                 pyinstaller | --name | tool-$(rustc -vV | sed s/x/y/) | main.py
+            "#]],
+        );
+        check(
+            "pyinstaller ${{ matrix.args }} --name tool-${{ matrix.target }} {{ script }} ${{",
+            expect![[r#"
+                pyinstaller | ${{matrix.args}} | --name | tool-${{matrix.target}} | {{script}} | ${{
             "#]],
         );
     }
