@@ -46,6 +46,7 @@ use crate::{
     report,
     sign::hands::Loose,
     target::Target,
+    version::pending,
 };
 
 /// Ended by Ctrl-C, as shells count it: 128 + SIGINT.
@@ -80,6 +81,7 @@ impl World {
         if let Some(config) = self.loaded.get() {
             return Ok(config.clone());
         }
+        pending::refuse(&self.root)?;
         let config = config::load(&self.root, self.global.config.as_deref())?;
         exec::withhold(Release::withheld(&config));
         Ok(self.loaded.get_or_init(|| config).clone())

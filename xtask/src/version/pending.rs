@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,20 @@ pub fn write_all(root: &Path, changes: &[Change]) -> Result<()> {
         staging::remove(&note)?;
     }
     written
+}
+
+/// Refuses to go on with files of which some say one version and some another.
+///
+/// # Errors
+/// A killed run has left some, or another process is writing right now.
+pub fn refuse(root: &Path) -> Result<()> {
+    ensure!(
+        !note(root).exists(),
+        "`cargo xtask version set` has not written all files, or was killed before it had: some may say the old \
+         version, some the new one\n\
+         hint: `cargo xtask version` puts them back as they were"
+    );
+    Ok(())
 }
 
 /// Puts back what a killed run has written of its files, and gives their paths, relative to the
