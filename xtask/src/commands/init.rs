@@ -129,7 +129,7 @@ fn shown(plan: &Plan) -> String {
                 text += &format!(
                     "{} is there and is left as it is; it would say:\n{}",
                     change.file,
-                    change.diff()
+                    quoted(&change.diff())
                 );
             }
         }
@@ -142,6 +142,12 @@ fn shown(plan: &Plan) -> String {
         }
     }
     text
+}
+
+/// A difference that is only to be read. `git apply` would take it as it is, and `patch` even where it is
+/// indented.
+fn quoted(diff: &str) -> String {
+    diff.lines().map(|it| format!("| {it}\n")).collect()
 }
 
 fn as_json(plan: &Plan, answer: Answer, next: &str) -> String {
