@@ -241,11 +241,7 @@ impl Plan {
         let missing = ["target", release]
             .into_iter()
             .filter(|it| !known.contains(&bare(it)));
-        let newline = if before.contains("\r\n") {
-            "\r\n"
-        } else {
-            "\n"
-        };
+        let newline = recipe::newline(&before);
         let more: String = missing.map(|it| format!("/{it}/{newline}")).collect();
         let end = match before.is_empty() || before.ends_with('\n') {
             true => "",

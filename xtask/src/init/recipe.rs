@@ -306,7 +306,8 @@ fn apart(packages: &[Package], dir: &str, source: &Source) -> Vec<String> {
     all.iter().filter(|it| !is_covered(it)).cloned().collect()
 }
 
-fn newline(text: &str) -> &'static str {
+/// How the lines of a text end.
+pub(super) fn newline(text: &str) -> &'static str {
     match text.contains("\r\n") {
         true => "\r\n",
         false => "\n",

@@ -259,7 +259,9 @@ mod tests {
         let git = |words: &[&str]| {
             let mut git = Command::new("git");
             git.current_dir(top.path().join("tools"));
-            git.args(["-c", "user.name=a", "-c", "user.email=a@example.org"]);
+            for it in ["user.name=a", "user.email=a@b.org", "commit.gpgsign=false"] {
+                git.args(["-c", it]);
+            }
             let output = git.args(words).output().unwrap();
             assert!(output.status.success(), "{output:?}");
         };
@@ -284,31 +286,46 @@ mod tests {
             };
             expected.assert_eq(&words.map(neutral).collect::<String>());
         };
-        check("app/vendor/xtask", expect![[r#"
+        check(
+            "app/vendor/xtask",
+            expect![[r#"
             { path = "../vendor/xtask" }
-        "#]]);
-        check("tools/xtask", expect![[r#"
+        "#]],
+        );
+        check(
+            "tools/xtask",
+            expect![[r#"
             { path = "../../tools/xtask" }
             - tasks/Cargo.toml takes xtask from ../../tools/xtask: no other machine has it there, so the workflows cannot build it. Name what they can fetch, as tasks/Cargo.toml takes it or in `init --source URL#REVISION`; or copy the library into this repository, `--source vendor/xtask/xtask`
-        "#]]);
+        "#]],
+        );
         git(&["init", "--quiet"]);
         git(&["add", "."]);
         git(&["commit", "--quiet", "--message", "all"]);
         git(&["remote", "add", "origin", "../elsewhere"]);
-        check("tools/xtask", expect![[r#"
+        check(
+            "tools/xtask",
+            expect![[r#"
             { path = "../../tools/xtask" }
             - tasks/Cargo.toml takes xtask from ../../tools/xtask: no other machine has it there, so the workflows cannot build it. Name what they can fetch, as tasks/Cargo.toml takes it or in `init --source URL#REVISION`; or copy the library into this repository, `--source vendor/xtask/xtask`
-        "#]]);
+        "#]],
+        );
         let url = "https://me:token@example.org/o/xtask.git";
         git(&["remote", "set-url", "origin", url]);
-        check("tools/xtask", expect![[r#"
+        check(
+            "tools/xtask",
+            expect![[r#"
             { git = "https://example.org/o/xtask.git", rev = "HEX40" }
             - push commit HEX10 of xtask to https://example.org/o/xtask.git: no branch of it that is known here has it
-        "#]]);
+        "#]],
+        );
         git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
         git(&["remote", "set-url", "origin", "git@example.org:o/xtask.git"]);
-        check("tools/xtask", expect![[r#"
+        check(
+            "tools/xtask",
+            expect![[r#"
             { git = "ssh://git@example.org/o/xtask.git", rev = "HEX40" }
-        "#]]);
+        "#]],
+        );
     }
 }
