@@ -391,7 +391,7 @@ fn nothing_is_built_from_half_a_version() {
         "target/dist/version/pending.json",
         r#"[{"file": "package.json", "before": "{}", "after": "{ }"}]"#,
     );
-    for command in ["plan", "ci matrix", "dist --unsigned"] {
+    for command in ["plan", "ci matrix"] {
         repo.check(
             command,
             expect![[r#"
