@@ -44,6 +44,11 @@ pub const CI: &str = ".github/workflows/ci.yml";
 /// The workflow that makes a release, relative to the repository.
 pub const RELEASE: &str = ".github/workflows/release.yml";
 
+/// The names of the secrets that the job of a target needs.
+pub(crate) fn secrets(config: &Config, job: &Job) -> Vec<String> {
+    secrets::of_job(config, job)
+}
+
 /// All generated files of a repository: the same on every machine.
 ///
 /// # Errors

@@ -14,6 +14,8 @@
 //! | `search` | the files in which command lines stand |
 //! | `sidecar` | an executable that the app names, and the Python that it is made of |
 //! | `dist` | the text of `packaging/dist.toml` |
+//! | `source` | where the library comes from |
+//! | `package` | a Cargo package of the repository |
 //! | `recipe` | the alias, the workspace, the program |
 //! | `plan` | all of it |
 
@@ -22,10 +24,12 @@ mod dist;
 mod freeze;
 mod literal;
 mod node;
+mod package;
 mod plan;
 mod recipe;
 mod search;
 mod sidecar;
+mod source;
 mod spec;
 mod tauri;
 mod tree;

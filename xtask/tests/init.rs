@@ -47,6 +47,22 @@ impl Repo {
         command.stdin(Stdio::null()).output().unwrap()
     }
 
+    /// What it prints with further programs, and its exit code unless that is 0.
+    fn xtask_with(&self, programs: &Path, words: &[&str]) -> String {
+        let inherited = std::env::var_os("PATH").unwrap();
+        let path = std::env::split_paths(&inherited);
+        let path = std::env::join_paths([programs.to_owned()].into_iter().chain(path)).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(words).current_dir(self.root());
+        text(
+            &command
+                .env("PATH", path)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap(),
+        )
+    }
+
     /// What `init` prints, and its exit code unless that is 0.
     fn init(&self, words: &[&str]) -> String {
         let root = self.root();
@@ -64,6 +80,19 @@ fn text(output: &Output) -> String {
     match output.status.code() {
         Some(0) => text,
         code => format!("{text}exit {code:?}\n"),
+    }
+}
+
+/// A program that has a version and does nothing.
+fn stand_in(folder: &Path, name: &str) {
+    #[cfg(windows)]
+    fs::write(folder.join(format!("{name}.cmd")), "@echo 9.15.0\r\n").unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = folder.join(name);
+        fs::write(&file, "#!/bin/sh\necho 9.15.0\n").unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
 
@@ -109,8 +138,9 @@ fn shortened(text: &str) -> String {
 
 /// What `init` shows and writes; that it is a configuration with which the other commands work; and that a
 /// second time there is nothing to write.
+/// `manager` installs the front end's packages.
 #[track_caller]
-fn check(name: &str) {
+fn check(name: &str, manager: Option<&str>) {
     let repo = Repo::of(name);
     let before = contents(&repo.root());
     let shown = repo.init(&[]);
@@ -132,13 +162,23 @@ fn check(name: &str) {
 
     let config = config::load(&repo.root(), None).unwrap();
     assert_eq!(config.file, Some(repo.root().join(config::FILE)));
-    let doctor = text(&repo.xtask(&["doctor"]));
-    assert!(doctor.contains("cargo"), "{doctor}");
+    // A package manager of no version that matters: not every machine has every one.
+    let programs = tempfile::tempdir().unwrap();
+    manager.iter().for_each(|it| stand_in(programs.path(), it));
+    let doctor = repo.xtask_with(programs.path(), &["doctor"]);
+    for tool in ["cargo", "git"].into_iter().chain(manager) {
+        let row = doctor
+            .lines()
+            .find(|it| it.starts_with(&format!("{tool} ")));
+        assert!(
+            row.is_some_and(|it| !it.contains("missing")),
+            "{tool}: {doctor}"
+        );
+    }
     assert!(!doctor.contains("the configuration has"), "{doctor}");
-    let plan = text(&repo.xtask(&["plan"]));
-    // Not every machine has every package manager.
-    let is_planned = !plan.contains("exit") || doctor.contains("missing");
-    assert!(is_planned && plan.contains("seal"), "{plan}");
+    let plan = repo.xtask_with(programs.path(), &["plan"]);
+    assert!(!plan.contains("\nexit "), "{plan}");
+    assert!(plan.contains("\nseal "), "{plan}");
     let generated = text(&repo.xtask(&["ci", "generate", "--check"]));
     assert!(!generated.contains("exit"), "{generated}");
 
@@ -153,22 +193,22 @@ fn check(name: &str) {
 
 #[test]
 fn app_at_the_root_with_pnpm_and_next() {
-    check("next-at-the-root");
+    check("next-at-the-root", Some("pnpm"));
 }
 
 #[test]
 fn monorepo_with_packages_desktop() {
-    check("monorepo");
+    check("monorepo", Some("npm"));
 }
 
 #[test]
 fn vite_without_a_sidecar() {
-    check("vite-without-a-sidecar");
+    check("vite-without-a-sidecar", Some("npm"));
 }
 
 #[test]
 fn sidecars_that_are_no_python() {
-    check("sidecar-in-go");
+    check("sidecar-in-go", None);
 }
 
 #[track_caller]
@@ -262,7 +302,7 @@ fn a_configuration_that_is_there_is_left() {
         shown.contains("packaging/dist.toml is there and is left as it is"),
         "{shown}"
     );
-    assert!(shown.contains("-# Mine.\n"), "{shown}");
+    assert!(shown.contains("| -# Mine.\n"), "{shown}");
     assert_eq!(
         repo.read(config::FILE),
         "# Mine.\n[ci]\nrust = \"1.95.0\"\n"
@@ -288,7 +328,7 @@ fn what_somebody_else_wrote_stays() {
     );
     assert!(
         repo.read("release-tasks/Cargo.toml")
-            .contains("name = \"tasks\"")
+            .contains("name = \"release-tasks\"")
     );
     assert!(
         repo.read("Cargo.toml")
@@ -310,9 +350,9 @@ fn what_is_missing_is_left_to_do() {
              |
           13 | package-manager = "pnpm"
              |                   ^^^^^^ looked for `pnpm-lock.yaml`
-          packaging/dist.toml:17:8: `python` has no requirements.lock
+          packaging/dist.toml:27:8: `python` has no requirements.lock
              |
-          17 | name = "atlas-engine"
+          27 | name = "atlas-engine"
              |        ^^^^^^^^^^^^^^ write it with `uv pip compile --generate-hashes`, or name another in `lock`
         - the sidecar `atlas-engine` has to print READY and to end when its stdin is closed, if it does not yet: each is started before it is shipped
         written
@@ -324,11 +364,17 @@ fn what_is_missing_is_left_to_do() {
 
 #[test]
 fn what_is_shown_is_a_patch() {
+    let own = |repo: &Repo| {
+        repo.write(".github/workflows/release.yml", "on: push\n");
+        repo.write(config::FILE, "# Mine.\n");
+    };
     let repo = Repo::of("monorepo");
+    own(&repo);
     let patch = repo.init(&[]);
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), patch).unwrap();
     let applied = Repo::of("monorepo");
+    own(&applied);
     let git = |words: &[&str]| {
         let mut git = Command::new("git");
         let output = git
@@ -342,6 +388,7 @@ fn what_is_shown_is_a_patch() {
     git(&["apply", file.path().to_str().unwrap()]);
     repo.init(&["--yes"]);
     assert_eq!(contents(&applied.root()), contents(&repo.root()));
+    assert_eq!(applied.read(config::FILE), "# Mine.\n");
 }
 
 #[test]
@@ -358,6 +405,137 @@ fn programs_read_what_it_does() {
     check(&[], false, &["new"; 8]);
     check(&["--yes"], true, &["new"; 8]);
     check(&["--yes"], false, &["same"; 8]);
+}
+
+/// What somebody has to do who starts with nothing but an app.
+#[test]
+fn what_is_left_to_do() {
+    let repo = Repo::of("vite-without-a-sidecar");
+    fs::remove_file(repo.root().join("package-lock.json")).unwrap();
+    repo.write("pnpm-lock.yaml", "lockfileVersion: '9.0'\n");
+    let package = repo.read("package.json");
+    repo.write("package.json", &package.replace("1.0.0", "1.0.1"));
+    repo.write(
+        "Cargo.toml",
+        "[package]\nname = \"pad-core\"\nversion = \"0.9.0\"\n",
+    );
+    repo.write("tasks/Cargo.toml", "[package]\nname = \"tasks\"\n");
+    repo.write(
+        ".github/workflows/test.yml",
+        "steps:\n  - uses: actions/setup-node@v4\n    with:\n      node-version: '22.4' # LTS\n  \
+         - uses: dtolnay/rust-toolchain@1.90.0\n  - with:\n      python-version: 3.11\n  - with:\n      \
+         python-version: 3.12\n",
+    );
+    let shown = repo.init(&["--yes"]);
+    let (_, left) = shown.split_once("left to do:\n").unwrap();
+    expect![[r#"
+        - package.json does not say which pnpm, so the workflows take the latest: "packageManager": "pnpm@…", with what `pnpm --version` prints
+        - one version everywhere, `cargo xtask version set 1.0.0`: a release would have 1.0.0, but package.json:4 says 1.0.1
+        - a key: `npx tauri signer generate -w my.key` makes one, whose text is the secret TAURI_SIGNING_PRIVATE_KEY. Commit my.key.pub, say as packaging/keys/minisign.pub, and name that in `public-key` of `[sign.minisign]`: the last job publishes nothing that it cannot hold against it
+        - the secrets of the environment `release` on GitHub, without which its jobs refuse a release (docs/ci.md, docs/signing.md). For every target: TAURI_SIGNING_PRIVATE_KEY, TAURI_SIGNING_PRIVATE_KEY_PASSWORD
+          x86_64-pc-windows-msvc: WIN_CSC_LINK, WIN_CSC_KEY_PASSWORD
+          aarch64-apple-darwin: APPLE_CERTIFICATE, APPLE_CERTIFICATE_PASSWORD, APPLE_API_KEY, APPLE_API_ISSUER, APPLE_API_KEY_PATH
+          x86_64-apple-darwin: APPLE_CERTIFICATE, APPLE_CERTIFICATE_PASSWORD, APPLE_API_KEY, APPLE_API_ISSUER, APPLE_API_KEY_PATH
+        written
+        next: cargo update --workspace && cargo xtask doctor
+    "#]].assert_eq(left);
+    expect![[r##"
+        # What `cargo xtask dist` releases. `cargo xtask init` wrote it; the remarks say where each value
+        # was found. What is left out here is found in the repository: `cargo xtask config` shows all.
+
+        [app]
+        # Tauri.toml is there.
+        dir = "src-tauri"
+
+        [frontend]
+        # `beforeBuildCommand` of src-tauri/Tauri.toml is `npm run build`.
+        dir = "."
+        script = "build"
+        # pnpm-lock.yaml.
+        package-manager = "pnpm"
+        # The lock file is at the top, so all of the repository counts as sources of the front end. These
+        # are none; add what else it is not made of.
+        exclude = ["release-tasks/**", "packaging/**", ".github/**"]
+
+        [release]
+        # A job each in the workflows, and what `cargo xtask merge` wants. `dist --release` refuses one
+        # whose certificate is missing: take out what is not released.
+        targets = ["linux", "windows", "macos", "x86_64-apple-darwin"]
+
+        [ci]
+        # What is checked of every change. `test` is left out: it runs Clippy with all warnings as errors,
+        # and installs and starts the app. Add it once `cargo xtask test` passes here.
+        checks = ["generate", "version", "dist"]
+        # .github/workflows/test.yml.
+        node = "22.4"
+        # .github/workflows/test.yml.
+        rust = "1.90.0"
+    "##]].assert_eq(&repo.read(config::FILE));
+    let workflow = repo.read(".github/workflows/release.yml");
+    assert!(
+        workflow.contains("22.4") && workflow.contains("1.90.0"),
+        "{workflow}"
+    );
+}
+
+/// Workflows that cannot be written do not keep the rest from being written.
+#[test]
+fn workflows_that_cannot_be_written_are_left() {
+    let repo = Repo::of("vite-without-a-sidecar");
+    fs::remove_file(repo.root().join("package-lock.json")).unwrap();
+    repo.write("yarn.lock", "# yarn lockfile v1\n");
+    repo.write(".nvmrc", "25\n");
+    let shown = repo.init(&["--yes"]);
+    let (_, left) = shown.split_once("left to do:\n").unwrap();
+    let why = "- the workflows, once this is mended (`cargo xtask ci generate` writes them): Yarn comes by Node.js's \
+               Corepack, which Node.js 25 does not have\n";
+    assert!(left.contains(why), "{left}");
+    assert!(repo.root().join(config::FILE).is_file());
+    assert!(!repo.root().join(".github").exists());
+}
+
+/// The library lies where no other machine has it.
+#[test]
+fn a_source_outside_of_the_repository_is_named() {
+    let repo = Repo::of("vite-without-a-sidecar");
+    let library = tempfile::tempdir().unwrap();
+    let manifest = "[package]\nname = \"xtask\"\n";
+    fs::write(library.path().join("Cargo.toml"), manifest).unwrap();
+    let source = library.path().canonicalize().unwrap();
+    let shown = repo.init(&["--source", source.to_str().unwrap()]);
+    let note = "no other machine has it there, so the workflows cannot build it";
+    assert!(shown.contains(note), "{shown}");
+}
+
+/// What is written is compiled, with the library of this checkout, and works.
+#[test]
+fn slow_the_program_is_compiled_and_plans() {
+    // All of xtask is compiled once more, for minutes on a small machine.
+    if std::env::var_os("XTASK_FULL").is_none() {
+        return;
+    }
+    let repo = Repo::of("sidecar-in-go");
+    // With another alias of somebody's own there would be none.
+    fs::remove_file(repo.root().join(".cargo/config.toml")).unwrap();
+    let shown = repo.init(&["--yes", "--source", env!("CARGO_MANIFEST_DIR")]);
+    assert!(shown.contains("\nwritten\n"), "{shown}");
+    let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock");
+    fs::copy(lock, repo.root().join("Cargo.lock")).unwrap();
+    let cargo = |words: &[&str]| {
+        let mut cargo = Command::new("cargo");
+        cargo.args(words).current_dir(repo.root());
+        // Kept between runs: it is all of xtask.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("init");
+        cargo.env("CARGO_TARGET_DIR", target).stdin(Stdio::null());
+        text(&cargo.output().unwrap())
+    };
+    let locked = cargo(&["update", "--workspace", "--offline"]);
+    assert!(!locked.contains("\nexit "), "{locked}");
+    let plan = cargo(&["xtask", "plan"]);
+    assert!(
+        plan.contains("\nseal ") && !plan.contains("\nexit "),
+        "{plan}"
+    );
 }
 
 /// Package managers as npm's registry has them, and the lock file that each writes.

@@ -413,3 +413,25 @@ fn plan_goes_on_where_a_tag_fits() {
     let branch = [("GITHUB_REF_TYPE", "branch"), ("GITHUB_REF_NAME", "v9.9.9")];
     check(&["v2.0.0"], Some("app-{version}"), &branch, expect![[""]]);
 }
+
+/// A release of a version that only some files say would be one that nobody wanted.
+#[test]
+fn nothing_is_built_from_half_a_version() {
+    let repo = Repo::new();
+    repo.write(
+        "target/dist/version/pending.json",
+        r#"[{"file": "package.json", "before": "{}", "after": "{ }"}]"#,
+    );
+    for command in ["plan", "ci matrix"] {
+        repo.check(
+            command,
+            expect![[r#"
+                error: `cargo xtask version set` has not written all files, or was killed before it had: some may say the old version, some the new one
+                  hint: `cargo xtask version` puts them back as they were
+                exit 1
+            "#]],
+        );
+    }
+    repo.output("version", &[]);
+    assert!(repo.output("ci matrix", &[]).status.success());
+}

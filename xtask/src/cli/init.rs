@@ -16,7 +16,7 @@ pub struct Init {
     pub app: Option<String>,
 
     /// Where the library xtask comes from: its folder, relative to the repository, or the address of its git
-    /// repository, with `#` and a revision. Default: the folder that this program was built from
+    /// repository, with `#` and a revision. Default: the commit that this program was built from, else its folder
     #[arg(long, value_name = "FOLDER|URL")]
     pub source: Option<String>,
 

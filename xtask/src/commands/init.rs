@@ -8,9 +8,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{World, print};
+use super::{World, print, print_json};
 use crate::{
     changes,
     cli::Init,
@@ -52,7 +52,7 @@ pub(super) fn init(world: &World, options: &Init) -> Result<ExitCode> {
     }
     let next = next(&plan, answer);
     match world.is_json() {
-        true => print(&as_json(&plan, answer, &next)),
+        true => print_json(&as_json(&plan, answer, &next)),
         false => print(&format!("{}next: {next}\n", answer.words())),
     }
 }
@@ -129,7 +129,7 @@ fn shown(plan: &Plan) -> String {
                 text += &format!(
                     "{} is there and is left as it is; it would say:\n{}",
                     change.file,
-                    change.diff()
+                    quoted(&change.diff())
                 );
             }
         }
@@ -144,7 +144,13 @@ fn shown(plan: &Plan) -> String {
     text
 }
 
-fn as_json(plan: &Plan, answer: Answer, next: &str) -> String {
+/// A difference that is only to be read. `git apply` would take it as it is, and `patch` even where it is
+/// indented.
+fn quoted(diff: &str) -> String {
+    diff.lines().map(|it| format!("| {it}\n")).collect()
+}
+
+fn as_json(plan: &Plan, answer: Answer, next: &str) -> Value {
     let found = plan
         .found
         .iter()
@@ -156,14 +162,13 @@ fn as_json(plan: &Plan, answer: Answer, next: &str) -> String {
         };
         json!({ "path": it.file, "state": state.name(), "diff": diff })
     });
-    let all = json!({
+    json!({
         "found": found.collect::<Vec<_>>(),
         "files": files.collect::<Vec<_>>(),
         "left": plan.left,
         "written": answer == Answer::Yes,
         "next": next,
-    });
-    format!("{all}\n")
+    })
 }
 
 #[cfg(test)]

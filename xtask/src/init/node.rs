@@ -17,6 +17,8 @@ pub(super) struct Frontend {
     pub dir: Option<(String, String)>,
     /// What installs its packages, and where that stands.
     pub manager: Option<(PackageManager, String)>,
+    /// The lock file of its packages.
+    pub lock: Option<String>,
     /// The script that builds it, and where that stands.
     pub script: Option<(String, String)>,
     /// The folder that it leaves behind, where the Tauri configuration does not say it.
@@ -256,6 +258,7 @@ fn manager(found: &mut Frontend, tree: &Tree, dir: &str) {
     let nearest = tree::upward(dir).map(locks).find(|it| !it.is_empty());
     let nearest = nearest.unwrap_or_default();
     let of = |manager| nearest.iter().find(|it| it.0 == manager);
+    unpinned(found, said.is_some(), &nearest);
     found.manager = match (nearest.as_slice(), &said) {
         ([(manager, lock)], Some((other, file))) if manager != other => {
             found.notes.push(format!(
@@ -272,6 +275,23 @@ fn manager(found: &mut Frontend, tree: &Tree, dir: &str) {
         }
         _ => None,
     };
+    let manager = found.manager.as_ref();
+    found.lock = manager.and_then(|it| of(it.0)).map(|it| it.1.clone());
+}
+
+/// npm comes with Node.js, and Yarn with its Corepack. The others are installed by themselves, whichever
+/// version is the latest, unless one is said.
+fn unpinned(found: &mut Frontend, is_said: bool, locks: &[(PackageManager, String)]) {
+    let (false, [(manager @ (PackageManager::Pnpm | PackageManager::Bun), lock)]) =
+        (is_said, locks)
+    else {
+        return;
+    };
+    let (name, file) = (manager.command(), package(tree::parent(lock)));
+    found.notes.push(format!(
+        "{file} does not say which {name}, so the workflows take the latest: \"packageManager\": \"{name}@…\", \
+         with what `{name} --version` prints"
+    ));
 }
 
 /// What the configuration does not say, the tools do by habit.

@@ -8,8 +8,10 @@ use fs_err as fs;
 use super::{
     dist,
     node::{self, Frontend},
-    recipe::{self, Source},
+    package::Package,
+    recipe::{self, Program},
     sidecar::{self, Sidecars},
+    source::Source,
     tauri::{self, Host},
     tree::{self, Tree},
 };
@@ -17,6 +19,7 @@ use crate::{
     changes::Change,
     ci,
     config::{self, Config},
+    version::places,
 };
 
 /// What cannot be found.
@@ -25,7 +28,8 @@ pub struct Options {
     /// The folder of the app, from the top, where there are several.
     pub app: Option<String>,
     /// Where the library comes from: its folder, or the address of its git repository with `#revision`.
-    /// Without it the folder that this program was built from.
+    /// Without it what this program was built from: the commit, if its repository has an address, else the
+    /// folder.
     pub source: Option<String>,
 }
 
@@ -92,7 +96,10 @@ pub fn plan(root: &Path, options: &Options) -> Result<Plan> {
     let mut apart = vec![host.dir.as_str()];
     apart.extend(frontend.dir.as_ref().map(|it| it.0.as_str()));
     let sidecars = sidecar::sidecars(&tree, &host, &apart);
-    let text = dist::text(&tree, &host, &frontend, &sidecars);
+    let packages = Package::all(&tree);
+    let program = Program::of(&tree, &packages);
+    let dir = program.as_ref().map_or("tasks", |it| &it.dir);
+    let text = dist::text(&tree, &host, &frontend, &sidecars, dir);
 
     let mut plan = Plan {
         found: found(&host, &frontend, &sidecars),
@@ -109,12 +116,14 @@ pub fn plan(root: &Path, options: &Options) -> Result<Plan> {
         false => config::load_text(root, &text),
     };
     plan.add(root, config::FILE, text, false)?;
-    plan.recipe(&tree, options)?;
+    plan.recipe(&tree, &packages, program, options)?;
     match loaded {
         Ok(config) => {
             plan.ignored(&tree, &relative(root, &config.release.dir))?;
             plan.workflows(root, &config)?;
             requirements(&mut plan.left, &config);
+            versions(&mut plan.left, &config);
+            keys(&mut plan.left, &config);
         }
         Err(error) => {
             plan.ignored(&tree, "dist")?;
@@ -179,19 +188,30 @@ impl Plan {
     }
 
     /// The alias and what it starts; nothing in the repository of xtask itself.
-    fn recipe(&mut self, tree: &Tree, options: &Options) -> Result<()> {
+    fn recipe(
+        &mut self,
+        tree: &Tree,
+        packages: &[Package],
+        program: Result<Program>,
+        options: &Options,
+    ) -> Result<()> {
         let own = tree.text("xtask/Cargo.toml").unwrap_or_default();
         if own.contains("name = \"xtask\"") && own.contains("xtask-engine") {
             return Ok(());
         }
+        let program = program?;
+        let mut notes = Vec::new();
+        let built_from = Path::new(env!("CARGO_MANIFEST_DIR"));
         let source = match &options.source {
             Some(text) => Source::parse(tree, text)?,
-            None => Source::parse(tree, env!("CARGO_MANIFEST_DIR")).context(
-                "it is not known where xtask comes from\n\
-                 hint: say it: --source FOLDER, or --source https://…",
-            )?,
+            None => Source::of_build(tree, built_from, &mut notes)?,
         };
-        let recipe = recipe::recipe(tree, &source)?;
+        let recipe = recipe::recipe(tree, packages, &program, &source);
+        // One that is there names a source of its own.
+        if !program.exists {
+            notes.extend(source.note(&program.dir));
+            self.left.extend(notes);
+        }
         self.left.extend(recipe.notes);
         for (file, text) in recipe.files {
             // Whatever source it has by now, and whatever else it does.
@@ -221,11 +241,7 @@ impl Plan {
         let missing = ["target", release]
             .into_iter()
             .filter(|it| !known.contains(&bare(it)));
-        let newline = if before.contains("\r\n") {
-            "\r\n"
-        } else {
-            "\n"
-        };
+        let newline = recipe::newline(&before);
         let more: String = missing.map(|it| format!("/{it}/{newline}")).collect();
         let end = match before.is_empty() || before.ends_with('\n') {
             true => "",
@@ -241,11 +257,85 @@ impl Plan {
 
     /// The workflows, as `ci generate` writes them.
     fn workflows(&mut self, root: &Path, config: &Config) -> Result<()> {
-        for file in ci::files(config)? {
-            self.add(root, file.path, file.text, false)?;
+        match ci::files(config) {
+            Ok(files) => {
+                for file in files {
+                    self.add(root, file.path, file.text, false)?;
+                }
+            }
+            Err(error) => self.left.push(format!(
+                "the workflows, once this is mended (`cargo xtask ci generate` writes them): {error:#}"
+            )),
         }
         Ok(())
     }
+}
+
+/// The places that say another version than a release would have. The workflow checks it of every change.
+fn versions(left: &mut Vec<String>, config: &Config) {
+    let mut config = config.clone();
+    // It may not be written yet.
+    config.file.take_if(|it| !it.is_file());
+    let found = match places::find(&config) {
+        Ok(found) => found,
+        Err(error) => {
+            left.push(format!("the version of the app: {error:#}"));
+            return;
+        }
+    };
+    let others: Vec<String> = found
+        .others()
+        .map(|it| format!("{} says {}", it.at(), it.text))
+        .collect();
+    if !others.is_empty() {
+        let version = &found.version;
+        left.push(format!(
+            "one version everywhere, `cargo xtask version set {version}`: a release would have {version}, but {}",
+            others.join(", ")
+        ));
+    }
+}
+
+/// What has to be given to GitHub, and what a release is verified with.
+fn keys(left: &mut Vec<String>, config: &Config) {
+    let minisign = &config.sign.minisign;
+    if minisign.public_key.is_none() && config.tauri.updater_pubkey.is_none() {
+        left.push(format!(
+            "a key: `npx tauri signer generate -w my.key` makes one, whose text is the secret {}. Commit my.key.pub, \
+             say as packaging/keys/minisign.pub, and name that in `public-key` of `[sign.minisign]`: the last job \
+             publishes nothing that it cannot hold against it",
+            minisign.key_env
+        ));
+    }
+    // What is wrong with the jobs is told with the workflows.
+    let Ok(matrix) = ci::Matrix::of(config) else {
+        return;
+    };
+    let of: Vec<_> = matrix
+        .include
+        .iter()
+        .map(|it| (&it.target, ci::secrets(config, it)))
+        .collect();
+    let is_of_all = |name: &String| of.iter().all(|it| it.1.contains(name));
+    let all: Vec<String> = of.iter().take(1).flat_map(|it| it.1.clone()).collect();
+    let all: Vec<String> = all.into_iter().filter(is_of_all).collect();
+    let mut text = format!(
+        "the secrets of the environment `{}` on GitHub, without which its jobs refuse a release (docs/ci.md, \
+         docs/signing.md). For every target: {}",
+        config.ci.environment,
+        all.join(", ")
+    );
+    for (target, names) in &of {
+        let own: Vec<&str> = names
+            .iter()
+            .filter(|it| !all.contains(it))
+            .map(|it| &**it)
+            .collect();
+        if !own.is_empty() {
+            text += &format!("\n{target}: {}", own.join(", "));
+        }
+    }
+    left.push(text);
 }
 
 /// What there is, a line each.

@@ -8,16 +8,18 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::tree::{self, Tree};
+use super::{
+    package::Package,
+    source::Source,
+    tree::{self, Tree},
+};
 
 #[cfg(test)]
 mod tests;
 
-/// The package: the library has the name xtask.
-const PACKAGE: &str = "tasks";
-
-/// What another repository's workspace needs so that xtask is quick: the tables of this one's manifest.
-const OWN_MANIFEST: &str = include_str!("../../../Cargo.toml");
+/// What another repository's workspace needs so that xtask is quick: the tables of this one's manifest, kept
+/// where `cargo vendor` and `cargo package` take them along.
+const PROFILE: &str = include_str!("profile.toml");
 
 /// The files of the recipe.
 #[derive(Default)]
@@ -29,21 +31,24 @@ pub(super) struct Recipe {
 }
 
 /// The recipe for a repository.
-///
-/// # Errors
-/// There is no folder left for the program.
-pub(super) fn recipe(tree: &Tree, source: &Source) -> Result<Recipe> {
+pub(super) fn recipe(
+    tree: &Tree,
+    packages: &[Package],
+    program: &Program,
+    source: &Source,
+) -> Recipe {
     let mut recipe = Recipe::default();
-    let dir = folder(tree)?;
     let config = match tree.has(".cargo/config") && !tree.has(".cargo/config.toml") {
         true => ".cargo/config",
         false => ".cargo/config.toml",
     };
-    recipe.take(config, alias(tree.text(config).as_deref()));
-    recipe.take("Cargo.toml", workspace(tree, &dir, source));
-    recipe.take(&format!("{dir}/Cargo.toml"), Ok(manifest(&dir, source)));
+    let dir = &program.dir;
+    let before = tree.text(config);
+    recipe.take(config, alias(before.as_deref(), &program.package));
+    recipe.take("Cargo.toml", workspace(tree, packages, dir, source));
+    recipe.take(&format!("{dir}/Cargo.toml"), Ok(manifest(program, source)));
     recipe.take(&format!("{dir}/src/main.rs"), Ok(MAIN.to_owned()));
-    Ok(recipe)
+    recipe
 }
 
 impl Recipe {
@@ -69,127 +74,67 @@ fn main() -> std::process::ExitCode {
 }
 "#;
 
-/// Where the library comes from.
+/// The program: a folder and a package of the same name, unless somebody named them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// A folder, from the top, or an absolute one.
-    Path(String),
-    /// An address, and a revision.
-    Git(String, Option<String>),
+pub(super) struct Program {
+    /// Its folder, from the top.
+    pub dir: String,
+    /// The package in it.
+    pub package: String,
+    /// Whether it is there already.
+    pub exists: bool,
 }
 
-impl Source {
-    /// A path, or the address of a git repository with an optional `#revision`.
+impl Program {
+    /// The one that is there; else the usual one, unless something else has its folder or its name.
     ///
     /// # Errors
-    /// At the path there is no package of that name.
-    pub(super) fn parse(tree: &Tree, text: &str) -> Result<Self> {
-        if text.contains("://") || text.starts_with("git@") {
-            let (url, rev) = match text.split_once('#') {
-                Some((url, rev)) => (url, Some(rev.to_owned())),
-                None => (text, None),
-            };
-            return Ok(Self::Git(url.to_owned(), rev));
-        }
-        let dir = std::path::absolute(tree.root.join(text))?;
-        let manifest = dir.join("Cargo.toml");
-        let is_library = fs_err::read_to_string(&manifest).is_ok_and(|it| {
-            toml::from_str::<Table>(&it)
-                .is_ok_and(|it| it["package"]["name"].as_str() == Some("xtask"))
+    /// There is no name left.
+    pub(super) fn of(tree: &Tree, packages: &[Package]) -> Result<Self> {
+        let names = ["tasks", "release-tasks", "xtask-tasks"];
+        let own = names.iter().find_map(|dir| {
+            let package = packages.iter().find(|it| it.dir == *dir)?;
+            package.uses_xtask.then(|| Self {
+                dir: package.dir.clone(),
+                package: package.name.clone(),
+                exists: true,
+            })
         });
-        ensure!(
-            is_library,
-            "{} is no package with the name xtask\n\
-             hint: --source takes the folder `xtask` of its repository, or the address of that repository",
-            dir.display()
-        );
-        let root = std::path::absolute(&tree.root)?;
-        Ok(Self::Path(relative(&root, &dir)))
-    }
-
-    fn dependency(&self, dir: &str) -> String {
-        let quoted = |it: &str| Value::from(it).to_string();
-        match self {
-            Self::Path(path) if std::path::Path::new(path).is_absolute() => {
-                format!("{{ path = {} }}", quoted(path))
-            }
-            Self::Path(path) => format!("{{ path = {} }}", quoted(&format!("{}{path}", up(dir)))),
-            Self::Git(url, Some(rev)) => {
-                format!("{{ git = {}, rev = {} }}", quoted(url), quoted(rev))
-            }
-            Self::Git(url, None) => format!("{{ git = {} }}", quoted(url)),
-        }
-    }
-
-    /// The repository of the library, where it lies in this one: it has a workspace of its own.
-    fn inner(&self) -> Option<&str> {
-        match self {
-            Self::Path(path) if !path.starts_with("..") && !path.starts_with('/') => {
-                Some(tree::parent(path)).filter(|it| !it.is_empty())
-            }
-            _ => None,
-        }
+        let is_free =
+            |name: &&str| !tree.exists(name) && packages.iter().all(|it| it.name != *name);
+        let new = || {
+            names.into_iter().find(is_free).map(|name| Self {
+                dir: name.to_owned(),
+                package: name.to_owned(),
+                exists: false,
+            })
+        };
+        own.or_else(new).with_context(|| {
+            format!(
+                "all names for the program are taken, by folders or packages: {}\nhint: rename one",
+                names.join(", ")
+            )
+        })
     }
 }
 
-fn up(dir: &str) -> String {
-    "../".repeat(dir.split('/').count())
-}
-
-/// A folder as it is named from another one, with `/`; as it is, if they have nothing in common.
-fn relative(from: &std::path::Path, to: &std::path::Path) -> String {
-    let (mut a, mut b) = (from.components().peekable(), to.components().peekable());
-    let mut same = 0;
-    while a.peek().is_some() && a.peek() == b.peek() {
-        a.next();
-        b.next();
-        same += 1;
-    }
-    // On Windows another drive, elsewhere nothing but the root.
-    if same < 2 {
-        return to.to_string_lossy().replace('\\', "/");
-    }
-    let up = a.map(|_| "..".to_owned());
-    let down = b.map(|it| it.as_os_str().to_string_lossy().into_owned());
-    up.chain(down).collect::<Vec<_>>().join("/")
-}
-
-/// The folder of the program: the usual one, unless something else lies there.
-fn folder(tree: &Tree) -> Result<String> {
-    let names = ["tasks", "release-tasks", "xtask-tasks"];
-    let own = |dir: &str| {
-        let manifest = tree.text(&format!("{dir}/Cargo.toml")).unwrap_or_default();
-        let manifest: Table = toml::from_str(&manifest).unwrap_or_default();
-        manifest
-            .get("package")
-            .and_then(|it| it.get("name")?.as_str())
-            == Some(PACKAGE)
-    };
-    let free = names.into_iter().find(|it| !tree.exists(it) || own(it));
-    free.map(str::to_owned).with_context(|| {
-        format!(
-            "all folders for the program are taken: {}\nhint: rename one",
-            names.join(", ")
-        )
-    })
-}
-
-fn manifest(dir: &str, source: &Source) -> String {
-    let dependency = source.dependency(dir);
+fn manifest(program: &Program, source: &Source) -> String {
+    let dependency = source.dependency(&program.dir);
+    let package = &program.package;
     format!(
-        "[package]\nname = \"{PACKAGE}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
+        "[package]\nname = \"{package}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [dependencies]\nanstream = \"1\"\nclap = {{ version = \"4\", default-features = false }}\nxtask = {dependency}\n"
     )
 }
 
 /// What the alias stands for.
-fn command() -> String {
-    format!("run --quiet --locked --package {PACKAGE} --bin {PACKAGE} --")
+fn command(package: &str) -> String {
+    format!("run --quiet --locked --package {package} --bin {package} --")
 }
 
 /// `.cargo/config.toml` with the alias.
-fn alias(before: Option<&str>) -> Result<String> {
-    let command = command();
+fn alias(before: Option<&str>, package: &str) -> Result<String> {
+    let command = command(package);
     let line = format!("xtask = {}", Value::from(command.as_str()));
     let Some(before) = before else {
         return Ok(format!("[alias]\n{line}\n"));
@@ -197,9 +142,9 @@ fn alias(before: Option<&str>) -> Result<String> {
     let table: Table = toml::from_str(before).context("it is not TOML")?;
     let own = table.get("alias").and_then(|it| it.get("xtask"));
     match own {
-        Some(Value::String(it)) if is_own(it) => return Ok(before.to_owned()),
+        Some(Value::String(it)) if is_own(it, package) => return Ok(before.to_owned()),
         Some(other) => bail!(
-            "it has another alias `xtask`: {other}. Rename that, or call `cargo run --package {PACKAGE} --` instead of \
+            "it has another alias `xtask`: {other}. Rename that, or call `cargo run --package {package} --` instead of \
              `cargo xtask`"
         ),
         None => {}
@@ -219,19 +164,19 @@ fn alias(before: Option<&str>) -> Result<String> {
 }
 
 /// Whether an alias runs xtask itself, in whatever package it is.
-fn is_own(command: &str) -> bool {
+fn is_own(command: &str, own: &str) -> bool {
     let words: Vec<&str> = command.split_whitespace().collect();
     let package = words
         .iter()
         .position(|it| matches!(*it, "--package" | "-p"));
     let name = package.and_then(|it| words.get(it + 1));
-    words.first() == Some(&"run") && matches!(name, Some(&PACKAGE | &"xtask"))
+    words.first() == Some(&"run") && name.is_some_and(|it| [own, "xtask"].contains(it))
 }
 
 /// `Cargo.toml` at the top with the package among its members.
-fn workspace(tree: &Tree, dir: &str, source: &Source) -> Result<String> {
+fn workspace(tree: &Tree, packages: &[Package], dir: &str, source: &Source) -> Result<String> {
     let Some(before) = tree.text("Cargo.toml") else {
-        return Ok(new_workspace(tree, dir, source));
+        return Ok(new_workspace(packages, dir, source));
     };
     let table: Table = toml::from_str(&before).context("it is not TOML")?;
     let mut expected = table.clone();
@@ -243,7 +188,7 @@ fn workspace(tree: &Tree, dir: &str, source: &Source) -> Result<String> {
         .as_table_mut()
         .context("`workspace` is no table")?;
     if table.get("workspace").is_none() {
-        let others = apart(tree, dir, source);
+        let others = apart(packages, dir, source);
         after = appended(
             &before,
             &format!("[workspace]\nmembers = [\"{dir}\"]\n{}", exclude(&others)),
@@ -327,17 +272,12 @@ fn pushed(text: &str, array: &Spanned<DeValue<'_>>, quoted: &str) -> String {
 }
 
 /// A manifest for a repository that has none at its top.
-fn new_workspace(tree: &Tree, dir: &str, source: &Source) -> String {
-    let others = apart(tree, dir, source);
-    let profile = OWN_MANIFEST
-        .split_once("# Hashing, compression")
-        .map(|it| it.1);
+fn new_workspace(packages: &[Package], dir: &str, source: &Source) -> String {
+    let others = apart(packages, dir, source);
     format!(
         "# `cargo xtask` alone. The Tauri app has a lock of its own: its hundreds of crates would double the\n\
-         # start of every `cargo xtask`.\n[workspace]\nmembers = [\"{dir}\"]\n{}resolver = \"3\"\n\n\
-         # Hashing, compression{}",
+         # start of every `cargo xtask`.\n[workspace]\nmembers = [\"{dir}\"]\n{}resolver = \"3\"\n\n{PROFILE}",
         exclude(&others),
-        profile.unwrap_or_default()
     )
 }
 
@@ -349,22 +289,25 @@ fn exclude(others: &[String]) -> String {
 }
 
 /// The folders of packages that were in no workspace at the top, and shall not come into one.
-fn apart(tree: &Tree, dir: &str, source: &Source) -> Vec<String> {
-    let mut all: Vec<String> = tree.foreign.clone();
-    let inner = source.inner().map(|it| format!("{it}/Cargo.toml"));
-    let manifests = tree.named("Cargo.toml").map(str::to_owned).chain(inner);
-    for file in manifests {
-        let folder = tree::parent(&file);
-        let known = folder.is_empty() || tree::within(folder, dir);
-        if !known && !all.iter().any(|it| tree::within(folder, it)) {
+fn apart(packages: &[Package], dir: &str, source: &Source) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let folders = packages.iter().map(|it| it.apart());
+    for folder in folders.chain(source.inner()) {
+        if !folder.is_empty() && !tree::within(folder, dir) {
             all.push(folder.to_owned());
         }
     }
     all.sort();
-    all
+    all.dedup();
+    let is_covered = |it: &String| {
+        all.iter()
+            .any(|other| other != it && tree::within(it, other))
+    };
+    all.iter().filter(|it| !is_covered(it)).cloned().collect()
 }
 
-fn newline(text: &str) -> &'static str {
+/// How the lines of a text end.
+pub(super) fn newline(text: &str) -> &'static str {
     match text.contains("\r\n") {
         true => "\r\n",
         false => "\n",

@@ -46,8 +46,6 @@ pub(super) struct Tree {
     pub root: PathBuf,
     /// Its files, sorted: those above before those below.
     pub files: Vec<String>,
-    /// Folders of others with packages of Cargo in them, sorted.
-    pub foreign: Vec<String>,
 }
 
 /// Whose a folder is.
@@ -65,12 +63,10 @@ impl Tree {
         let mut tree = Self {
             root: root.to_owned(),
             files: Vec::new(),
-            foreign: Vec::new(),
         };
         tree.collect(root, 0, Kind::Own);
         tree.files
             .sort_by_key(|it| (it.matches('/').count(), it.clone()));
-        tree.foreign.sort();
         tree
     }
 
@@ -85,9 +81,7 @@ impl Tree {
                 }
             } else if depth < DEPTH && self.files.len() < FILES {
                 match (kind_of(&path, &name), kind) {
-                    (Kind::Built, _) => {}
-                    (Kind::Foreign, _) if has_package(&path, depth + 1) => self.foreign.push(inner),
-                    (Kind::Foreign, _) => {}
+                    (Kind::Built | Kind::Foreign, _) => {}
                     (Kind::Own, kind) | (kind, _) => self.collect(&path, depth + 1, kind),
                 }
             }
@@ -145,15 +139,6 @@ fn kind_of(dir: &Path, name: &str) -> Kind {
     } else {
         Kind::Own
     }
-}
-
-/// Whether a package of Cargo lies in a folder, as deep as an app may lie.
-fn has_package(dir: &Path, depth: usize) -> bool {
-    dir.join("Cargo.toml").is_file()
-        || depth < DEPTH
-            && entries(dir).any(|(path, name, is_folder)| {
-                is_folder && kind_of(&path, &name) != Kind::Built && has_package(&path, depth + 1)
-            })
 }
 
 /// The folder of a path.
@@ -243,7 +228,7 @@ mod tests {
         assert!(within("a/b", "a") && within("a", "a") && !within("ab", "a"));
     }
 
-    /// What is looked through, and which folders of others hold a package of Cargo.
+    /// What is looked through.
     #[test]
     fn folders() {
         let root = tempfile::tempdir().unwrap();
@@ -276,6 +261,5 @@ mod tests {
             release/helper/Cargo.toml
             scripts/release/pack.ps1"#]]
         .assert_eq(&tree.files.join("\n"));
-        assert_eq!(tree.foreign, ["modules/sub", "vendor"]);
     }
 }
