@@ -426,8 +426,8 @@ fn nothing_is_built_from_half_a_version() {
         repo.check(
             command,
             expect![[r#"
-                error: `cargo xtask version set` has not written all files, or was killed before it had: some may say the old version, some the new one
-                  hint: `cargo xtask version` puts them back as they were
+                error: `version set` or `version bump` ended before it had written all files: some may say the new version, and some the old one
+                  hint: put them back as they were: `cargo xtask version`
                 exit 1
             "#]],
         );
