@@ -273,5 +273,8 @@ fn slow_what_inno_setup_made_here_installs_and_leaves_nothing() {
     let host = trial.program("small.exe");
     assert_eq!(trial.wine.run(&[&host]), (7, "READY UNK\n".to_owned()));
     trial.is_updated_while(&["small.exe"], "UNK");
-    trial.is_removed(expect![[""]]);
+    trial.is_removed(expect![[r#"
+        AppData/Local/Programs/small/mine.txt
+        AppData/Local/com.example.small/settings.json
+    "#]]);
 }
