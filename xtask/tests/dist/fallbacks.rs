@@ -199,7 +199,7 @@ pub(super) fn a_fallback_lasts_but_not_too_long(bench: &Bench) {
     );
 }
 
-/// How gcc says what it is.
+/// How a compiler says what it is.
 fn version_of(compiler: &str) -> String {
     let mut command = Command::new(compiler);
     command.arg("--version");
