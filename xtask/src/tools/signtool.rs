@@ -138,8 +138,8 @@ pub fn verify(program: &Path, file: &Path) -> Command {
     command
 }
 
-/// Why [`verify`] failed, in what it printed. The last line is but a count, and the reason may go on in
-/// indented lines, between which stdout may come: who writes first to two pipes is chance.
+/// Why [`verify`] failed, in what it printed. The reason may go on in indented lines, between which
+/// stdout may come, the count at its end included: who writes first to two pipes is chance.
 pub fn objection(printed: &[String]) -> String {
     let mut lines = printed.iter();
     let first = lines.rfind(|it| it.starts_with("SignTool "));
@@ -148,7 +148,6 @@ pub fn objection(printed: &[String]) -> String {
     };
     // `rfind` leaves what comes before.
     let rest = printed.iter().skip(lines.len() + 1);
-    let rest = rest.take_while(|it| !it.starts_with("Number of"));
     let rest = rest.filter(|it| it.starts_with([' ', '\t']));
     let all = std::iter::once(first).chain(rest);
     all.map(|it| it.trim()).collect::<Vec<_>>().join(" ")
@@ -172,7 +171,11 @@ mod tests {
         );
         check(
             "SignTool Error: A certificate chain\nFile: a.exe\nIndex  Algorithm  Timestamp\n\tis not \
-             trusted.\nNumber of errors: 1\n\t1\n",
+             trusted.\nNumber of errors: 1\n",
+            "SignTool Error: A certificate chain is not trusted.",
+        );
+        check(
+            "SignTool Error: A certificate chain\n\nNumber of errors: 1\n\tis not trusted.\n",
             "SignTool Error: A certificate chain is not trusted.",
         );
         check(
