@@ -4,6 +4,8 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::print_stdout, reason = "the process tells the test")]
 
+#[path = "support/pipeline.rs"]
+mod pipeline;
 #[path = "support/project.rs"]
 #[allow(dead_code, reason = "each test binary uses a part")]
 mod project;
@@ -14,20 +16,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use anyhow::Result;
 use expect_test::expect;
 use fs_err as fs;
 use project::{KEY, PASSWORD, Project, wait_for};
 use xtask::{
-    config,
-    engine::{
-        event::{Event, Events, Reporter, Stamped},
-        probe::Probes,
-        secret::Redactor,
-        session::{Options, Session},
-    },
-    pipeline,
-    release::{Release, SigningWish},
+    engine::event::{Event, Reporter, Stamped},
+    release::SigningWish,
     target::Target,
 };
 use xtask_practice::{
@@ -114,27 +108,6 @@ impl Reporter for Said {
     }
 }
 
-/// `dist`, which itself refuses to begin on another system.
-fn dist(root: &Path, target: Target) -> Result<()> {
-    let config = config::load(root, None)?;
-    let state = pipeline::state(root, &target);
-    let (probes, redactor) = (Probes::open(state.join("probes")), Redactor::default());
-    let wish = SigningWish::Any;
-    let release = Release::new(config, target.clone(), wish, &state, &probes, &redactor)?;
-    let session = Session::open(Options {
-        probes,
-        steps: pipeline::steps(&release.config, target.os),
-        events: Events::new(vec![Box::new(Said)]),
-        withheld: Release::withheld(&release.config),
-        redactor,
-        ..Options::new(root, &state, &target.triple)
-    })?;
-    let sealed = pipeline::dist(&session, &release);
-    let sealed = sealed.and_then(|it| session.publish(&it, &release.folder()));
-    session.close();
-    sealed
-}
-
 /// Not a test: a machine that builds for one target.
 #[test]
 #[ignore = "the other test starts it"]
@@ -142,8 +115,9 @@ fn machine() {
     let Some(target) = std::env::var_os("MATRIX_TARGET") else {
         return;
     };
-    let target = target.to_str().unwrap().parse().unwrap();
-    if let Err(error) = dist(&std::env::current_dir().unwrap(), target) {
+    let target: Target = target.to_str().unwrap().parse().unwrap();
+    let root = std::env::current_dir().unwrap();
+    if let Err(error) = pipeline::dist(&root, &target, SigningWish::Any, Said) {
         println!("said: error: {error:#}");
         std::process::exit(1);
     }

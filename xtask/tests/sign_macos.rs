@@ -11,6 +11,9 @@ mod mac;
 #[path = "support/project.rs"]
 mod project;
 
+#[path = "support/pipeline.rs"]
+mod session;
+
 #[path = "sign_macos/entitled.rs"]
 mod entitled;
 #[path = "sign_macos/leftovers.rs"]

@@ -8,15 +8,12 @@ use anyhow::Result;
 use expect_test::expect;
 use fs_err as fs;
 use xtask::{
-    config::{self, BundleKind},
+    config::BundleKind,
     engine::{
-        event::{Event, Events, Reporter, Stamped},
-        probe::Probes,
-        secret::Redactor,
-        session::{EndsWith, Options, Reported, Session},
+        event::{Event, Reporter, Stamped},
+        session::{EndsWith, Reported},
     },
-    pipeline,
-    release::{Release, SigningWish},
+    release::SigningWish,
     tools::unpack,
 };
 use xtask_practice::{
@@ -27,7 +24,7 @@ use xtask_practice::{
 use super::{
     mac::Mac,
     pipeline::{BUNDLER, HDIUTIL, write},
-    project,
+    project, session,
 };
 
 /// As cargo: has built for macOS before.
@@ -62,27 +59,11 @@ impl Reporter for Said {
 }
 
 fn dist(root: &Path) -> Result<()> {
-    let config = config::load(root, None)?;
-    let target: xtask::target::Target = "aarch64-apple-darwin".parse()?;
-    let state = pipeline::state(root, &target);
-    let (probes, redactor) = (Probes::open(state.join("probes")), Redactor::default());
     let wish = match std::env::var_os("TAURI_SIGNING_PRIVATE_KEY") {
         Some(_) => SigningWish::Release,
         None => SigningWish::Any,
     };
-    let release = Release::new(config, target.clone(), wish, &state, &probes, &redactor)?;
-    let session = Session::open(Options {
-        probes,
-        steps: pipeline::steps(&release.config, target.os),
-        events: Events::new(vec![Box::new(Said)]),
-        withheld: Release::withheld(&release.config),
-        redactor,
-        ..Options::new(root, &state, &target.triple)
-    })?;
-    let sealed = pipeline::dist(&session, &release);
-    let sealed = sealed.and_then(|it| session.publish(&it, &release.folder()));
-    session.close();
-    sealed
+    session::dist(root, &"aarch64-apple-darwin".parse()?, wish, Said)
 }
 
 /// Not a test: the process that has the environment.
